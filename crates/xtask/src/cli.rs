@@ -1,0 +1,131 @@
+//! The command line, and how a verb's outcome becomes an exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::problem::Problems;
+use crate::workspace::Workspace;
+use crate::{ci, run, setup, testing};
+
+/// Set up, run, test and check AlphaLab.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Environment:\n  \
+        ALPHALAB_VENV     where the Python environment lives (default: .venv in the checkout)\n  \
+        ALPHALAB_PYTHON   the interpreter to make it from (default: the first fit one on PATH)\n  \
+        CARGO_TARGET_DIR  where Cargo builds (default: target in the checkout)"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check the machine and install the pinned torch into a virtual environment
+    ///
+    /// Takes about 3 minutes and 5 GB the first time, under a second after that.
+    Setup,
+    /// Set up, build, and start a campaign; without ARGS the default one
+    ///
+    /// The first run builds everything, about 15 minutes on 2 cores; later ones start at once.
+    Run {
+        /// Passed on to `alphalab run`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Set up, build, and run every test
+    ///
+    /// Ends with `N passed, M failed`; tests that lack a system package are skipped and say so.
+    Test {
+        /// Install the system packages that tests use, and fail where a test would skip
+        #[arg(long)]
+        with_system: bool,
+        /// Passed on to the test runner (a filter, for instance)
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// All that a change must pass: tests with system packages, format, lints, dependencies
+    Ci {
+        /// Leave the tests out: only format, lints and dependencies
+        #[arg(long)]
+        checks_only: bool,
+    },
+}
+
+/// Runs `cargo xtask` with the process's arguments.
+///
+/// Exit codes: 0 done; 1 a test or a step failed; 2 wrong usage; 3 the machine
+/// lacks something (the message names the remedy). `run` ends with the exit
+/// code of `alphalab run`.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli.verb) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{}: failed: {error:#}", cli.verb.name());
+            let fixable = error.is::<Problems>();
+            ExitCode::from(if fixable { 3 } else { 1 })
+        }
+    }
+}
+
+impl Verb {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Run { .. } => "run",
+            Self::Test { .. } => "test",
+            Self::Ci { .. } => "ci",
+        }
+    }
+}
+
+/// `true` if the verb did what it was asked and nothing failed.
+fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
+    let workspace = Workspace::locate()?;
+    match verb {
+        Verb::Setup => {
+            println!("{}", setup::setup(&workspace)?.summary());
+            Ok(true)
+        }
+        Verb::Run { args } => match run::run(&workspace, args)? {},
+        Verb::Test { with_system, args } => {
+            let counts = testing::test(&workspace, *with_system, args)?;
+            println!("{counts}");
+            Ok(counts.failed == 0)
+        }
+        Verb::Ci { checks_only } => {
+            let counts = ci::ci(&workspace, *checks_only)?;
+            println!("{counts}");
+            Ok(counts.failed == 0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_after_the_dashes_are_passed_on_untouched() {
+        let cli = Cli::try_parse_from(["xtask", "run", "--", "--experiments", "5", "--", "x"])
+            .expect("parses");
+        let Verb::Run { args } = cli.verb else {
+            panic!("expected run, got {:?}", cli.verb)
+        };
+        assert_eq!(args, ["--experiments", "5", "--", "x"]);
+        assert!(Cli::try_parse_from(["xtask", "run", "--experiments"]).is_err());
+    }
+}

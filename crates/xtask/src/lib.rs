@@ -1,0 +1,31 @@
+//! The developer tasks behind `cargo xtask`: set up the Python environment
+//! with torch, build the binaries, run the default campaign, test, check.
+//!
+//! Nothing here needs torch, so that the first command on a fresh machine
+//! compiles in under a minute. Decisions (which interpreter, what to do with a
+//! half-finished environment, what a test run amounts to) are pure functions;
+//! [`spawn`] is the only module that starts processes.
+//!
+//! Progress goes to stderr; stdout carries the result line of a verb, the
+//! output of the tests, and what `alphalab` prints.
+
+#![forbid(unsafe_code)]
+
+mod checks;
+mod ci;
+mod cli;
+mod compile;
+mod deny;
+mod environment;
+mod problem;
+mod python;
+mod run;
+mod setup;
+mod spawn;
+mod tally;
+mod testing;
+mod ui;
+mod venv;
+mod workspace;
+
+pub use cli::main;
