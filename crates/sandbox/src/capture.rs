@@ -1,0 +1,154 @@
+//! Output of a child, kept with bounded memory.
+
+use std::collections::VecDeque;
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsRawFd;
+
+/// Bytes kept from the start and, separately, from the end.
+const KEPT_BYTES: usize = 256 << 10;
+
+/// What a child wrote to one stream: all of it, or its first and last
+/// 256 KiB.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    total_bytes: u64,
+}
+
+impl Captured {
+    fn push(&mut self, bytes: &[u8]) {
+        self.total_bytes += bytes.len() as u64;
+        let room = (KEPT_BYTES - self.head.len()).min(bytes.len());
+        let (head, rest) = bytes.split_at(room);
+        self.head.extend_from_slice(head);
+        let rest = &rest[rest.len().saturating_sub(KEPT_BYTES)..];
+        let excess = (self.tail.len() + rest.len()).saturating_sub(KEPT_BYTES);
+        self.tail.drain(..excess);
+        self.tail.extend(rest);
+    }
+
+    /// Bytes that the child wrote.
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Whether bytes in the middle were left out.
+    pub fn truncated(&self) -> bool {
+        self.total_bytes > (self.head.len() + self.tail.len()) as u64
+    }
+
+    /// The kept bytes, the start followed by the end.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.clone();
+        bytes.extend(&self.tail);
+        bytes
+    }
+
+    /// The kept bytes as text, with a line that says how many were left out.
+    pub fn text(&self) -> String {
+        if !self.truncated() {
+            return String::from_utf8_lossy(&self.bytes()).into_owned();
+        }
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        format!(
+            "{}\n[… {} bytes left out …]\n{}",
+            String::from_utf8_lossy(&self.head),
+            self.total_bytes - (self.head.len() + self.tail.len()) as u64,
+            String::from_utf8_lossy(&tail)
+        )
+    }
+}
+
+/// The reading end of a captured stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// `None` once the other end is closed.
+    pub(crate) pipe: Option<PipeReader>,
+    pub(crate) captured: Captured,
+}
+
+impl Stream {
+    /// Takes a pipe over; reading from it will not block.
+    pub(crate) fn new(pipe: PipeReader) -> io::Result<Self> {
+        // SAFETY: the descriptor is open and ours.
+        let result = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            pipe: Some(pipe),
+            captured: Captured::default(),
+        })
+    }
+
+    /// Reads what is there.
+    pub(crate) fn pump(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; 1 << 16];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => {
+                    self.captured.push(&buffer[..count]);
+                    // One buffer per visit, so that a flood cannot keep the
+                    // caller from looking at the clock.
+                    if count == buffer.len() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is left after all writers have ended, but no more than a
+    /// pipe holds: somebody else may still write.
+    pub(crate) fn drain(&mut self) -> io::Result<()> {
+        const PIPE_BUFFERS: usize = 16;
+        for _ in 0..PIPE_BUFFERS {
+            let before = self.captured.total_bytes;
+            self.pump()?;
+            if self.captured.total_bytes == before {
+                break;
+            }
+        }
+        self.pipe = None;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_head_and_tail() {
+        let mut captured = Captured::default();
+        captured.push(b"start");
+        assert!(!captured.truncated());
+        assert_eq!(captured.text(), "start");
+        for _ in 0..100 {
+            captured.push(&[b'x'; 10_000]);
+        }
+        captured.push(b"end");
+        assert!(captured.truncated());
+        assert_eq!(captured.total_bytes(), 5 + 1_000_000 + 3);
+        assert_eq!(captured.bytes().len(), 2 * KEPT_BYTES);
+        let text = captured.text();
+        assert!(text.starts_with("startx") && text.ends_with("xend"));
+        assert!(text.contains("bytes left out"));
+    }
+
+    #[test]
+    fn one_huge_push_is_the_same_as_many() {
+        let bytes: Vec<u8> = (0..2_000_000_u32).map(|i| (i % 251) as u8).collect();
+        let mut once = Captured::default();
+        once.push(&bytes);
+        let mut often = Captured::default();
+        bytes.chunks(777).for_each(|chunk| often.push(chunk));
+        assert_eq!(once, often);
+    }
+}
