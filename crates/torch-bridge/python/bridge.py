@@ -1,0 +1,377 @@
+"""The Python half of `torch-bridge`: tasks, models and op graphs.
+
+Rust runs this file once, as the module `alphalab_bridge`, in an interpreter
+whose environment is already set. Tensors cross the border as themselves, the
+op graph as JSON in the layout that the Rust types derive.
+"""
+
+import ast
+import copy
+import gc
+import json
+import math
+import operator
+import random
+import sys
+import types
+
+import torch
+
+
+def configure(threads):
+    """Settings of the whole interpreter, before torch computes anything.
+
+    Returns the versions of Python and torch, the number of threads, and the
+    instruction set of torch's kernels.
+    """
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    torch.set_grad_enabled(False)
+    # A collection inside a timed call would be charged to the baseline.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    capability = torch.backends.cpu.get_cpu_capability()
+    python = sys.version.split()[0]
+    return python, str(torch.__version__), torch.get_num_threads(), capability
+
+
+def reset_compiler():
+    """Forgets every compiled function and collects what only they held."""
+    torch._dynamo.reset()
+    gc.collect()
+
+
+# -- tasks --------------------------------------------------------------------
+
+
+def _assigned(statement):
+    """The (name, owner, field) of each constant that `statement` assigns."""
+    if isinstance(statement, ast.Assign):
+        targets, value = statement.targets, statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets, value = [statement.target], statement.value
+    else:
+        return
+    for target in targets:
+        if isinstance(target, ast.Name):
+            yield target.id, statement, "value"
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            if len(target.elts) == len(value.elts):
+                for index, element in enumerate(target.elts):
+                    if isinstance(element, ast.Name):
+                        yield element.id, value.elts, index
+
+
+def parse(source, path, overrides):
+    """Parses a task and replaces the values of its overridden constants.
+
+    Returns the tree, the names of all its module-level constants in source
+    order, and the overrides that name none of them.
+    """
+    tree = ast.parse(source, path)
+    names = []
+    for statement in tree.body:
+        for name, owner, field in list(_assigned(statement)):
+            names.append(name)
+            if name not in overrides:
+                continue
+            old = owner[field] if isinstance(owner, list) else getattr(owner, field)
+            new = ast.copy_location(ast.Constant(overrides[name]), old)
+            if isinstance(owner, list):
+                owner[field] = new
+            else:
+                setattr(owner, field, new)
+    unknown = [name for name in overrides if name not in names]
+    return ast.fix_missing_locations(tree), list(dict.fromkeys(names)), unknown
+
+
+def execute(tree, path, name):
+    """Runs a parsed task as the module `name` and returns the module."""
+    module = types.ModuleType(name)
+    module.__file__ = path
+    # `inspect`, `dataclasses` and dynamo look modules up by name.
+    sys.modules[name] = module
+    try:
+        exec(compile(tree, path, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def constants(module, names):
+    """The (name, value) of each of `names` that is a 64-bit integer."""
+    values = ((name, getattr(module, name, None)) for name in names)
+    return [(n, v) for n, v in values if type(v) is int and -(2**63) <= v < 2**63]
+
+
+def seed_all(seed):
+    """Seeds every generator that a task may draw from."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed % 2**32)
+
+
+def build_model(module, seed):
+    """`Model(*get_init_inputs())` for inference."""
+    seed_all(seed)
+    get_init_inputs = getattr(module, "get_init_inputs", list)
+    model = module.Model(*(get_init_inputs() or ()))
+    return model.eval().requires_grad_(False)
+
+
+def make_inputs(module, seed):
+    """`get_inputs()`, its tensors detached and contiguous."""
+    seed_all(seed)
+    inputs = module.get_inputs()
+    if not isinstance(inputs, (list, tuple)):
+        inputs = [inputs]
+    return [v.detach().contiguous() if isinstance(v, torch.Tensor) else v for v in inputs]
+
+
+# -- models -------------------------------------------------------------------
+
+
+def double(model):
+    """A deep copy of `model` that computes in float64."""
+    return copy.deepcopy(model).double()
+
+
+def compiled(model, mode):
+    """`torch.compile` for the exact shapes of the first call."""
+    return torch.compile(model, mode=mode, dynamic=False)
+
+
+def state(model):
+    """The state dict as pairs; the tensors share the model's memory."""
+    return list(model.state_dict().items())
+
+
+def load_state(model, pairs):
+    """Copies the values of `pairs` into the model's own tensors."""
+    model.load_state_dict(dict(pairs), strict=True)
+
+
+# -- op graphs ----------------------------------------------------------------
+
+DTYPES = {
+    torch.float64: "f64", torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16",
+    torch.int64: "i64", torch.int32: "i32", torch.int16: "i16", torch.int8: "i8",
+    torch.uint8: "u8", torch.bool: "bool",
+}  # fmt: skip
+
+# Operators that return their first argument's values, in its shape.
+IDENTITY = {
+    "aten.alias", "aten.contiguous", "aten.detach", "aten.detach_", "aten.lift_fresh",
+    "aten.lift_fresh_copy", "Tensor.contiguous", "Tensor.detach", "nn.Identity",
+}  # fmt: skip
+# The same if the result has the argument's shape and dtype.
+IDENTITY_IF_SAME = {
+    "aten.to", "aten._to_copy", "aten.type_as", "aten.view", "aten.reshape", "aten.expand",
+    "aten.flatten", "Tensor.to", "Tensor.float", "Tensor.view", "Tensor.reshape",
+}  # fmt: skip
+# The same outside training, which `build_model` turns off.
+IDENTITY_IF_EVAL = {"aten.dropout", "aten.dropout_", "aten.feature_dropout", "aten.alpha_dropout"}
+
+
+def _dtype(dtype):
+    return DTYPES.get(dtype, str(dtype).removeprefix("torch."))
+
+
+def _metas(value):
+    """TensorMeta of a tensor, or of each tensor in a sequence."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "dtype"):
+        return [meta for item in value for meta in _metas(item)]
+    if not hasattr(value, "shape"):
+        return []
+    return [{"shape": [int(n) for n in value.shape], "dtype": _dtype(value.dtype)}]
+
+
+class _Graph:
+    """Collects one graph, with identity nodes and `getitem`s folded away."""
+
+    def __init__(self, source):
+        self.json = {"source": source, "inputs": [], "nodes": [], "outputs": []}
+        self.alias = {}
+        self.metas = {}
+        self.several = set()
+
+    def value(self, node, kind, meta):
+        """Adds a graph input; `meta` is the tensor's or None."""
+        self.metas[node] = _metas(meta)
+        meta = self.metas[node][0] if self.metas[node] else None
+        self.json["inputs"].append({"name": str(node), "kind": kind, "meta": meta})
+
+    def ref(self, node):
+        return self.alias.get(node, str(node))
+
+    def arg(self, value):
+        """The Arg of one argument."""
+        if value is None:
+            return "none"
+        if isinstance(value, torch.fx.Node):
+            return {"ref": self.ref(value)}
+        if isinstance(value, bool):
+            return {"bool": value}
+        if isinstance(value, int):
+            return {"int": value}
+        if isinstance(value, float):
+            return {"float": value} if math.isfinite(value) else {"other": str(value)}
+        if isinstance(value, torch.dtype):
+            return {"str": _dtype(value)}
+        if isinstance(value, (str, torch.device)):
+            return {"str": str(value)}
+        if isinstance(value, (list, tuple)):
+            if value and all(isinstance(item, torch.fx.Node) for item in value):
+                return {"ref_list": [self.ref(item) for item in value]}
+            if all(type(item) is int for item in value):
+                return {"int_list": list(value)}
+        return {"other": str(value)}
+
+    def node(self, node, op, args, value):
+        """Adds a node; `args` are pairs of schema name and fx argument."""
+        self.metas[node] = metas = _metas(value)
+        first = args[0][1] if args else None
+        if isinstance(first, torch.fx.Node):
+            if node.target is operator.getitem and first in self.several:
+                self.alias[node] = f"{self.ref(first)}.{node.args[1]}"
+                return
+            base = ".".join(op.split(".")[:2])
+            training = dict(args).get("train", False)
+            if (
+                base in IDENTITY
+                or (base in IDENTITY_IF_SAME and metas == self.metas.get(first))
+                or (base in IDENTITY_IF_EVAL and not training)
+                or base == "nn.Dropout"
+            ):
+                self.alias[node] = self.ref(first)
+                return
+        if isinstance(value, (list, tuple)) and not hasattr(value, "dtype"):
+            self.several.add(node)
+        args = [[name, self.arg(arg)] for name, arg in args]
+        self.json["nodes"].append({"name": str(node), "op": op, "args": args, "outputs": metas})
+
+    def parameters(self, node, state):
+        """Gives the last node, a layer, its parameters as arguments."""
+        for name, tensor in state.items():
+            key = f"{node.target}.{name}"
+            if all(value["name"] != key for value in self.json["inputs"]):
+                self.value(key, {"param": key}, tensor)
+            self.json["nodes"][-1]["args"].append([name, {"ref": key}])
+
+
+def _functional(node):
+    """The operator of `node`; an in-place one that nobody can tell from its
+    functional twin (its target is an intermediate without later readers) as
+    that twin."""
+    op = str(node.target)
+    packet, _, overload = op.rpartition(".")
+    if not packet.endswith("_") or packet.endswith("__"):
+        return op
+    twin = getattr(torch.ops.aten, packet.removeprefix("aten.").removesuffix("_"), None)
+    target = node.args[0]
+    if twin is None or overload not in twin.overloads() or target.op == "placeholder":
+        return op
+    later = [user for user in target.users if user is not node and user > node]
+    return op if later else f"{packet[:-1]}.{overload}"
+
+
+def _schema_args(node):
+    """Pairs of schema argument name and value, defaults filled in."""
+    pairs = []
+    for index, argument in enumerate(node.target._schema.arguments):
+        if index < len(node.args):
+            value = node.args[index]
+        else:
+            value = node.kwargs.get(argument.name, argument.default_value)
+        pairs.append((argument.name, value))
+    return pairs
+
+
+def _exported(model, args):
+    """The graph by `torch.export`, not decomposed."""
+    program = torch.export.export(model, args, strict=False)
+    program.graph.eliminate_dead_code()
+    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+    keys = set(model.state_dict())
+    graph = _Graph("export")
+    position = 0
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            spec = specs[node.name]
+            if spec.kind.name == "USER_INPUT":
+                kind = {"input": position}
+                position += 1
+            else:
+                kind = {"param": spec.target} if spec.target in keys else "constant"
+            graph.value(node, kind, node.meta.get("val"))
+        elif node.op == "call_function" and not str(node.target).startswith("aten._assert"):
+            if hasattr(node.target, "_schema"):
+                graph.node(node, _functional(node), _schema_args(node), node.meta.get("val"))
+            else:
+                named = [(str(i), value) for i, value in enumerate(node.args)]
+                graph.node(node, node.target.__name__, named, node.meta.get("val"))
+        elif node.op == "get_attr":
+            graph.value(node, "constant", node.meta.get("val"))
+        elif node.op == "output":
+            specs = program.graph_signature.output_specs
+            results = zip(node.args[0], specs, strict=True)
+            graph.json["outputs"] = [
+                graph.ref(result)
+                for result, spec in results
+                if spec.kind.name == "USER_OUTPUT" and isinstance(result, torch.fx.Node)
+            ]
+    return graph.json
+
+
+class _Recorder(torch.fx.Interpreter):
+    """Runs a traced model and keeps what each node returned."""
+
+    def run_node(self, node):
+        result = super().run_node(node)
+        node.meta["val"] = result
+        return result
+
+
+def _traced(model, args):
+    """The graph by symbolic tracing, for models that do not export."""
+    module = torch.fx.symbolic_trace(model)
+    module.graph.eliminate_dead_code()
+    _Recorder(module).run(*args)
+    keys = set(model.state_dict())
+    graph = _Graph("fx")
+    position = 0
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        named = [(str(i), v) for i, v in enumerate(node.args)] + list(node.kwargs.items())
+        if node.op == "placeholder":
+            graph.value(node, {"input": position}, value)
+            position += 1
+        elif node.op == "get_attr":
+            graph.value(node, {"param": node.target} if node.target in keys else "constant", value)
+        elif node.op == "call_module":
+            layer = module.get_submodule(node.target)
+            settings = [(name, getattr(layer, name)) for name in getattr(layer, "__constants__", ())]
+            graph.node(node, f"nn.{type(layer).__name__}", named + settings, value)
+            if node not in graph.alias:
+                graph.parameters(node, layer.state_dict())
+        elif node.op == "call_method":
+            graph.node(node, f"Tensor.{node.target}", named, value)
+        elif node.op == "call_function":
+            home = getattr(node.target, "__module__", None) or "torch"
+            graph.node(node, f"{home}.{node.target.__name__}", named, value)
+        elif node.op == "output":
+            leaves = torch.utils._pytree.tree_leaves(node.args[0])
+            graph.json["outputs"] = [graph.ref(leaf) for leaf in leaves if isinstance(leaf, torch.fx.Node)]
+    return graph.json
+
+
+def op_graph(model, args):
+    """The op graph of one call as JSON."""
+    try:
+        graph = _exported(model, args)
+    except Exception:
+        graph = _traced(model, args)
+    return json.dumps(graph, allow_nan=False)
