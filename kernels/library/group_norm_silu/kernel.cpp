@@ -1,0 +1,69 @@
+// Swish of a group normalisation: y = v / (1 + exp(-v)) with v = (x - mean) * scale * weight + bias.
+// A unit is one group of one image, `each` channels of `pixels` floats.
+
+template <class F> INLINE float sum_of(const float* x, i64 n, F f) {
+    vf acc[UNROLL] = {};
+    i64 j = 0;
+    for (; j + UNROLL * VF <= n; j += UNROLL * VF)
+#pragma GCC unroll 4
+        for (int u = 0; u < UNROLL; ++u) acc[u] += f(load(x + j + u * VF));
+    for (; j < n; j += VF) {
+        i64 left = n - j < VF ? n - j : VF;
+        acc[0] += keep_some(f(load_some(x + j, left, 0.0f)), left);
+    }
+    for (int u = 1; u < UNROLL; ++u) acc[0] += acc[u];
+    return reduce_sum(acc[0]);
+}
+
+INLINE vf swish(vf v) {
+    vf d = 1.0f + exp_<DEGREE>(-v);
+    // The reciprocal needs a divisor of ordinary size; beyond e^80 the result is 0 in any case.
+    if (RECIPROCAL) d = d > splat(1e35f) ? splat(1e35f) : d;
+    return quotient_<RECIPROCAL>(v, d);
+}
+
+extern "C" void group_norm_silu(int part, int parts, const float* in, const float* weight, const float* bias,
+                                float* out, i64 units, i64 groups, i64 each, i64 pixels, double eps) {
+    Range r(units, part, parts);
+    const i64 count = each * pixels;
+    for (i64 unit = r.begin; unit < r.end; ++unit) {
+        const float* x = in + unit * count;
+
+        // Mean and sum of squared deviations of each block, merged pairwise in double: one read of
+        // memory, and no cancellation whatever the offset.
+        double mean = 0.0, m2 = 0.0;
+        for (i64 j = 0; j < count; j += BLOCK) {
+            const i64 n = count - j < BLOCK ? count - j : BLOCK;
+            const float local = sum_of(x + j, n, [](vf v) { return v; }) / n;
+            const float spread = sum_of(x + j, n, [=](vf v) { return (v - local) * (v - local); });
+            const double delta = local - mean, share = (double)n / (j + n);
+            mean += delta * share;
+            m2 += spread + delta * delta * j * share;
+        }
+        const float centre = mean, scale = 1.0f / __builtin_sqrtf(m2 / count + eps);
+
+        const i64 ahead = unit + 1 < r.end ? count : 0;
+        for (i64 c = 0; c < each; ++c) {
+            const i64 channel = unit % groups * each + c;
+            const float a = scale * weight[channel], b = bias[channel];
+            const float* p = x + c * pixels;
+            float* y = out + unit * count + c * pixels;
+            const i64 head = NT ? head_of(y, pixels) : 0;
+            i64 j = head;
+            if (head) store_some(y, head, swish((load_some(p, head, 0.0f) - centre) * a + b));
+            for (; j + 2 * VF <= pixels; j += 2 * VF) {
+                if (PREFETCH)
+                    for (int q = 0; q < 2 * VF; q += 16) prefetch(p + ahead + j + q);
+                vf v = swish((load(p + j) - centre) * a + b);
+                vf w = swish((load(p + j + VF) - centre) * a + b);
+                stream<NT>(y + j, v);
+                stream<NT>(y + j + VF, w);
+            }
+            for (; j < pixels; j += VF) {
+                const i64 left = pixels - j < VF ? pixels - j : VF;
+                store_some(y + j, left, swish((load_some(p + j, left, 0.0f) - centre) * a + b));
+            }
+        }
+    }
+    if (NT) fence();
+}
