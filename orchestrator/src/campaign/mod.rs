@@ -1,0 +1,187 @@
+//! A campaign's directory: where its files are, and how one comes to be.
+
+mod tasks;
+
+use std::path::{Path, PathBuf};
+
+use crate::adapter::{Adapter, AdapterError};
+use crate::core::event::{Actor, Event};
+use crate::core::settings::Settings;
+use crate::core::state::State;
+use crate::store::{Batch, DATABASE, Store, StoreError};
+
+pub use tasks::{TaskError, find as find_tasks, hash as task_hash};
+
+/// Paths in a campaign's directory.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The directory itself, absolute.
+    pub dir: PathBuf,
+}
+
+impl Layout {
+    /// Of the campaign in `dir`.
+    pub fn of(dir: &Path) -> Self {
+        Self {
+            dir: std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
+        }
+    }
+
+    /// Resolved settings, for people.
+    pub fn settings(&self) -> PathBuf {
+        self.dir.join("campaign.toml")
+    }
+
+    /// The adapter as it was at the start.
+    pub fn adapter(&self) -> PathBuf {
+        self.dir.join("adapter")
+    }
+
+    /// One folder per experiment.
+    pub fn experiments(&self) -> PathBuf {
+        self.dir.join("experiments")
+    }
+
+    /// Reports and charts.
+    pub fn reports(&self) -> PathBuf {
+        self.dir.join("reports")
+    }
+
+    /// The report.
+    pub fn report(&self) -> PathBuf {
+        self.reports().join("report.md")
+    }
+
+    /// What was learned, for people.
+    pub fn playbook(&self) -> PathBuf {
+        self.dir.join("playbook.md")
+    }
+
+    /// Logs of the harness and of the labs.
+    pub fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+}
+
+/// Why a campaign could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Something is there already.
+    #[error(
+        "`{path}` is a campaign already: continue it with `alphalab resume {path}`, or name another --dir",
+        path = .0.display()
+    )]
+    IsCampaign(PathBuf),
+    /// Something else is there.
+    #[error("`{}` is not empty: name another --dir", .0.display())]
+    NotEmpty(PathBuf),
+    /// A path that can't hold a campaign.
+    #[error("`{}` can't be a campaign's directory", .0.display())]
+    Path(PathBuf),
+    /// The file system refused.
+    #[error("failed to {operation} `{}`", path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The settings can't be written.
+    #[error("failed to write the settings")]
+    Settings(#[source] Box<toml::ser::Error>),
+    /// The adapter can't be copied.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// The database can't be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// `campaign.toml` can't be written.
+    #[error("failed to write the campaign's files")]
+    Write(#[from] sandbox::fs::WriteError),
+}
+
+/// Sets up a campaign in `dir`, which must be empty or absent. It appears
+/// whole or not at all: everything is made beside it and moved in one step.
+pub fn create(
+    dir: &Path,
+    adapter: &Adapter,
+    settings: Settings,
+    at_ms: i64,
+) -> Result<(Store, State), CreateError> {
+    let target = Layout::of(dir).dir;
+    if target.join(DATABASE).exists() {
+        return Err(CreateError::IsCampaign(dir.to_owned()));
+    }
+    let file = |operation, path: &Path| {
+        let path = path.to_owned();
+        move |source| CreateError::File {
+            operation,
+            path,
+            source,
+        }
+    };
+    if target.exists() {
+        let mut entries = target.read_dir().map_err(file("list", &target))?;
+        if entries.next().is_some() {
+            return Err(CreateError::NotEmpty(dir.to_owned()));
+        }
+    }
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(CreateError::Path(dir.to_owned()));
+    };
+    std::fs::create_dir_all(parent).map_err(file("create", parent))?;
+    let making = parent.join(format!(
+        ".{}.{}.making",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    remove_leftovers(parent, &name.to_string_lossy());
+    let layout = Layout {
+        dir: making.clone(),
+    };
+    for folder in [
+        layout.dir.clone(),
+        layout.experiments(),
+        layout.reports(),
+        layout.logs(),
+    ] {
+        std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
+    }
+    adapter.copy_to(&layout.adapter())?;
+    let text =
+        toml::to_string(&settings).map_err(|error| CreateError::Settings(Box::new(error)))?;
+    sandbox::fs::write_atomic(&layout.settings(), text)?;
+    let mut store = Store::create(&making)?;
+    let mut batch = Batch::new();
+    batch.push(
+        Actor::User,
+        Event::CampaignStarted {
+            settings: Box::new(settings),
+        },
+    );
+    store.append(0, at_ms, batch)?;
+    drop(store);
+    std::fs::rename(&making, &target).map_err(file("rename to", &target))?;
+    Ok(Store::open(&target)?)
+}
+
+/// Removes what a run that was killed while it made this campaign has left.
+/// One that is still at it holds its lock.
+fn remove_leftovers(parent: &Path, name: &str) {
+    let prefix = format!(".{name}.");
+    let entries = parent.read_dir().into_iter().flatten().flatten();
+    for entry in entries {
+        let file_name = entry.file_name();
+        let Some(rest) = file_name.to_str().and_then(|n| n.strip_prefix(&prefix)) else {
+            continue;
+        };
+        let path = entry.path();
+        if rest.ends_with(".making") && matches!(crate::store::running_pid(&path), Ok(None)) {
+            // Litter that can't be removed harms nobody.
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The command line of `alphalab`: parsing only.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Finds better kernels by itself, and says how it knows.
+///
+/// Exit codes: 0 done, 1 bug, 2 usage, 3 configuration or input, 10 finished
+/// without a verified result, 11 budget spent before anything was measured,
+/// 12 stopped (resumable).
+#[derive(Debug, Parser)]
+#[command(name = "alphalab", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a campaign; without arguments, on the shipped tasks.
+    Run(Run),
+    /// Continue a campaign that was stopped or killed.
+    Resume {
+        /// Directory of the campaign.
+        dir: PathBuf,
+    },
+    /// Where a campaign stands.
+    Status(Look),
+    /// Verified results, one row per task.
+    Leaderboard(Look),
+    /// Write the report anew.
+    Report(Look),
+    /// Ask the process that drives a campaign to stop; it stays resumable.
+    Stop(Look),
+    /// Is everything here that a campaign needs?
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Lab to start.
+        #[arg(long, default_value = "kernel-lab", value_name = "NAME")]
+        lab: String,
+    },
+}
+
+/// A look at one campaign.
+#[derive(Debug, clap::Args)]
+pub struct Look {
+    /// Directory of the campaign.
+    pub dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `alphalab run`.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Folder of tasks, or one task [default: the shipped tasks].
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<PathBuf>,
+    /// Tasks to work on, separated by commas [default: all].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub tasks: Vec<String>,
+    /// What is wanted, in words.
+    #[arg(long, value_name = "TEXT")]
+    pub objective: Option<String>,
+    /// Adapter, by name or path.
+    #[arg(long, value_name = "NAME|PATH", default_value = "cuda-kernels")]
+    pub adapter: String,
+    /// Model that plays the roles.
+    #[arg(long, value_name = "SPEC", default_value = "builtin")]
+    pub model: String,
+    /// Most experiments to evaluate [default: the adapter's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub experiments: Option<u32>,
+    /// Most running time, in hours [default: the adapter's].
+    #[arg(long, value_name = "H", value_parser = hours)]
+    pub hours: Option<f64>,
+    /// Workers at the same time. Measurements take turns in any case.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: u32,
+    /// Where experiments run.
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    pub executor: String,
+    /// Device to measure on.
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
+    /// Directory of the campaign [default: a new one in campaigns/].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Seed of the search.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    let hours: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if hours > 0.0 && hours.is_finite() {
+        Ok(hours)
+    } else {
+        Err("must be above 0".to_owned())
+    }
+}

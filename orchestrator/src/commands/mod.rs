@@ -1,0 +1,17 @@
+//! What `alphalab` does, one file per family of commands. Commands take
+//! resolved values and know nothing of the command line.
+
+mod doctor;
+mod failure;
+mod places;
+mod run;
+mod show;
+mod stop;
+mod table;
+
+pub use doctor::doctor;
+pub use failure::{Failure, exit};
+pub use places::Places;
+pub use run::{RunOptions, resume, run};
+pub use show::{leaderboard, report, status};
+pub use stop::stop;

@@ -1,0 +1,169 @@
+//! Tables for people.
+
+use std::fmt::Write;
+
+use crate::core::board;
+use crate::core::budget::Ledger;
+use crate::core::rank;
+use crate::core::state::State;
+use crate::report::{number, standing};
+use crate::ui::clean;
+
+/// Columns padded to their widest cell; the first is left-aligned.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(place, (cell, width))| {
+                let pad = " ".repeat(width - cell.chars().count());
+                if place == 1 {
+                    format!("{cell}{pad}")
+                } else {
+                    format!("{pad}{cell}")
+                }
+            })
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The leaderboard: every task, lost and unverified ones too.
+pub(super) fn leaderboard(state: &State) -> String {
+    let board = rank::leaderboard(state);
+    let metric = state
+        .settings
+        .as_ref()
+        .map_or("value", |s| s.metric.name.as_str());
+    let header = [
+        "#",
+        "task",
+        metric,
+        "95% interval",
+        "n",
+        "",
+        "track",
+        "experiment",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for row in &board.rows {
+        let whole = number(row.value, row.ci);
+        let (value, ci) = whole.split_once(' ').unwrap_or((&whole, "-"));
+        rows.push(vec![
+            row.rank.to_string(),
+            clean(&row.task),
+            value.to_owned(),
+            ci.to_owned(),
+            row.n.to_string(),
+            standing(row.standing).to_owned(),
+            clean(row.track.as_deref().unwrap_or("-")),
+            row.experiment.to_string(),
+        ]);
+    }
+    let mut out = if board.rows.is_empty() {
+        "no verified result yet\n".to_owned()
+    } else {
+        aligned(&rows)
+    };
+    for task in &board.unverified {
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            out,
+            "unverified: {} ({})",
+            clean(&task.task),
+            clean(&task.reason)
+        );
+    }
+    let s = &board.summary;
+    let show = |value: Option<f64>| value.map_or("-".to_owned(), |v| number(v, None));
+    let count = |value: Option<usize>| value.map_or("-".to_owned(), |n| n.to_string());
+    let _ = writeln!(
+        out,
+        "{} tasks, {} verified, {} won, {} lost; geometric mean {} (as deployed {}), median {}",
+        s.tasks,
+        s.verified,
+        count(s.won),
+        count(s.lost),
+        show(s.geomean),
+        show(s.geomean_deployed),
+        show(s.median),
+    );
+    out
+}
+
+/// Where a campaign stands.
+pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
+    let word = match (state.run, live) {
+        (crate::core::state::RunState::Running, false) => "interrupted; resume it",
+        _ => state.run.word(),
+    };
+    let budget = state.budget(if live { now_ms } else { state.clock.last_ms() });
+    let ledger = |l: Ledger| {
+        let limit = l
+            .limit
+            .map_or("no limit".to_owned(), |limit| format!("{limit:.0}"));
+        format!(
+            "{:.0} spent, {:.0} reserved, of {limit}",
+            l.spent, l.reserved
+        )
+    };
+    let mut out = format!(
+        "state        {word}, phase {}, {} events\n",
+        state.phase, state.seq
+    );
+    let counts: Vec<String> = board::ALL
+        .iter()
+        .map(|column| {
+            let n = state
+                .experiments
+                .values()
+                .filter(|e| e.state == *column)
+                .count();
+            (column, n)
+        })
+        .filter(|(_, n)| *n > 0)
+        .map(|(column, n)| format!("{n} {}", column.word()))
+        .collect();
+    // Writing to a String can't fail.
+    let _ = writeln!(out, "board        {}", counts.join(", "));
+    let _ = writeln!(out, "experiments  {}", ledger(budget.experiments));
+    let _ = writeln!(out, "seconds      {}", ledger(budget.wall_s));
+    let _ = writeln!(out, "quick looks  {}", state.tries.len());
+    if let Some(best) = rank::leaderboard(state).rows.first() {
+        let _ = writeln!(
+            out,
+            "best         {} on {} ({})",
+            number(best.value, best.ci),
+            clean(&best.task),
+            best.experiment
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned(), "x".to_owned()];
+        assert_eq!(
+            aligned(&[row("1", "ab"), row("10", "a")]),
+            " 1  ab  x\n10  a   x\n"
+        );
+    }
+}

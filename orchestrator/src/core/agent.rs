@@ -1,0 +1,474 @@
+//! One agent's run as a state machine without I/O.
+//!
+//! [`AgentRun::next`] says what must happen; the driver does it and tells
+//! [`AgentRun::feed`]. Inside are the transcript and the counters; not inside
+//! are the model, the tools and any memory beyond the run. A serialised run
+//! contains everything the model was told.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::event::Body;
+
+/// Who an agent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Decides what is worked on.
+    Strategist,
+    /// Works on one experiment of the board.
+    Worker,
+}
+
+impl Role {
+    /// The word used in requests, prompts and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Strategist => "strategist",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// Arguments of a tool call as a model wrote them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "form", content = "value", rename_all = "snake_case")]
+pub enum Arguments {
+    /// A JSON document.
+    Json(Value),
+    /// Something else, cut to a readable length.
+    Malformed(String),
+}
+
+/// One tool call in a model's reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestedCall {
+    /// The provider's id of the call, to be sent back with its answer.
+    pub id: String,
+    /// Name of the tool.
+    pub tool: String,
+    /// Its arguments.
+    pub arguments: Arguments,
+}
+
+/// What a model answered in one turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelReply {
+    /// What it said.
+    pub text: Body,
+    /// What it wants done, in order.
+    pub calls: Vec<RequestedCall>,
+    /// Tokens read and written.
+    pub tokens: [u64; 2],
+    /// US dollars.
+    pub cost_usd: f64,
+}
+
+/// The answer to one tool call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the call came to.
+    pub status: AnswerStatus,
+    /// JSON for the model.
+    pub body: Body,
+}
+
+/// What a tool call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerStatus {
+    /// Done.
+    Ok,
+    /// Refused or failed for a reason the model can act on.
+    Failed,
+    /// The call itself made no sense: unknown tool, arguments off the schema.
+    Malformed,
+    /// Done, and the run is over.
+    Ends,
+}
+
+/// A call that got its number in this run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberedCall {
+    /// Number of the call in this run, from 0.
+    pub number: u32,
+    /// The call.
+    #[serde(rename = "call")]
+    pub requested: RequestedCall,
+}
+
+/// One entry of the transcript.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Entry {
+    /// The harness: a reminder.
+    Harness {
+        /// What it said.
+        text: String,
+    },
+    /// The model.
+    Model {
+        /// What it said.
+        text: Body,
+        /// What it wants done.
+        calls: Vec<NumberedCall>,
+    },
+    /// A tool.
+    Tool {
+        /// Which call this answers.
+        number: u32,
+        /// The provider's id of that call.
+        id: String,
+        /// Name of the tool.
+        tool: String,
+        /// The answer.
+        answer: Answer,
+    },
+}
+
+/// Why a run is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Ending {
+    /// The agent called `finish`.
+    Finished,
+    /// Too many calls that made no sense, or replies without any call.
+    Incoherent,
+    /// It used up its turns.
+    TurnLimit,
+    /// The harness ended it.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What must happen next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step<'a> {
+    /// Ask the model; the transcript is in [`AgentRun::entries`].
+    CallModel {
+        /// Number of the turn, from 0.
+        turn: u32,
+    },
+    /// Answer these calls, in this order.
+    CallTools(&'a [NumberedCall]),
+    /// Nothing.
+    Done(&'a Ending),
+}
+
+/// What came of a [`Step`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The model answered.
+    Model {
+        /// The turn that was asked for.
+        turn: u32,
+        /// Its reply.
+        reply: ModelReply,
+    },
+    /// A tool answered.
+    Tool {
+        /// Which call.
+        number: u32,
+        /// The answer.
+        answer: Answer,
+    },
+    /// The harness ends the run.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An outcome that does not belong to the step at hand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// The run is over.
+    #[error("the run is over")]
+    Over,
+    /// A reply to a turn that was not asked for.
+    #[error("a reply to turn {0}, which is not awaited")]
+    Turn(u32),
+    /// An answer to a call that is not open.
+    #[error("an answer to call {0}, which is not open")]
+    Call(u32),
+}
+
+/// Bad calls and empty replies after which a run is ended.
+const MAX_INCOHERENT: u32 = 5;
+
+/// One agent's run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentRun {
+    entries: Vec<Entry>,
+    open: Vec<NumberedCall>,
+    turn: u32,
+    calls: u32,
+    incoherent: u32,
+    max_turns: u32,
+    ending: Option<Ending>,
+}
+
+impl AgentRun {
+    /// A run that has not started, for at most `max_turns` turns.
+    pub fn new(max_turns: u32) -> Self {
+        Self {
+            entries: Vec::new(),
+            open: Vec::new(),
+            turn: 0,
+            calls: 0,
+            incoherent: 0,
+            max_turns,
+            ending: None,
+        }
+    }
+
+    /// The transcript so far.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Model turns taken so far.
+    pub fn turns(&self) -> u32 {
+        self.turn
+    }
+
+    /// Why the run is over, if it is.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// What must happen next.
+    pub fn next(&self) -> Step<'_> {
+        if let Some(ending) = &self.ending {
+            Step::Done(ending)
+        } else if self.open.is_empty() {
+            Step::CallModel { turn: self.turn }
+        } else {
+            Step::CallTools(&self.open)
+        }
+    }
+
+    /// Takes what came of the step at hand. On an error nothing has changed.
+    pub fn feed(&mut self, outcome: Outcome) -> Result<(), FeedError> {
+        if self.ending.is_some() {
+            return Err(FeedError::Over);
+        }
+        match outcome {
+            Outcome::Model { turn, reply } => self.feed_reply(turn, reply),
+            Outcome::Tool { number, answer } => self.feed_answer(number, answer),
+            Outcome::Stop { reason } => {
+                self.end(Ending::Stopped { reason });
+                Ok(())
+            }
+        }
+    }
+
+    fn feed_reply(&mut self, turn: u32, reply: ModelReply) -> Result<(), FeedError> {
+        if turn != self.turn || !self.open.is_empty() {
+            return Err(FeedError::Turn(turn));
+        }
+        self.turn += 1;
+        let mut calls = Vec::with_capacity(reply.calls.len());
+        for requested in reply.calls {
+            calls.push(NumberedCall {
+                number: self.calls,
+                requested,
+            });
+            self.calls += 1;
+        }
+        self.entries.push(Entry::Model {
+            text: reply.text,
+            calls: calls.clone(),
+        });
+        if calls.is_empty() {
+            self.entries.push(Entry::Harness {
+                text: "Answer with tool calls; call `finish` when there is nothing left to do."
+                    .to_owned(),
+            });
+            self.count_incoherent();
+        }
+        for call in calls {
+            match call.requested.arguments {
+                Arguments::Json(_) => self.open.push(call),
+                Arguments::Malformed(_) => {
+                    self.answer_malformed(call);
+                    self.count_incoherent();
+                }
+            }
+        }
+        self.check_turns();
+        Ok(())
+    }
+
+    /// A call whose arguments aren't JSON never reaches a tool.
+    fn answer_malformed(&mut self, call: NumberedCall) {
+        let error = "the arguments are not a JSON document";
+        self.entries.push(Entry::Tool {
+            number: call.number,
+            id: call.requested.id,
+            tool: call.requested.tool,
+            answer: Answer {
+                status: AnswerStatus::Malformed,
+                body: Body::Inline(serde_json::json!({ "error": error })),
+            },
+        });
+    }
+
+    fn feed_answer(&mut self, number: u32, answer: Answer) -> Result<(), FeedError> {
+        let place = self
+            .open
+            .iter()
+            .position(|call| call.number == number)
+            .ok_or(FeedError::Call(number))?;
+        let call = self.open.remove(place);
+        let status = answer.status;
+        self.entries.push(Entry::Tool {
+            number,
+            id: call.requested.id,
+            tool: call.requested.tool,
+            answer,
+        });
+        match status {
+            AnswerStatus::Ends => self.end(Ending::Finished),
+            AnswerStatus::Malformed => self.count_incoherent(),
+            AnswerStatus::Ok | AnswerStatus::Failed => {}
+        }
+        self.check_turns();
+        Ok(())
+    }
+
+    fn count_incoherent(&mut self) {
+        self.incoherent += 1;
+        if self.incoherent >= MAX_INCOHERENT {
+            self.end(Ending::Incoherent);
+        }
+    }
+
+    fn check_turns(&mut self) {
+        if self.open.is_empty() && self.turn >= self.max_turns {
+            self.end(Ending::TurnLimit);
+        }
+    }
+
+    /// The first reason counts. What was said is not needed any more: it
+    /// stays in the log.
+    fn end(&mut self, ending: Ending) {
+        if self.ending.is_none() {
+            self.ending = Some(ending);
+            self.open.clear();
+            self.entries.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reply(calls: Vec<RequestedCall>) -> ModelReply {
+        ModelReply {
+            text: Body::Inline(json!("")),
+            calls,
+            tokens: [0, 0],
+            cost_usd: 0.0,
+        }
+    }
+
+    fn call(arguments: Arguments) -> RequestedCall {
+        RequestedCall {
+            id: "x".to_owned(),
+            tool: "read_board".to_owned(),
+            arguments,
+        }
+    }
+
+    fn answer(status: AnswerStatus) -> Answer {
+        Answer {
+            status,
+            body: Body::Inline(json!({})),
+        }
+    }
+
+    #[test]
+    fn a_run_alternates_and_ends_with_finish() {
+        let mut run = AgentRun::new(10);
+        assert_eq!(run.next(), Step::CallModel { turn: 0 });
+        let calls = vec![
+            call(Arguments::Json(json!({}))),
+            call(Arguments::Json(json!({}))),
+        ];
+        run.feed(Outcome::Model {
+            turn: 0,
+            reply: reply(calls),
+        })
+        .unwrap();
+        assert!(matches!(run.next(), Step::CallTools(open) if open.len() == 2));
+        run.feed(Outcome::Tool {
+            number: 0,
+            answer: answer(AnswerStatus::Ok),
+        })
+        .unwrap();
+        assert_eq!(
+            run.feed(Outcome::Tool {
+                number: 0,
+                answer: answer(AnswerStatus::Ok)
+            }),
+            Err(FeedError::Call(0))
+        );
+        run.feed(Outcome::Tool {
+            number: 1,
+            answer: answer(AnswerStatus::Ends),
+        })
+        .unwrap();
+        assert_eq!(run.next(), Step::Done(&Ending::Finished));
+        assert_eq!(
+            run.feed(Outcome::Stop {
+                reason: String::new()
+            }),
+            Err(FeedError::Over)
+        );
+    }
+
+    #[test]
+    fn malformed_calls_are_answered_counted_and_capped() {
+        let mut run = AgentRun::new(100);
+        for turn in 0..MAX_INCOHERENT {
+            assert_eq!(run.next(), Step::CallModel { turn });
+            let calls = vec![call(Arguments::Malformed("{".to_owned()))];
+            run.feed(Outcome::Model {
+                turn,
+                reply: reply(calls),
+            })
+            .unwrap();
+            let answered = matches!(run.entries().last(), Some(Entry::Tool { .. }));
+            assert!(answered || turn + 1 == MAX_INCOHERENT);
+        }
+        assert_eq!(run.next(), Step::Done(&Ending::Incoherent));
+    }
+
+    #[test]
+    fn silence_and_the_turn_limit_end_a_run() {
+        let mut run = AgentRun::new(2);
+        run.feed(Outcome::Model {
+            turn: 0,
+            reply: reply(vec![]),
+        })
+        .unwrap();
+        assert_eq!(
+            run.feed(Outcome::Model {
+                turn: 0,
+                reply: reply(vec![])
+            }),
+            Err(FeedError::Turn(0))
+        );
+        run.feed(Outcome::Model {
+            turn: 1,
+            reply: reply(vec![]),
+        })
+        .unwrap();
+        assert_eq!(run.next(), Step::Done(&Ending::TurnLimit));
+    }
+}

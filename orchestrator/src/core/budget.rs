@@ -1,0 +1,137 @@
+//! What a campaign may use, has used and has promised.
+
+use serde::{Deserialize, Serialize};
+
+/// One resource. All fields share its unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Hard limit; absent if unlimited.
+    pub limit: Option<f64>,
+    /// Used for certain.
+    pub spent: f64,
+    /// Promised to work that has not run yet.
+    pub reserved: f64,
+    /// Promised to work that was cut off: counted as used, amount not known.
+    pub unsettled: f64,
+}
+
+impl Ledger {
+    /// A ledger with `limit` and nothing used.
+    pub fn new(limit: Option<f64>) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// What can still be promised; infinite without a limit, never negative.
+    pub fn left(&self) -> f64 {
+        self.limit.map_or(f64::INFINITY, |limit| {
+            (limit - self.spent - self.reserved - self.unsettled).max(0.0)
+        })
+    }
+
+    /// True when what was used for certain has reached the limit.
+    pub fn is_spent(&self) -> bool {
+        self.limit
+            .is_some_and(|limit| self.spent + self.unsettled >= limit)
+    }
+}
+
+/// All resources of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Evaluated experiments; a re-measurement is not one.
+    pub experiments: Ledger,
+    /// US dollars.
+    pub usd: Ledger,
+    /// Tokens, in and out.
+    pub tokens: Ledger,
+    /// Seconds during which an orchestrator was running the campaign.
+    pub wall_s: Ledger,
+    /// Hours on GPUs.
+    pub gpu_h: Ledger,
+}
+
+/// Wall-clock of a campaign over several sessions.
+///
+/// Only time between a session's start and its last event counts, so a
+/// campaign that lies still, or was killed, spends nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionClock {
+    /// Milliseconds of the sessions that ended.
+    closed: i64,
+    /// Start of the session under way, milliseconds since the epoch.
+    open_since: Option<i64>,
+    /// Time of the last event, milliseconds since the epoch.
+    last: i64,
+}
+
+impl SessionClock {
+    /// An event happened. A clock that was set back counts as standing still.
+    pub fn tick(&mut self, at_ms: i64) {
+        self.last = self.last.max(at_ms);
+    }
+
+    /// A session starts; one that never ended is closed at its last event.
+    pub fn open(&mut self, at_ms: i64) {
+        self.close();
+        self.open_since = Some(at_ms);
+        self.last = at_ms;
+    }
+
+    /// The session ends at its last event.
+    pub fn close(&mut self) {
+        if let Some(since) = self.open_since.take() {
+            let length = self.last.saturating_sub(since).max(0);
+            self.closed = self.closed.saturating_add(length);
+        }
+    }
+
+    /// Seconds used up to `now_ms`.
+    pub fn spent_s(&self, now_ms: i64) -> f64 {
+        let open = self.open_since.map_or(0, |since| {
+            now_ms.max(self.last).saturating_sub(since).max(0)
+        });
+        self.closed.saturating_add(open) as f64 / 1000.0
+    }
+
+    /// Seconds used up to the last event, without a clock.
+    pub fn logged_s(&self) -> f64 {
+        self.spent_s(self.last)
+    }
+
+    /// Time of the last event, milliseconds since the epoch.
+    pub fn last_ms(&self) -> i64 {
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_session_ends_at_its_last_event() {
+        let mut clock = SessionClock::default();
+        clock.open(1_000);
+        clock.tick(3_000);
+        // Killed here; resumed a day later.
+        clock.open(86_400_000);
+        clock.tick(86_401_000);
+        clock.close();
+        assert!((clock.spent_s(99_999_999_999) - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_left_is_not_negative() {
+        let ledger = Ledger {
+            limit: Some(1.0),
+            spent: 2.0,
+            ..Ledger::default()
+        };
+        assert!(ledger.left().abs() < 1e-12);
+        assert!(ledger.is_spent());
+        assert!(Ledger::new(None).left().is_infinite());
+    }
+}

@@ -1,0 +1,427 @@
+//! What can happen in a campaign. The log of these is the campaign; all else
+//! is folded from it.
+
+use protocol::{Candidate, ContentHash, Interval, Report, Split, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::agent::{Answer, ModelReply, Role};
+use super::board::BoardState;
+use super::ids::{AgentId, ExperimentId, TryId};
+use super::playbook::Entry;
+use super::settings::Settings;
+
+/// Version of the event payloads. A reader refuses a newer one.
+pub const EVENT_VERSION: u32 = 1;
+
+/// A JSON document, in place or, when it is large, as a blob of the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at", content = "is", rename_all = "snake_case")]
+pub enum Body {
+    /// In place.
+    Inline(Value),
+    /// In the store, under the hash of its serialised form.
+    Blob(ContentHash),
+}
+
+/// Names one act outside the log. The same key is never counted twice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum EffectKey {
+    /// Asking the lab what it is.
+    Describe,
+    /// Asking the lab about a task.
+    Inspect {
+        /// The task.
+        task: String,
+    },
+    /// One turn of a model.
+    Model {
+        /// Whose.
+        agent: AgentId,
+        /// Number of the turn.
+        turn: u32,
+    },
+    /// A tool call that needs the lab.
+    Tool {
+        /// Whose.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+    },
+    /// The static check of an experiment.
+    Check {
+        /// Which.
+        experiment: ExperimentId,
+        /// How often it has been to `fix` before.
+        fixes: u32,
+    },
+    /// A measurement.
+    Measure {
+        /// Which experiment.
+        experiment: ExperimentId,
+        /// Attempt, from 1.
+        attempt: u32,
+    },
+}
+
+/// Why a campaign is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// Nothing promising is left.
+    Converged,
+    /// A limit is reached.
+    BudgetSpent,
+    /// No task can be worked on.
+    NothingToDo,
+}
+
+impl FinishReason {
+    /// In words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Converged => "nothing promising is left to try",
+            Self::BudgetSpent => "the budget is spent",
+            Self::NothingToDo => "no task can be worked on",
+        }
+    }
+}
+
+/// One task as it was frozen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrozenTask {
+    /// Its name.
+    pub name: String,
+    /// Hash of its files.
+    pub source: ContentHash,
+    /// Hash of what the lab found: shapes, sizes, op graph.
+    pub inspection: ContentHash,
+}
+
+/// A number from a lab, with the verdict it comes with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// What became of the candidate.
+    pub verdict: Verdict,
+    /// The campaign's metric; absent unless the verdict is `ok`.
+    pub value: Option<f64>,
+    /// Its 95% interval.
+    pub ci: Option<Interval>,
+    /// Samples behind it.
+    pub n: u32,
+}
+
+impl Score {
+    /// Takes `metric` out of a report.
+    pub fn of(report: &Report, metric: &str) -> Self {
+        let found = if report.verdict.is_ok() {
+            report.metrics.get(metric)
+        } else {
+            None
+        };
+        Self {
+            verdict: report.verdict.clone(),
+            value: found.map(|m| m.value).filter(|v| v.is_finite()),
+            ci: found.and_then(|m| m.ci),
+            n: found.map_or(0, |m| m.n),
+        }
+    }
+
+    /// The number, if the candidate was verified.
+    pub fn verified(&self) -> Option<f64> {
+        if self.verdict.is_ok() {
+            self.value
+        } else {
+            None
+        }
+    }
+}
+
+/// One full measurement of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Split it was measured on.
+    pub split: Split,
+    /// The number.
+    pub score: Score,
+    /// Hash of what was measured; absent where the lab gave no report.
+    pub hash: Option<ContentHash>,
+    /// The lab's report; absent where it gave none.
+    pub report: Option<ContentHash>,
+    /// Track of the result.
+    pub track: Option<String>,
+    /// Whether a simulator stood in for the device.
+    pub simulated: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Event {
+    /// First event of every log.
+    CampaignStarted {
+        /// Everything the run was started with.
+        settings: Box<Settings>,
+    },
+    /// An orchestrator took the campaign up again.
+    CampaignResumed {},
+    /// An orchestrator let go of the campaign; it can be resumed.
+    CampaignStopped {
+        /// Why.
+        reason: String,
+    },
+    /// The campaign is over.
+    CampaignFinished {
+        /// Why.
+        reason: FinishReason,
+    },
+    /// A phase began.
+    PhaseStarted {
+        /// Number of the phase.
+        phase: u8,
+    },
+    /// The lab said what it is.
+    LabDescribed {
+        /// Its name.
+        lab: String,
+        /// Its version.
+        version: String,
+    },
+    /// The lab looked at a task.
+    TaskInspected {
+        /// The task.
+        task: String,
+        /// Hash of the task's files.
+        source: ContentHash,
+        /// Hash of the inspection.
+        inspection: ContentHash,
+        /// The lab's inspection.
+        document: Body,
+        /// Templates that fit, by name.
+        templates: Vec<String>,
+    },
+    /// A task gets no more work.
+    TaskClosed {
+        /// The task.
+        task: String,
+        /// Why.
+        reason: String,
+    },
+    /// From here on the evaluation does not change. Stands for phase 2.
+    EvaluationFrozen {
+        /// The lab's name.
+        lab: String,
+        /// The lab's version.
+        version: String,
+        /// The tasks with their hashes.
+        tasks: Vec<FrozenTask>,
+        /// Hash over all of it.
+        hash: ContentHash,
+    },
+    /// An agent began.
+    AgentStarted {
+        /// Its number.
+        agent: AgentId,
+        /// Its role.
+        role: Role,
+        /// The experiment it works on, for a worker.
+        experiment: Option<ExperimentId>,
+        /// Its prompt.
+        prompt: Body,
+        /// Running time of the campaign, in seconds, after which it may take
+        /// no more quick looks.
+        tries_until_wall_s: Option<f64>,
+    },
+    /// The harness ended an agent.
+    AgentStopped {
+        /// Its number.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// An act outside the log is about to begin.
+    EffectIntended {
+        /// Which.
+        key: EffectKey,
+    },
+    /// An act failed for a reason that is not the candidate's.
+    EffectFailed {
+        /// Which.
+        key: EffectKey,
+        /// What happened.
+        error: String,
+        /// When to try again, milliseconds since the epoch; never, if absent.
+        retry_at_ms: Option<i64>,
+    },
+    /// A model answered.
+    ModelCalled {
+        /// Whose turn it was.
+        agent: AgentId,
+        /// Number of the turn.
+        turn: u32,
+        /// Its reply.
+        reply: ModelReply,
+    },
+    /// A tool call was answered.
+    ToolAnswered {
+        /// Whose call.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A quick look was taken.
+    Tried {
+        /// Its number.
+        id: TryId,
+        /// By whom.
+        agent: AgentId,
+        /// On which task.
+        task: String,
+        /// Of what.
+        candidate: Candidate,
+        /// What came of it; never ranked.
+        score: Score,
+    },
+    /// An experiment was put on the board.
+    ExperimentProposed {
+        /// Its number.
+        experiment: ExperimentId,
+        /// Its task.
+        task: String,
+        /// Short name, fit for a folder.
+        name: String,
+        /// What is expected and why.
+        hypothesis: String,
+        /// Templates to look at; all that fit, if empty.
+        templates: Vec<String>,
+        /// Who proposed it.
+        by: AgentId,
+        /// Who works on it already, if somebody does.
+        owner: Option<AgentId>,
+    },
+    /// A candidate was handed in and its files written.
+    CandidateSubmitted {
+        /// For which experiment.
+        experiment: ExperimentId,
+        /// What.
+        candidate: Candidate,
+        /// Hash of the candidate and its task.
+        hash: ContentHash,
+        /// By whom.
+        agent: AgentId,
+        /// The call that waits for the result.
+        call: u32,
+    },
+    /// The static check has a verdict.
+    Checked {
+        /// Of which experiment.
+        experiment: ExperimentId,
+        /// Which time, counted as in [`EffectKey::Check`].
+        fixes: u32,
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// An experiment moved on the board.
+    Moved {
+        /// Which.
+        experiment: ExperimentId,
+        /// Where it was.
+        from: BoardState,
+        /// Where it is.
+        to: BoardState,
+        /// Why, where it isn't obvious.
+        reason: String,
+    },
+    /// An experiment was measured.
+    Measured {
+        /// Which.
+        experiment: ExperimentId,
+        /// Attempt, from 1.
+        attempt: u32,
+        /// What was measured.
+        measurement: Measurement,
+    },
+    /// Something was learned.
+    PlaybookEntryAdded {
+        /// What.
+        entry: Box<Entry>,
+    },
+}
+
+impl Event {
+    /// The act that this event is the outcome of.
+    pub fn settles(&self) -> Option<EffectKey> {
+        match self {
+            Self::LabDescribed { .. } => Some(EffectKey::Describe),
+            Self::TaskInspected { task, .. } => Some(EffectKey::Inspect { task: task.clone() }),
+            Self::EffectFailed { key, .. } => Some(key.clone()),
+            Self::ModelCalled { agent, turn, .. } => Some(EffectKey::Model {
+                agent: *agent,
+                turn: *turn,
+            }),
+            Self::ToolAnswered { agent, call, .. } => Some(EffectKey::Tool {
+                agent: *agent,
+                call: *call,
+            }),
+            Self::Checked {
+                experiment, fixes, ..
+            } => Some(EffectKey::Check {
+                experiment: *experiment,
+                fixes: *fixes,
+            }),
+            Self::Measured {
+                experiment,
+                attempt,
+                ..
+            } => Some(EffectKey::Measure {
+                experiment: *experiment,
+                attempt: *attempt,
+            }),
+            Self::CampaignStarted { .. }
+            | Self::CampaignResumed {}
+            | Self::CampaignStopped { .. }
+            | Self::CampaignFinished { .. }
+            | Self::PhaseStarted { .. }
+            | Self::TaskClosed { .. }
+            | Self::EvaluationFrozen { .. }
+            | Self::AgentStarted { .. }
+            | Self::AgentStopped { .. }
+            | Self::EffectIntended { .. }
+            | Self::Tried { .. }
+            | Self::ExperimentProposed { .. }
+            | Self::CandidateSubmitted { .. }
+            | Self::Moved { .. }
+            | Self::PlaybookEntryAdded { .. } => None,
+        }
+    }
+}
+
+/// Who made an event happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The harness.
+    Harness,
+    /// A person, through a command.
+    User,
+    /// An agent.
+    Agent(AgentId),
+}
+
+/// An event in its place in the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Place, from 1.
+    pub seq: u64,
+    /// Time, milliseconds since the epoch.
+    pub at_ms: i64,
+    /// Who made it happen.
+    pub actor: Actor,
+    /// What happened.
+    pub event: Event,
+}

@@ -1,0 +1,490 @@
+//! Folding events into a [`State`]: total, and unchanged by an illegal event.
+
+use super::agent::{AgentRun, Outcome};
+use super::board::BoardState;
+use super::event::{EffectKey, Event, Logged};
+use super::ids::{AgentId, ExperimentId};
+pub use super::illegal::Illegal;
+use super::illegal::{missing, twice};
+use super::state::{Agent, Attempt, Experiment, Failures, Inspected, RunState, State, Task, Try};
+use protocol::Split;
+
+impl State {
+    /// Applies one event. On an error nothing has changed.
+    pub fn apply(&mut self, logged: &Logged) -> Result<(), Illegal> {
+        if logged.seq != self.seq + 1 {
+            return Err(Illegal::Sequence {
+                expected_after: self.seq,
+                found: logged.seq,
+            });
+        }
+        self.apply_event(logged)?;
+        self.seq = logged.seq;
+        self.clock.tick(logged.at_ms);
+        if let Some(key) = logged.event.settles() {
+            self.intents.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Folds a whole log.
+    pub fn fold<'a>(log: impl IntoIterator<Item = &'a Logged>) -> Result<Self, Illegal> {
+        let mut state = Self::default();
+        for logged in log {
+            state.apply(logged)?;
+        }
+        Ok(state)
+    }
+
+    fn apply_event(&mut self, logged: &Logged) -> Result<(), Illegal> {
+        match &logged.event {
+            Event::CampaignStarted { settings } => {
+                self.expect_run("campaign_started", &[RunState::New])?;
+                self.tasks = settings
+                    .tasks
+                    .iter()
+                    .map(|task| Task {
+                        name: task.name.clone(),
+                        inspected: None,
+                        closed: None,
+                    })
+                    .collect();
+                self.settings = Some((**settings).clone());
+                self.run = RunState::Running;
+                self.clock.open(logged.at_ms);
+                Ok(())
+            }
+            Event::CampaignResumed {} => {
+                self.expect_run("campaign_resumed", &[RunState::Running, RunState::Stopped])?;
+                self.run = RunState::Running;
+                self.clock.open(logged.at_ms);
+                // A new session brings new processes: what was to be tried
+                // again gets all its chances back.
+                self.failures.retain(|_, f| f.retry_at_ms.is_none());
+                Ok(())
+            }
+            Event::CampaignStopped { .. } => {
+                self.expect_run("campaign_stopped", &[RunState::Running])?;
+                self.run = RunState::Stopped;
+                self.clock.tick(logged.at_ms);
+                self.clock.close();
+                Ok(())
+            }
+            Event::CampaignFinished { reason } => {
+                self.expect_run("campaign_finished", &[RunState::Running])?;
+                self.run = RunState::Finished(*reason);
+                self.clock.tick(logged.at_ms);
+                self.clock.close();
+                Ok(())
+            }
+            event => {
+                self.expect_run("event", &[RunState::Running])?;
+                self.apply_running(event, logged.at_ms)
+            }
+        }
+    }
+
+    fn expect_run(&self, event: &'static str, allowed: &[RunState]) -> Result<(), Illegal> {
+        if allowed.contains(&self.run) {
+            Ok(())
+        } else {
+            Err(Illegal::Campaign {
+                event,
+                state: self.run.word(),
+            })
+        }
+    }
+
+    fn apply_running(&mut self, event: &Event, at_ms: i64) -> Result<(), Illegal> {
+        match event {
+            // Handled by the caller.
+            Event::CampaignStarted { .. }
+            | Event::CampaignResumed {}
+            | Event::CampaignStopped { .. }
+            | Event::CampaignFinished { .. } => Ok(()),
+            Event::PhaseStarted { phase } => {
+                self.phase = *phase;
+                Ok(())
+            }
+            Event::LabDescribed { lab, version } => {
+                self.lab = Some((lab.clone(), version.clone()));
+                Ok(())
+            }
+            Event::TaskInspected {
+                task,
+                source,
+                inspection,
+                document,
+                templates,
+            } => {
+                let task = self.task_mut(task)?;
+                if task.inspected.is_some() {
+                    return Err(twice("inspection of task", &task.name));
+                }
+                task.inspected = Some(Inspected {
+                    source: source.clone(),
+                    hash: inspection.clone(),
+                    document: document.clone(),
+                    templates: templates.clone(),
+                });
+                Ok(())
+            }
+            Event::TaskClosed { task, reason } => {
+                let task = self.task_mut(task)?;
+                if task.closed.is_some() {
+                    return Err(twice("closed task", &task.name));
+                }
+                task.closed = Some(reason.clone());
+                Ok(())
+            }
+            Event::EvaluationFrozen { tasks, hash, .. } => {
+                if self.frozen.is_some() {
+                    return Err(twice("evaluation", hash));
+                }
+                self.frozen = Some((tasks.clone(), hash.clone()));
+                Ok(())
+            }
+            Event::AgentStarted {
+                agent,
+                role,
+                experiment,
+                prompt,
+                tries_until_wall_s,
+            } => {
+                if self.agents.contains_key(agent) {
+                    return Err(twice("agent", agent));
+                }
+                if let Some(id) = experiment {
+                    let experiment = self.experiment_mut(*id)?;
+                    if experiment.owner.is_some() {
+                        return Err(twice("owner of experiment", id));
+                    }
+                    experiment.owner = Some(*agent);
+                }
+                let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
+                self.agents.insert(
+                    *agent,
+                    Agent {
+                        id: *agent,
+                        role: *role,
+                        experiment: *experiment,
+                        prompt: prompt.clone(),
+                        tries_until_wall_s: *tries_until_wall_s,
+                        tries: 0,
+                        proposed: 0,
+                        run: AgentRun::new(turns),
+                    },
+                );
+                Ok(())
+            }
+            Event::AgentStopped { agent, reason } => {
+                let reason = reason.clone();
+                self.feed(*agent, Outcome::Stop { reason })?;
+                // What the agent had under way is nobody's business any more.
+                self.intents.retain(|key| match key {
+                    EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => {
+                        of != agent
+                    }
+                    EffectKey::Describe
+                    | EffectKey::Inspect { .. }
+                    | EffectKey::Check { .. }
+                    | EffectKey::Measure { .. } => true,
+                });
+                Ok(())
+            }
+            Event::ModelCalled { agent, turn, reply } => {
+                let outcome = Outcome::Model {
+                    turn: *turn,
+                    reply: reply.clone(),
+                };
+                self.feed(*agent, outcome)?;
+                self.tokens = self
+                    .tokens
+                    .saturating_add(reply.tokens[0])
+                    .saturating_add(reply.tokens[1]);
+                self.usd += reply.cost_usd;
+                Ok(())
+            }
+            Event::ToolAnswered {
+                agent,
+                call,
+                answer,
+            } => {
+                let outcome = Outcome::Tool {
+                    number: *call,
+                    answer: answer.clone(),
+                };
+                self.feed(*agent, outcome)?;
+                for experiment in self.experiments.values_mut() {
+                    if experiment.waiting == Some((*agent, *call)) {
+                        experiment.waiting = None;
+                    }
+                }
+                Ok(())
+            }
+            Event::EffectIntended { key } => {
+                if self.intents.insert(key.clone()) {
+                    Ok(())
+                } else {
+                    Err(Illegal::Intent(key.clone()))
+                }
+            }
+            Event::EffectFailed {
+                key,
+                error,
+                retry_at_ms,
+            } => {
+                let failures = self.failures.entry(key.clone()).or_default();
+                *failures = Failures {
+                    count: failures.count.saturating_add(1),
+                    retry_at_ms: *retry_at_ms,
+                    error: error.clone(),
+                };
+                Ok(())
+            }
+            Event::Tried {
+                id,
+                agent,
+                task,
+                candidate,
+                score,
+            } => {
+                if self.tries.contains_key(id) {
+                    return Err(twice("quick look", id));
+                }
+                self.task_mut(task)?;
+                let by = self
+                    .agents
+                    .get_mut(agent)
+                    .ok_or_else(|| missing("agent", agent))?;
+                by.tries = by.tries.saturating_add(1);
+                self.tries.insert(
+                    *id,
+                    Try {
+                        id: *id,
+                        agent: *agent,
+                        task: task.clone(),
+                        candidate: candidate.clone(),
+                        score: score.clone(),
+                    },
+                );
+                Ok(())
+            }
+            Event::PlaybookEntryAdded { entry } => {
+                self.playbook.push((**entry).clone());
+                Ok(())
+            }
+            Event::ExperimentProposed { .. }
+            | Event::CandidateSubmitted { .. }
+            | Event::Checked { .. }
+            | Event::Moved { .. }
+            | Event::Measured { .. } => self.apply_board(event, at_ms),
+        }
+    }
+
+    fn apply_board(&mut self, event: &Event, at_ms: i64) -> Result<(), Illegal> {
+        match event {
+            Event::ExperimentProposed {
+                experiment,
+                task,
+                name,
+                hypothesis,
+                templates,
+                by,
+                owner,
+            } => {
+                if self.experiments.contains_key(experiment) {
+                    return Err(twice("experiment", experiment));
+                }
+                self.task_mut(task)?;
+                let agent = self
+                    .agents
+                    .get_mut(by)
+                    .ok_or_else(|| missing("agent", by))?;
+                agent.proposed = agent.proposed.saturating_add(1);
+                self.experiments.insert(
+                    *experiment,
+                    Experiment {
+                        id: *experiment,
+                        task: task.clone(),
+                        name: name.clone(),
+                        hypothesis: hypothesis.clone(),
+                        templates: templates.clone(),
+                        owner: *owner,
+                        state: BoardState::ToImplement,
+                        reason: String::new(),
+                        fixes: 0,
+                        checked: false,
+                        candidate: None,
+                        waiting: None,
+                        attempts: Vec::new(),
+                    },
+                );
+                Ok(())
+            }
+            Event::CandidateSubmitted {
+                experiment,
+                candidate,
+                hash,
+                agent,
+                call,
+            } => {
+                let found = self.experiment_in(
+                    "candidate_submitted",
+                    *experiment,
+                    &[BoardState::ToImplement],
+                )?;
+                found.candidate = Some((candidate.clone(), hash.clone()));
+                found.checked = false;
+                found.waiting = Some((*agent, *call));
+                Ok(())
+            }
+            Event::Checked {
+                experiment,
+                fixes,
+                verdict,
+            } => {
+                let found =
+                    self.experiment_in("checked", *experiment, &[BoardState::Implemented])?;
+                if found.fixes != *fixes {
+                    return Err(missing("check of experiment", experiment));
+                }
+                found.checked = verdict.is_ok();
+                Ok(())
+            }
+            Event::Moved {
+                experiment,
+                from,
+                to,
+                reason,
+            } => self.apply_move(*experiment, *from, *to, reason),
+            Event::Measured {
+                experiment,
+                attempt,
+                measurement,
+            } => {
+                let state = match measurement.split {
+                    Split::Search => BoardState::Running,
+                    Split::Select | Split::Sealed => BoardState::Remeasure,
+                };
+                let found = self.experiment_in("measured", *experiment, &[state])?;
+                if *attempt as usize != found.attempts.len() + 1 {
+                    return Err(missing("attempt", attempt));
+                }
+                found.attempts.push(Attempt {
+                    number: *attempt,
+                    at_ms,
+                    measurement: measurement.clone(),
+                });
+                Ok(())
+            }
+            // The caller sends nothing else here.
+            Event::CampaignStarted { .. }
+            | Event::CampaignResumed {}
+            | Event::CampaignStopped { .. }
+            | Event::CampaignFinished { .. }
+            | Event::PhaseStarted { .. }
+            | Event::LabDescribed { .. }
+            | Event::TaskInspected { .. }
+            | Event::TaskClosed { .. }
+            | Event::EvaluationFrozen { .. }
+            | Event::AgentStarted { .. }
+            | Event::AgentStopped { .. }
+            | Event::EffectIntended { .. }
+            | Event::EffectFailed { .. }
+            | Event::ModelCalled { .. }
+            | Event::ToolAnswered { .. }
+            | Event::Tried { .. }
+            | Event::PlaybookEntryAdded { .. } => Ok(()),
+        }
+    }
+
+    fn apply_move(
+        &mut self,
+        id: ExperimentId,
+        from: BoardState,
+        to: BoardState,
+        reason: &str,
+    ) -> Result<(), Illegal> {
+        let experiment = self.experiment_mut(id)?;
+        let supported = match to {
+            BoardState::Implemented => experiment.candidate.is_some(),
+            BoardState::Checked => experiment.checked,
+            BoardState::Finished => experiment.last(Split::Search).is_some(),
+            BoardState::ToImplement
+            | BoardState::Queued
+            | BoardState::Running
+            | BoardState::Analyzed
+            | BoardState::Remeasure
+            | BoardState::Fix
+            | BoardState::Done
+            | BoardState::Failed
+            | BoardState::Cancelled => true,
+        };
+        if experiment.state != from || !supported || !from.may_move_to(to, experiment.fixes) {
+            return Err(Illegal::Move {
+                experiment: id,
+                from: experiment.state.word(),
+                to: to.word(),
+            });
+        }
+        if to == BoardState::Fix {
+            experiment.fixes += 1;
+        }
+        experiment.state = to;
+        reason.clone_into(&mut experiment.reason);
+        if to.is_terminal() {
+            // An act that is still under way for it is nobody's business.
+            self.intents.retain(|key| match key {
+                EffectKey::Check { experiment, .. } | EffectKey::Measure { experiment, .. } => {
+                    *experiment != id
+                }
+                EffectKey::Describe
+                | EffectKey::Inspect { .. }
+                | EffectKey::Model { .. }
+                | EffectKey::Tool { .. } => true,
+            });
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, id: AgentId, outcome: Outcome) -> Result<(), Illegal> {
+        self.agents
+            .get_mut(&id)
+            .ok_or_else(|| missing("agent", &id))?
+            .run
+            .feed(outcome)
+            .map_err(|source| Illegal::Agent { agent: id, source })
+    }
+
+    fn task_mut(&mut self, name: &str) -> Result<&mut Task, Illegal> {
+        self.tasks
+            .iter_mut()
+            .find(|task| task.name == name)
+            .ok_or_else(|| missing("task", name))
+    }
+
+    fn experiment_mut(&mut self, id: ExperimentId) -> Result<&mut Experiment, Illegal> {
+        self.experiments
+            .get_mut(&id)
+            .ok_or_else(|| missing("experiment", &id))
+    }
+
+    fn experiment_in(
+        &mut self,
+        event: &'static str,
+        id: ExperimentId,
+        allowed: &[BoardState],
+    ) -> Result<&mut Experiment, Illegal> {
+        let experiment = self.experiment_mut(id)?;
+        if allowed.contains(&experiment.state) {
+            Ok(experiment)
+        } else {
+            Err(Illegal::Experiment {
+                event,
+                experiment: id,
+                state: experiment.state.word(),
+            })
+        }
+    }
+}

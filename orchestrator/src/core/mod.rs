@@ -1,0 +1,17 @@
+//! The pure part: events, state, board, budget, planner, agent runs.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number; time is an
+//! argument. A test greps this folder for violations.
+
+pub mod agent;
+pub mod board;
+pub mod budget;
+pub mod event;
+pub mod fold;
+pub mod ids;
+mod illegal;
+pub mod planner;
+pub mod playbook;
+pub mod rank;
+pub mod settings;
+pub mod state;

@@ -1,0 +1,115 @@
+//! What the planner can ask for.
+
+use protocol::Split;
+
+use crate::core::agent::Role;
+use crate::core::event::{EffectKey, Event};
+use crate::core::ids::{AgentId, ExperimentId};
+
+/// An act at the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the lab what it is.
+    Describe,
+    /// Ask the lab about a task.
+    Inspect {
+        /// The task.
+        task: String,
+    },
+    /// Ask a model for one turn.
+    Model {
+        /// Whose turn.
+        agent: AgentId,
+        /// Number of the turn.
+        turn: u32,
+    },
+    /// Answer a tool call from the state alone.
+    Answer {
+        /// Whose call.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+    },
+    /// Answer a tool call with a reason why it can't be done.
+    Refuse {
+        /// Whose call.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+        /// Why.
+        reason: String,
+    },
+    /// Answer a tool call by asking the lab.
+    Tool {
+        /// Whose call.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+    },
+    /// Check an experiment.
+    Check {
+        /// Which.
+        experiment: ExperimentId,
+        /// How often it has been to `fix` before.
+        fixes: u32,
+    },
+    /// Measure an experiment.
+    Measure {
+        /// Which.
+        experiment: ExperimentId,
+        /// Attempt, from 1.
+        attempt: u32,
+        /// On which split; `select` asks for a fresh process.
+        split: Split,
+    },
+}
+
+impl Effect {
+    /// Key of the act; none where the act and its outcome are one
+    /// transaction.
+    pub fn key(&self) -> Option<EffectKey> {
+        match self {
+            Self::Describe => Some(EffectKey::Describe),
+            Self::Inspect { task } => Some(EffectKey::Inspect { task: task.clone() }),
+            Self::Model { agent, turn } => Some(EffectKey::Model {
+                agent: *agent,
+                turn: *turn,
+            }),
+            Self::Answer { .. } | Self::Refuse { .. } => None,
+            Self::Tool { agent, call } => Some(EffectKey::Tool {
+                agent: *agent,
+                call: *call,
+            }),
+            Self::Check { experiment, fixes } => Some(EffectKey::Check {
+                experiment: *experiment,
+                fixes: *fixes,
+            }),
+            Self::Measure {
+                experiment,
+                attempt,
+                ..
+            } => Some(EffectKey::Measure {
+                experiment: *experiment,
+                attempt: *attempt,
+            }),
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Append this.
+    Record(Event),
+    /// Render a prompt and append the start of an agent.
+    StartAgent {
+        /// Its role.
+        role: Role,
+        /// The experiment it works on, for a worker.
+        experiment: Option<ExperimentId>,
+        /// Running time after which it may take no more quick looks, seconds.
+        tries_until_wall_s: Option<f64>,
+    },
+    /// Act, and append the outcome.
+    Perform(Effect),
+}

@@ -1,0 +1,503 @@
+//! What happens next: a pure function of the state and the time.
+//!
+//! [`decide`] is asked again after every event, so the path after a crash is
+//! the ordinary path: an act with an intent and no outcome is simply wanted
+//! again, under the same key.
+
+mod effect;
+mod follow;
+
+use protocol::{ContentHash, Split};
+
+pub use effect::{Decision, Effect};
+pub use follow::{after_check, after_measure};
+
+use crate::core::agent::{NumberedCall, Role, Step};
+use crate::core::board::{BoardState, HOLDS_SLOT, RESERVES};
+use crate::core::event::{EffectKey, Event, FinishReason, FrozenTask};
+use crate::core::ids::{AgentId, ExperimentId};
+use crate::core::settings::Settings;
+use crate::core::state::{Agent, Experiment, RunState, State};
+
+/// Failures of one act after which it is given up.
+pub const MAX_FAILURES: u32 = 5;
+
+/// Number of quick looks that every worker may take, however little time is left.
+const MIN_TRIES: f64 = 3.0;
+
+/// Which tools answer from the state alone; the caller knows its registry.
+pub trait ToolKinds {
+    /// True if the tool needs the lab.
+    fn needs_lab(&self, tool: &str) -> bool;
+    /// True for the tool that hands in a candidate and waits for its result.
+    fn submits(&self, tool: &str) -> bool;
+}
+
+/// What to do in `state` at `now_ms`. Acts that are under way are named
+/// again; the caller knows which those are.
+pub fn decide(state: &State, now_ms: i64, tools: &dyn ToolKinds) -> Vec<Decision> {
+    let Some(settings) = &state.settings else {
+        return Vec::new();
+    };
+    if state.run != RunState::Running {
+        return Vec::new();
+    }
+    let plan = Planner {
+        state,
+        settings,
+        now_ms,
+        tools,
+    };
+    plan.decide()
+}
+
+/// Whether an act may be tried now.
+enum Gate {
+    Go,
+    Wait,
+    GiveUp(String),
+}
+
+struct Planner<'a> {
+    state: &'a State,
+    settings: &'a Settings,
+    now_ms: i64,
+    tools: &'a dyn ToolKinds,
+}
+
+impl Planner<'_> {
+    fn decide(&self) -> Vec<Decision> {
+        if let Some(setup) = self.set_up() {
+            return setup;
+        }
+        let mut decisions = self.stop_for_budget();
+        decisions.extend(self.board());
+        decisions.extend(self.closings());
+        if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
+            decisions.extend(self.agents());
+        }
+        if decisions.is_empty() && self.state.intents.is_empty() {
+            decisions.extend(self.next_agent_or_end());
+        }
+        decisions
+    }
+
+    fn gate(&self, key: &EffectKey) -> Gate {
+        match self.state.failures.get(key) {
+            None => Gate::Go,
+            Some(failures) => match failures.retry_at_ms {
+                Some(at) if failures.count < MAX_FAILURES => {
+                    if self.now_ms >= at {
+                        Gate::Go
+                    } else {
+                        Gate::Wait
+                    }
+                }
+                Some(_) | None => Gate::GiveUp(failures.error.clone()),
+            },
+        }
+    }
+
+    fn out_of_time(&self) -> bool {
+        self.state.budget(self.now_ms).wall_s.is_spent()
+    }
+
+    /// Phases before the experiments; none once they may begin.
+    fn set_up(&self) -> Option<Vec<Decision>> {
+        if self.state.lab.is_none() {
+            return Some(vec![Decision::Perform(Effect::Describe)]);
+        }
+        let waiting: Vec<Decision> = self
+            .state
+            .tasks
+            .iter()
+            .filter(|task| task.inspected.is_none() && task.closed.is_none())
+            .filter_map(|task| {
+                let effect = Effect::Inspect {
+                    task: task.name.clone(),
+                };
+                match self.gate(&EffectKey::Inspect {
+                    task: task.name.clone(),
+                }) {
+                    Gate::Go => Some(Decision::Perform(effect)),
+                    Gate::Wait => None,
+                    Gate::GiveUp(reason) => Some(Decision::Record(Event::TaskClosed {
+                        task: task.name.clone(),
+                        reason,
+                    })),
+                }
+            })
+            .collect();
+        let all_known = self
+            .state
+            .tasks
+            .iter()
+            .all(|task| task.inspected.is_some() || task.closed.is_some());
+        if !all_known {
+            return Some(waiting);
+        }
+        if self.state.frozen.is_none() {
+            return Some(vec![Decision::Record(self.freeze())]);
+        }
+        if self.state.phase < 3 {
+            return Some(vec![Decision::Record(Event::PhaseStarted { phase: 3 })]);
+        }
+        None
+    }
+
+    fn freeze(&self) -> Event {
+        let (lab, version) = self.state.lab.clone().unwrap_or_default();
+        let tasks: Vec<FrozenTask> = self
+            .state
+            .tasks
+            .iter()
+            .filter_map(|task| {
+                let inspected = task.inspected.as_ref()?;
+                Some(FrozenTask {
+                    name: task.name.clone(),
+                    source: inspected.source.clone(),
+                    inspection: inspected.hash.clone(),
+                })
+            })
+            .collect();
+        let mut parts: Vec<&[u8]> = vec![
+            lab.as_bytes(),
+            version.as_bytes(),
+            self.settings.device.as_bytes(),
+        ];
+        for task in &tasks {
+            parts.extend([
+                task.name.as_bytes(),
+                task.source.as_str().as_bytes(),
+                task.inspection.as_str().as_bytes(),
+            ]);
+        }
+        let hash = ContentHash::of_parts(parts);
+        Event::EvaluationFrozen {
+            lab,
+            version,
+            tasks,
+            hash,
+        }
+    }
+
+    /// When time is up, agents end; measurements under way go on.
+    fn stop_for_budget(&self) -> Vec<Decision> {
+        if !self.out_of_time() {
+            return Vec::new();
+        }
+        self.state
+            .live_agents()
+            .map(|agent| {
+                Decision::Record(Event::AgentStopped {
+                    agent: agent.id,
+                    reason: "the wall-clock budget is spent".to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Moves that need no agent, and the acts that experiments wait for.
+    fn board(&self) -> Vec<Decision> {
+        let busy = self
+            .state
+            .experiments
+            .values()
+            .filter(|e| HOLDS_SLOT.contains(&e.state))
+            .count();
+        let mut free = (self.settings.workers as usize).saturating_sub(busy);
+        let mut decisions = Vec::new();
+        for experiment in self.state.experiments.values() {
+            decisions.extend(self.board_step(experiment, &mut free));
+        }
+        decisions
+    }
+
+    fn board_step(&self, e: &Experiment, free: &mut usize) -> Option<Decision> {
+        let abandoned = match e.owner {
+            Some(owner) => !self.is_live(owner),
+            None => self.out_of_time(),
+        };
+        if abandoned && RESERVES.contains(&e.state) {
+            return Some(moved(
+                e,
+                BoardState::Cancelled,
+                "nobody works on it any more",
+            ));
+        }
+        let attempt = e.attempts.len() as u32 + 1;
+        let measure = EffectKey::Measure {
+            experiment: e.id,
+            attempt,
+        };
+        match e.state {
+            BoardState::ToImplement
+            | BoardState::Analyzed
+            | BoardState::Done
+            | BoardState::Failed
+            | BoardState::Cancelled => None,
+            BoardState::Implemented => {
+                let key = EffectKey::Check {
+                    experiment: e.id,
+                    fixes: e.fixes,
+                };
+                match self.gate(&key) {
+                    Gate::Go => Some(Decision::Perform(Effect::Check {
+                        experiment: e.id,
+                        fixes: e.fixes,
+                    })),
+                    Gate::Wait => None,
+                    Gate::GiveUp(reason) => Some(moved(e, BoardState::Failed, &reason)),
+                }
+            }
+            BoardState::Checked => Some(moved(e, BoardState::Queued, "")),
+            BoardState::Queued => match self.gate(&measure) {
+                Gate::Go if *free > 0 => {
+                    *free -= 1;
+                    Some(moved(e, BoardState::Running, ""))
+                }
+                Gate::Go | Gate::Wait => None,
+                Gate::GiveUp(reason) => Some(moved(e, BoardState::Failed, &reason)),
+            },
+            BoardState::Running => self.measure(e, attempt, Split::Search),
+            BoardState::Remeasure => self.measure(e, attempt, Split::Select),
+            BoardState::Finished => abandoned.then(|| moved(e, BoardState::Analyzed, "")),
+            BoardState::Fix => Some(moved(e, BoardState::ToImplement, "")),
+        }
+    }
+
+    fn measure(&self, e: &Experiment, attempt: u32, split: Split) -> Option<Decision> {
+        let key = EffectKey::Measure {
+            experiment: e.id,
+            attempt,
+        };
+        match self.gate(&key) {
+            Gate::Go => Some(Decision::Perform(Effect::Measure {
+                experiment: e.id,
+                attempt,
+                split,
+            })),
+            Gate::Wait => None,
+            Gate::GiveUp(reason) => Some(moved(e, BoardState::Failed, &reason)),
+        }
+    }
+
+    fn is_live(&self, agent: AgentId) -> bool {
+        self.state.agents.get(&agent).is_some_and(Agent::is_live)
+    }
+
+    /// For tasks that nobody works on: the best is measured again, the rest
+    /// is done.
+    fn closings(&self) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        for task in &self.state.tasks {
+            let on_task = || self.state.experiments_on(&task.name);
+            let unsettled = on_task().any(|e| {
+                !e.state.is_terminal()
+                    && e.state != BoardState::Analyzed
+                    && !(e.state == BoardState::ToImplement && e.owner.is_none())
+            });
+            let worked_on = on_task().any(|e| e.owner.is_some_and(|owner| self.is_live(owner)));
+            if unsettled || worked_on {
+                continue;
+            }
+            let bar = on_task()
+                .filter(|e| e.verified(Split::Select).is_some())
+                .filter_map(|e| e.verified(Split::Search))
+                .reduce(|a, b| if self.state.better(b, a) { b } else { a });
+            let waiting: Vec<&Experiment> = on_task()
+                .filter(|e| e.state == BoardState::Analyzed)
+                .collect();
+            let best = waiting
+                .iter()
+                .filter_map(|e| Some((*e, e.verified(Split::Search)?)))
+                .reduce(|a, b| if self.state.better(b.1, a.1) { b } else { a })
+                .filter(|(_, value)| bar.is_none_or(|bar| self.state.better(*value, bar)))
+                .filter(|_| !self.out_of_time());
+            match best {
+                Some((winner, _)) => {
+                    decisions.push(moved(winner, BoardState::Remeasure, "best of its task"));
+                }
+                None => {
+                    decisions.extend(waiting.iter().map(|e| moved(e, BoardState::Done, "")));
+                }
+            }
+        }
+        decisions
+    }
+
+    /// The next step of every agent.
+    fn agents(&self) -> Vec<Decision> {
+        self.state
+            .live_agents()
+            .filter_map(|agent| self.agent_step(agent))
+            .collect()
+    }
+
+    fn agent_step(&self, agent: &Agent) -> Option<Decision> {
+        match agent.run.next() {
+            Step::Done(_) => None,
+            Step::CallModel { turn } => {
+                let key = EffectKey::Model {
+                    agent: agent.id,
+                    turn,
+                };
+                match self.gate(&key) {
+                    Gate::Go => Some(Decision::Perform(Effect::Model {
+                        agent: agent.id,
+                        turn,
+                    })),
+                    Gate::Wait => None,
+                    Gate::GiveUp(reason) => Some(Decision::Record(Event::AgentStopped {
+                        agent: agent.id,
+                        reason,
+                    })),
+                }
+            }
+            Step::CallTools(calls) => self.tool_step(agent, calls.first()?),
+        }
+    }
+
+    fn tool_step(&self, agent: &Agent, call: &NumberedCall) -> Option<Decision> {
+        let answer = Effect::Answer {
+            agent: agent.id,
+            call: call.number,
+        };
+        let tool = call.requested.tool.as_str();
+        if self.tools.submits(tool) {
+            let waiting = self
+                .state
+                .experiments
+                .values()
+                .find(|e| e.waiting == Some((agent.id, call.number)));
+            return match waiting.map(|e| e.state) {
+                // Under way: `board` sees to it.
+                Some(
+                    BoardState::Implemented
+                    | BoardState::Checked
+                    | BoardState::Queued
+                    | BoardState::Running
+                    | BoardState::Fix,
+                ) => None,
+                None
+                | Some(
+                    BoardState::ToImplement
+                    | BoardState::Finished
+                    | BoardState::Analyzed
+                    | BoardState::Remeasure
+                    | BoardState::Done
+                    | BoardState::Failed
+                    | BoardState::Cancelled,
+                ) => Some(Decision::Perform(answer)),
+            };
+        }
+        if !self.tools.needs_lab(tool) {
+            return Some(Decision::Perform(answer));
+        }
+        let key = EffectKey::Tool {
+            agent: agent.id,
+            call: call.number,
+        };
+        match self.gate(&key) {
+            Gate::Go => Some(Decision::Perform(Effect::Tool {
+                agent: agent.id,
+                call: call.number,
+            })),
+            Gate::Wait => None,
+            Gate::GiveUp(reason) => Some(Decision::Perform(Effect::Refuse {
+                agent: agent.id,
+                call: call.number,
+                reason,
+            })),
+        }
+    }
+
+    /// Nothing is under way: start somebody, or end.
+    fn next_agent_or_end(&self) -> Vec<Decision> {
+        // An act that waits for its next try keeps the campaign going.
+        let pending = self.state.experiments.values().any(|e| {
+            let untouched = e.state == BoardState::ToImplement && e.owner.is_none();
+            !e.state.is_terminal() && !untouched
+        });
+        if pending || self.state.live_agents().next().is_some() {
+            return Vec::new();
+        }
+        let budget = self.state.budget(self.now_ms);
+        let free: Vec<ExperimentId> = self
+            .state
+            .experiments
+            .values()
+            .filter(|e| e.state == BoardState::ToImplement)
+            .map(|e| e.id)
+            .collect();
+        if !free.is_empty() {
+            return self.start_workers(&free);
+        }
+        let end = |reason| vec![Decision::Record(Event::CampaignFinished { reason })];
+        let policy = &self.settings.policy;
+        let pace = self.state.pace();
+        let least_s = MIN_TRIES * policy.try_s + pace.evaluate_s + pace.remeasure_s;
+        if budget.experiments.left() < 1.0 || budget.wall_s.left() < least_s {
+            return end(FinishReason::BudgetSpent);
+        }
+        let last_round_idle = self
+            .state
+            .agents
+            .values()
+            .next_back()
+            .is_some_and(|agent| agent.role == Role::Strategist && agent.proposed == 0);
+        let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
+        if all_closed || last_round_idle {
+            return end(if self.state.experiments.is_empty() {
+                FinishReason::NothingToDo
+            } else {
+                FinishReason::Converged
+            });
+        }
+        vec![Decision::StartAgent {
+            role: Role::Strategist,
+            experiment: None,
+            tries_until_wall_s: None,
+        }]
+    }
+
+    /// One worker per free slot, on different tasks; the running time that is
+    /// left is shared evenly between what waits.
+    fn start_workers(&self, free: &[ExperimentId]) -> Vec<Decision> {
+        let wall = self.state.budget(self.now_ms).wall_s;
+        let policy = &self.settings.policy;
+        let pace = self.state.pace();
+        let lanes = (self.settings.workers as usize).min(free.len()).max(1);
+        let tries_until_wall_s = wall.limit.map(|_| {
+            let share = wall.left() * lanes as f64 / free.len() as f64;
+            let after = f64::from(policy.finalists) * pace.evaluate_s + pace.remeasure_s;
+            wall.spent + (share - after).max(MIN_TRIES * policy.try_s)
+        });
+        let mut tasks = Vec::new();
+        free.iter()
+            .filter(|id| {
+                let Some(e) = self.state.experiments.get(id) else {
+                    return false;
+                };
+                let new = !tasks.contains(&&e.task);
+                tasks.push(&e.task);
+                new
+            })
+            .take(lanes)
+            .map(|id| Decision::StartAgent {
+                role: Role::Worker,
+                experiment: Some(*id),
+                tries_until_wall_s,
+            })
+            .collect()
+    }
+}
+
+fn moved(e: &Experiment, to: BoardState, reason: &str) -> Decision {
+    Decision::Record(Event::Moved {
+        experiment: e.id,
+        from: e.state,
+        to,
+        reason: reason.to_owned(),
+    })
+}

@@ -1,0 +1,286 @@
+//! The leaderboard: verified, re-measured results, one row per task.
+
+use protocol::{ContentHash, Interval, Split};
+use serde::Serialize;
+
+use super::board::BoardState;
+use super::event::EffectKey;
+use super::ids::ExperimentId;
+use super::state::{Experiment, State};
+
+/// How a result stands against the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The whole interval is better.
+    Won,
+    /// The whole interval is worse.
+    Lost,
+    /// The interval includes the baseline, or there is no interval.
+    Even,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Place, from 1.
+    pub rank: usize,
+    /// Which experiment.
+    pub experiment: ExperimentId,
+    /// Its short name.
+    pub name: String,
+    /// Its task.
+    pub task: String,
+    /// The re-measured number.
+    pub value: f64,
+    /// Its 95% interval.
+    pub ci: Option<Interval>,
+    /// Samples behind it.
+    pub n: u32,
+    /// What the search had said: the gap to `value` is the winner's curse.
+    pub search_value: Option<f64>,
+    /// Track of the result.
+    pub track: Option<String>,
+    /// Whether a simulator stood in for the device.
+    pub simulated: bool,
+    /// Against the baseline; absent on a simulator.
+    pub standing: Option<Standing>,
+    /// The report behind the number.
+    pub report: Option<ContentHash>,
+    /// Hash of what was measured.
+    pub hash: Option<ContentHash>,
+}
+
+/// A task without a verified result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unverified {
+    /// The task.
+    pub task: String,
+    /// Why there is none.
+    pub reason: String,
+}
+
+/// Numbers over all tasks; `None` where there is nothing to average or the
+/// device was simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Tasks of the campaign.
+    pub tasks: usize,
+    /// Tasks with at least one evaluated experiment.
+    pub attempted: usize,
+    /// Tasks with a verified, re-measured result.
+    pub verified: usize,
+    /// Whole interval better than the baseline.
+    pub won: Option<usize>,
+    /// Whole interval worse than the baseline.
+    pub lost: Option<usize>,
+    /// Geometric mean over verified tasks, losses included.
+    pub geomean: Option<f64>,
+    /// Geometric mean over all tasks of what one would deploy: the result
+    /// where it is better than the baseline, else the baseline.
+    pub geomean_deployed: Option<f64>,
+    /// Mean over verified tasks.
+    pub mean: Option<f64>,
+    /// Median over verified tasks.
+    pub median: Option<f64>,
+}
+
+/// The leaderboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaderboard {
+    /// Rows, best first.
+    pub rows: Vec<Row>,
+    /// Tasks without a row.
+    pub unverified: Vec<Unverified>,
+    /// Numbers over all tasks.
+    pub summary: Summary,
+}
+
+/// Ranks what the campaign has found.
+pub fn leaderboard(state: &State) -> Leaderboard {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut unverified = Vec::new();
+    let mut attempted = 0;
+    for task in &state.tasks {
+        if state
+            .experiments_on(&task.name)
+            .any(|e| !e.attempts.is_empty())
+        {
+            attempted += 1;
+        }
+        let best = state
+            .experiments_on(&task.name)
+            .filter_map(|e| Some((e, e.verified(Split::Select)?)))
+            .reduce(|a, b| if state.better(b.1, a.1) { b } else { a });
+        match best {
+            Some((experiment, value)) => rows.extend(row(state, experiment, value)),
+            None => unverified.push(Unverified {
+                task: task.name.clone(),
+                reason: why_not(state, &task.name),
+            }),
+        }
+    }
+    rows.sort_by(|a, b| {
+        let order = a.value.total_cmp(&b.value);
+        if state.better(2.0, 1.0) {
+            order.reverse()
+        } else {
+            order
+        }
+    });
+    for (place, row) in rows.iter_mut().enumerate() {
+        row.rank = place + 1;
+    }
+    let summary = summary(state, &rows, attempted);
+    Leaderboard {
+        rows,
+        unverified,
+        summary,
+    }
+}
+
+fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
+    let measurement = &experiment.last(Split::Select)?.measurement;
+    let ci = measurement.score.ci;
+    let standing = (!measurement.simulated).then(|| standing(state, ci));
+    Some(Row {
+        rank: 0,
+        experiment: experiment.id,
+        name: experiment.name.clone(),
+        task: experiment.task.clone(),
+        value,
+        ci,
+        n: measurement.score.n,
+        search_value: experiment.verified(Split::Search),
+        track: measurement.track.clone(),
+        simulated: measurement.simulated,
+        standing,
+        report: measurement.report.clone(),
+        hash: measurement.hash.clone(),
+    })
+}
+
+/// How an interval stands against the baseline's value.
+pub fn standing(state: &State, ci: Option<Interval>) -> Standing {
+    let baseline = state
+        .settings
+        .as_ref()
+        .map_or(1.0, |s| s.metric.baseline_value);
+    match ci {
+        Some(ci) if state.better(ci.lo(), baseline) && state.better(ci.hi(), baseline) => {
+            Standing::Won
+        }
+        Some(ci) if state.better(baseline, ci.lo()) && state.better(baseline, ci.hi()) => {
+            Standing::Lost
+        }
+        Some(_) | None => Standing::Even,
+    }
+}
+
+/// Why a task has no verified result, for people.
+fn why_not(state: &State, task: &str) -> String {
+    let last = state
+        .experiments_on(task)
+        .filter_map(|e| Some((e, e.attempts.last()?)))
+        .last();
+    let closed = state.task(task).and_then(|t| t.closed.clone());
+    match (last, closed) {
+        (Some((experiment, attempt)), _) => {
+            let measurement = &attempt.measurement;
+            let verdict = &measurement.score.verdict;
+            if experiment.state == BoardState::Failed {
+                format!("the lab failed: {}", experiment.reason)
+            } else if verdict.is_ok() {
+                "evaluated, not re-measured".to_owned()
+            } else {
+                format!("{}: {}", verdict.word(), verdict.reason())
+            }
+        }
+        (None, _) if lab_failure(state, task).is_some() => {
+            format!(
+                "the lab failed: {}",
+                lab_failure(state, task).unwrap_or_default()
+            )
+        }
+        (None, closed) => {
+            let looks = state.tries_on(task).count();
+            let refused = state
+                .tries_on(task)
+                .last()
+                .filter(|_| state.tries_on(task).all(|look| !look.score.verdict.is_ok()))
+                .map(|look| &look.score.verdict);
+            match (refused, closed) {
+                (Some(last), _) => format!(
+                    "{looks} quick looks, all refused; the last was {}: {}",
+                    last.word(),
+                    last.reason()
+                ),
+                (None, Some(reason)) => reason,
+                (None, None) if looks > 0 => format!("{looks} quick looks, nothing evaluated"),
+                (None, None) => "not tried".to_owned(),
+            }
+        }
+    }
+}
+
+/// Why the lab could not take a quick look at a task, if it could not.
+fn lab_failure<'a>(state: &'a State, task: &str) -> Option<&'a str> {
+    state
+        .failures
+        .iter()
+        .find(|(key, _)| match key {
+            EffectKey::Tool { agent, .. } => state
+                .agents
+                .get(agent)
+                .and_then(|agent| state.experiments.get(&agent.experiment?))
+                .is_some_and(|e| e.task == task),
+            EffectKey::Describe
+            | EffectKey::Inspect { .. }
+            | EffectKey::Model { .. }
+            | EffectKey::Check { .. }
+            | EffectKey::Measure { .. } => false,
+        })
+        .map(|(_, failures)| failures.error.as_str())
+}
+
+fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
+    let real: Vec<f64> = rows
+        .iter()
+        .filter(|row| !row.simulated)
+        .map(|row| row.value)
+        .collect();
+    let any_simulated = rows.iter().any(|row| row.simulated);
+    let count = |wanted| {
+        (!any_simulated).then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())
+    };
+    let baseline = state
+        .settings
+        .as_ref()
+        .map_or(1.0, |s| s.metric.baseline_value);
+    let deployed: Vec<f64> = state
+        .tasks
+        .iter()
+        .map(|task| {
+            rows.iter()
+                .find(|row| row.task == task.name)
+                .map(|row| row.value)
+                .filter(|&value| state.better(value, baseline))
+                .unwrap_or(baseline)
+        })
+        .collect();
+    Summary {
+        tasks: state.tasks.len(),
+        attempted,
+        verified: rows.len(),
+        won: count(Standing::Won),
+        lost: count(Standing::Lost),
+        geomean: stats::geomean(&real),
+        geomean_deployed: if any_simulated {
+            None
+        } else {
+            stats::geomean(&deployed)
+        },
+        mean: stats::mean(&real),
+        median: stats::median(&real),
+    }
+}

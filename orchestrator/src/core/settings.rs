@@ -1,0 +1,100 @@
+//! Resolved settings of a campaign: what `campaign.toml` holds and what
+//! every decision is made from.
+
+use protocol::Direction;
+use serde::{Deserialize, Serialize};
+
+/// What is compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSettings {
+    /// Key in a report's metrics.
+    pub name: String,
+    /// Unit.
+    pub unit: String,
+    /// Which way is better.
+    pub direction: Direction,
+    /// What the metric is relative to, in words.
+    pub baseline: String,
+    /// Value of the metric that equals the baseline.
+    pub baseline_value: f64,
+}
+
+/// One task or data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSource {
+    /// Short name, unique in the campaign.
+    pub name: String,
+    /// What the lab is asked for: a path.
+    pub source: String,
+}
+
+/// Hard limits; absent means unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Evaluated experiments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experiments: Option<u32>,
+    /// Running time in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+/// How the budget is shared out; code applies it, prompts only mention it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Most quick looks one worker may take.
+    pub tries_per_worker: u32,
+    /// Most candidates one worker should submit.
+    pub finalists: u32,
+    /// Seconds one quick look usually takes.
+    pub try_s: f64,
+    /// Seconds one evaluation usually takes.
+    pub evaluate_s: f64,
+    /// Seconds the re-measurement in a fresh process usually takes.
+    pub remeasure_s: f64,
+    /// Relative improvement under which a task counts as converged.
+    pub converged_gain: f64,
+    /// Most model turns of one agent.
+    pub turns: u32,
+}
+
+/// Everything a run was started with, with all defaults resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Version of this document.
+    pub schema: u32,
+    /// Name of the adapter.
+    pub adapter: String,
+    /// Domain, as the adapter names it.
+    pub domain: String,
+    /// What the user wants.
+    pub objective: String,
+    /// Name of the lab's binary.
+    pub lab: String,
+    /// Device to measure on.
+    pub device: String,
+    /// Which model plays the roles.
+    pub model: String,
+    /// Where experiments run.
+    pub executor: String,
+    /// Number of workers, each with a measuring slot of its own.
+    pub workers: u32,
+    /// Seed of every choice that is not the lab's.
+    pub seed: u64,
+    /// What is compared.
+    pub metric: MetricSettings,
+    /// Hard limits.
+    pub limits: Limits,
+    /// How the budget is shared out.
+    pub policy: Policy,
+    /// The tasks, in order.
+    pub tasks: Vec<TaskSource>,
+}
+
+/// Version of [`Settings`].
+pub const SETTINGS_SCHEMA: u32 = 1;

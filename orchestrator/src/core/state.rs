@@ -1,0 +1,408 @@
+//! What is true of a campaign now: the fold of its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::{Candidate, ContentHash, Split};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::agent::{AgentRun, Role};
+use super::board::{self, BoardState};
+use super::budget::{Budget, Ledger, SessionClock};
+use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score};
+use super::ids::{AgentId, ExperimentId, TryId};
+use super::playbook::Entry;
+use super::settings::Settings;
+
+/// Whether a campaign goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// No event yet.
+    New,
+    /// An orchestrator drives it, or died while it did.
+    Running,
+    /// Let go of; can be resumed.
+    Stopped,
+    /// Over.
+    Finished(FinishReason),
+}
+
+impl RunState {
+    /// The word used in JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Finished(_) => "finished",
+        }
+    }
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name.
+    pub name: String,
+    /// What the lab found.
+    pub inspected: Option<Inspected>,
+    /// Why it gets no more work.
+    pub closed: Option<String>,
+}
+
+/// What the lab found about a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inspected {
+    /// Hash of the task's files.
+    pub source: ContentHash,
+    /// Hash of the document.
+    pub hash: ContentHash,
+    /// The lab's inspection.
+    pub document: Body,
+    /// Templates that fit.
+    pub templates: Vec<String>,
+}
+
+/// One quick look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Try {
+    /// Its number.
+    pub id: TryId,
+    /// By whom.
+    pub agent: AgentId,
+    /// On which task.
+    pub task: String,
+    /// Of what.
+    pub candidate: Candidate,
+    /// What came of it.
+    pub score: Score,
+}
+
+/// One attempt at an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Number, from 1.
+    pub number: u32,
+    /// When it was settled, milliseconds since the epoch.
+    pub at_ms: i64,
+    /// What was measured.
+    pub measurement: Measurement,
+}
+
+/// One entry of the board.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Its number.
+    pub id: ExperimentId,
+    /// Its task.
+    pub task: String,
+    /// Short name.
+    pub name: String,
+    /// What is expected and why.
+    pub hypothesis: String,
+    /// Templates to look at; all that fit, if empty.
+    pub templates: Vec<String>,
+    /// Who works on it.
+    pub owner: Option<AgentId>,
+    /// Where it is on the board.
+    pub state: BoardState,
+    /// Why it is there, where it isn't obvious.
+    pub reason: String,
+    /// How often it has been to `fix`.
+    pub fixes: u32,
+    /// Verdict of the last check was good.
+    pub checked: bool,
+    /// What was handed in, with its hash.
+    pub candidate: Option<(Candidate, ContentHash)>,
+    /// The call that waits for the result.
+    pub waiting: Option<(AgentId, u32)>,
+    /// Its measurements.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Experiment {
+    /// Name of its folder below `experiments/`.
+    pub fn folder(&self) -> String {
+        format!("{}-{}", self.id, self.name)
+    }
+
+    /// Whether it counts as spent: it has run, or is running.
+    pub fn is_spent(&self) -> bool {
+        !self.attempts.is_empty() || self.state == BoardState::Running
+    }
+
+    /// Its last measurement on `split`.
+    pub fn last(&self, split: Split) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.measurement.split == split)
+    }
+
+    /// Its verified number on `split`.
+    pub fn verified(&self, split: Split) -> Option<f64> {
+        self.last(split)?.measurement.score.verified()
+    }
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its number.
+    pub id: AgentId,
+    /// Its role.
+    pub role: Role,
+    /// The experiment it was started for.
+    pub experiment: Option<ExperimentId>,
+    /// Its prompt.
+    pub prompt: Body,
+    /// Running time of the campaign after which it may take no more looks.
+    pub tries_until_wall_s: Option<f64>,
+    /// Quick looks taken.
+    pub tries: u32,
+    /// Experiments it has put on the board.
+    pub proposed: u32,
+    /// The conversation.
+    pub run: AgentRun,
+}
+
+impl Agent {
+    /// True until the run is over.
+    pub fn is_live(&self) -> bool {
+        self.run.ending().is_none()
+    }
+}
+
+/// How often an act failed, and when it may be tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// Times it failed.
+    pub count: u32,
+    /// When to try again, milliseconds since the epoch; never, if absent.
+    pub retry_at_ms: Option<i64>,
+    /// What happened last.
+    pub error: String,
+}
+
+/// How long measurements take here.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// Seconds of one evaluation.
+    pub evaluate_s: f64,
+    /// Seconds of one re-measurement, with the start of its process.
+    pub remeasure_s: f64,
+}
+
+/// Everything true of a campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Place of the last event.
+    pub seq: u64,
+    /// Running time.
+    pub clock: SessionClock,
+    /// Whether it goes on.
+    pub run: RunState,
+    /// What it was started with.
+    pub settings: Option<Settings>,
+    /// Phase under way.
+    pub phase: u8,
+    /// The lab's name and version.
+    pub lab: Option<(String, String)>,
+    /// The evaluation, once frozen.
+    pub frozen: Option<(Vec<FrozenTask>, ContentHash)>,
+    /// The tasks, in the order of the settings.
+    pub tasks: Vec<Task>,
+    /// The board.
+    pub experiments: BTreeMap<ExperimentId, Experiment>,
+    /// All agents.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// All quick looks.
+    pub tries: BTreeMap<TryId, Try>,
+    /// Acts that have begun and not come to an outcome.
+    pub intents: BTreeSet<EffectKey>,
+    /// Acts that have failed so far.
+    pub failures: BTreeMap<EffectKey, Failures>,
+    /// What was learned.
+    pub playbook: Vec<Entry>,
+    /// Tokens used.
+    pub tokens: u64,
+    /// US dollars used.
+    pub usd: f64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            seq: 0,
+            clock: SessionClock::default(),
+            run: RunState::New,
+            settings: None,
+            phase: 0,
+            lab: None,
+            frozen: None,
+            tasks: Vec::new(),
+            experiments: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            intents: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            playbook: Vec::new(),
+            tokens: 0,
+            usd: 0.0,
+        }
+    }
+}
+
+impl State {
+    /// A task by name.
+    pub fn task(&self, name: &str) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// Experiments on one task.
+    pub fn experiments_on<'a>(&'a self, task: &'a str) -> impl Iterator<Item = &'a Experiment> {
+        self.experiments.values().filter(move |e| e.task == task)
+    }
+
+    /// Quick looks at one task.
+    pub fn tries_on<'a>(&'a self, task: &'a str) -> impl Iterator<Item = &'a Try> {
+        self.tries.values().filter(move |t| t.task == task)
+    }
+
+    /// Agents that have not ended.
+    pub fn live_agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.values().filter(|agent| agent.is_live())
+    }
+
+    /// Number of workers that have ended their work on a task.
+    pub fn rounds(&self, task: &str) -> usize {
+        self.agents
+            .values()
+            .filter(|agent| !agent.is_live())
+            .filter_map(|agent| self.experiments.get(&agent.experiment?))
+            .filter(|experiment| experiment.task == task)
+            .count()
+    }
+
+    /// Next free number for an agent.
+    pub fn next_agent(&self) -> AgentId {
+        self.agents
+            .last_key_value()
+            .map_or(AgentId(1), |(id, _)| id.next())
+    }
+
+    /// Next free number for an experiment.
+    pub fn next_experiment(&self) -> ExperimentId {
+        self.experiments
+            .last_key_value()
+            .map_or(ExperimentId(1), |(id, _)| id.next())
+    }
+
+    /// Next free number for a quick look.
+    pub fn next_try(&self) -> TryId {
+        self.tries
+            .last_key_value()
+            .map_or(TryId(1), |(id, _)| id.next())
+    }
+
+    /// True if `a` is better than `b` in the metric's direction.
+    pub fn better(&self, a: f64, b: f64) -> bool {
+        match self.settings.as_ref().map(|s| s.metric.direction) {
+            Some(protocol::Direction::Minimise) => a < b,
+            Some(protocol::Direction::Maximise) | None => a > b,
+        }
+    }
+
+    /// How long measurements take: what the settings expect, or the mean seen
+    /// so far where that is longer.
+    pub fn pace(&self) -> Pace {
+        let policy = self.settings.as_ref().map(|s| s.policy);
+        let seen = |split: Split| {
+            let took: Vec<f64> = self
+                .experiments
+                .values()
+                .filter_map(|e| e.last(split))
+                .map(|attempt| attempt.measurement.took_ms as f64 / 1000.0)
+                .collect();
+            stats::mean(&took).unwrap_or(0.0)
+        };
+        Pace {
+            evaluate_s: policy
+                .map_or(0.0, |p| p.evaluate_s)
+                .max(seen(Split::Search)),
+            remeasure_s: policy
+                .map_or(0.0, |p| p.remeasure_s)
+                .max(seen(Split::Select)),
+        }
+    }
+
+    /// All ledgers; `wall_s` as of `now_ms`.
+    pub fn budget(&self, now_ms: i64) -> Budget {
+        let limits = self.settings.as_ref().map(|s| s.limits).unwrap_or_default();
+        let count = |wanted: &dyn Fn(&Experiment) -> bool| {
+            self.experiments.values().filter(|e| wanted(e)).count() as f64
+        };
+        let mut budget = Budget {
+            experiments: Ledger::new(limits.experiments.map(f64::from)),
+            usd: Ledger::new(None),
+            tokens: Ledger::new(None),
+            wall_s: Ledger::new(limits.wall_s),
+            gpu_h: Ledger::new(None),
+        };
+        budget.experiments.spent = count(&Experiment::is_spent);
+        budget.experiments.reserved =
+            count(&|e| !e.is_spent() && board::RESERVES.contains(&e.state));
+        budget.tokens.spent = self.tokens as f64;
+        budget.usd.spent = self.usd;
+        budget.wall_s.spent = match self.run {
+            RunState::Running => self.clock.spent_s(now_ms),
+            RunState::New | RunState::Stopped | RunState::Finished(_) => self.clock.logged_s(),
+        };
+        budget
+    }
+
+    /// The state without times, for comparing two runs of one campaign.
+    pub fn outline(&self) -> Value {
+        let experiments: Vec<Value> = self
+            .experiments
+            .values()
+            .map(|e| {
+                serde_json::json!({
+                    "id": e.id, "task": e.task, "name": e.name, "state": e.state,
+                    "reason": e.reason, "fixes": e.fixes, "candidate": e.candidate,
+                    "owner": e.owner,
+                    "attempts": e.attempts.iter().map(|a| serde_json::json!({
+                        "number": a.number,
+                        "split": a.measurement.split,
+                        "score": a.measurement.score,
+                        "hash": a.measurement.hash,
+                    })).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let agents: Vec<Value> = self
+            .agents
+            .values()
+            .map(|a| {
+                serde_json::json!({
+                    "id": a.id, "role": a.role, "experiment": a.experiment,
+                    "tries": a.tries, "turns": a.run.turns(), "ending": a.run.ending(),
+                })
+            })
+            .collect();
+        serde_json::json!({
+            "run": self.run,
+            "phase": self.phase,
+            "lab": self.lab,
+            "frozen": self.frozen,
+            "tasks": self.tasks,
+            "experiments": experiments,
+            "agents": agents,
+            "tries": self.tries.values().collect::<Vec<_>>(),
+            "intents": self.intents,
+            "playbook": self.playbook,
+            "experiments_spent": self.budget(0).experiments.spent,
+        })
+    }
+}

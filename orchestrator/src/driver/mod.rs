@@ -1,0 +1,344 @@
+//! The loop that makes a campaign happen: decide, log the intent, act, log
+//! the outcome.
+
+mod effects;
+mod outcome;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::adapter::{Adapter, AdapterError};
+use crate::campaign::{Layout, TaskError};
+use crate::core::agent::Role;
+use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
+use crate::core::fold::Illegal;
+use crate::core::ids::ExperimentId;
+use crate::core::planner::{self, Decision};
+use crate::core::state::{RunState, State};
+use crate::exec::{LabProgram, Local, Told};
+use crate::model::ChatModel;
+use crate::store::{Batch, Store, StoreError};
+use crate::tools::{Documents, Kinds};
+
+/// How often the loop looks at the clock and at signals while it waits.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Watches a campaign as it goes; sees nothing that is not in the log, but
+/// for the phase of an act under way.
+pub trait Observer {
+    /// Something happened; `state` includes it.
+    fn logged(&mut self, state: &State, logged: &Logged);
+    /// An act under way reached a phase.
+    fn phase(&mut self, state: &State, key: &EffectKey, phase: &str);
+    /// Time went by.
+    fn tick(&mut self, state: &State, now_ms: i64);
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The campaign is over.
+    Finished(FinishReason),
+    /// Somebody asked to stop; it can be resumed.
+    Stopped,
+}
+
+/// Why a session could not go on. The campaign can be resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A decision that the state refuses: a bug.
+    #[error("the planner made an illegal decision")]
+    Illegal(#[from] Illegal),
+    /// Nothing is under way and nothing is decided: a bug.
+    #[error("the campaign is stuck: nothing is under way and nothing is decided")]
+    Stuck,
+    /// A prompt can't be rendered.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// A task can't be read any more.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A task is not what it was.
+    #[error(
+        "task `{task}` has changed since the evaluation was frozen: restore it, or start a new campaign"
+    )]
+    Thawed {
+        /// The task.
+        task: String,
+    },
+    /// The lab can't even describe itself.
+    #[error("the lab does not work: {0}")]
+    Lab(String),
+    /// The lab measures something else.
+    #[error("the lab does not measure `{metric}`: it has {has}")]
+    Metric {
+        /// What the adapter asks for.
+        metric: String,
+        /// What the lab has.
+        has: String,
+    },
+    /// The lab can't use the device.
+    #[error("the lab can't use device `{device}` here: {detail}")]
+    Device {
+        /// The device.
+        device: String,
+        /// Why not.
+        detail: String,
+    },
+    /// All slots are gone: a bug.
+    #[error("the executor's slots have ended")]
+    SlotsGone,
+}
+
+/// What a session works with.
+pub struct Session {
+    /// The log.
+    pub store: Store,
+    /// Its fold.
+    pub state: State,
+    /// The directory.
+    pub layout: Layout,
+    /// The adapter.
+    pub adapter: Adapter,
+    /// The model that plays the roles.
+    pub model: Box<dyn ChatModel>,
+    /// How to start the lab.
+    pub lab: LabProgram,
+    /// Set from outside to ask for a stop.
+    pub stop: Arc<AtomicBool>,
+    /// Who watches.
+    pub observer: Box<dyn Observer>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("dir", &self.layout.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Documents for Store {
+    fn document(&self, body: &Body) -> Result<Value, String> {
+        Store::document(self, body).map_err(|error| crate::chain::of(&error))
+    }
+}
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
+}
+
+impl Session {
+    /// Drives the campaign until it is over or somebody asks to stop, and
+    /// gives the session back for a last look.
+    pub fn run(self) -> Result<(Ended, State), DriverError> {
+        let workers = self.state.settings.as_ref().map_or(1, |s| s.workers);
+        let slots = Local::open(&self.lab, workers);
+        let mut driver = Driver {
+            session: self,
+            slots,
+            workers: workers as usize,
+            in_flight: BTreeSet::new(),
+        };
+        let ended = driver.run()?;
+        driver.slots.close();
+        Ok((ended, driver.session.state))
+    }
+}
+
+struct Driver {
+    session: Session,
+    slots: Local,
+    workers: usize,
+    in_flight: BTreeSet<EffectKey>,
+}
+
+impl Driver {
+    fn run(&mut self) -> Result<Ended, DriverError> {
+        self.check_frozen()?;
+        loop {
+            if let RunState::Finished(reason) = self.session.state.run {
+                return Ok(Ended::Finished(reason));
+            }
+            let stopping = self.session.stop.load(Ordering::Relaxed);
+            if stopping && self.in_flight.is_empty() {
+                self.record(Event::CampaignStopped {
+                    reason: "asked to stop".to_owned(),
+                })?;
+                return Ok(Ended::Stopped);
+            }
+            if !stopping && self.advance()? {
+                continue;
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Acts on one round of decisions; true if the state has changed.
+    fn advance(&mut self) -> Result<bool, DriverError> {
+        let now = now_ms();
+        let decisions = planner::decide(&self.session.state, now, &Kinds);
+        if decisions.is_empty() && self.in_flight.is_empty() && !self.waits_for_retry(now) {
+            return Err(DriverError::Stuck);
+        }
+        let mut batch = Batch::new();
+        let mut next_agent = self.session.state.next_agent();
+        for decision in &decisions {
+            match decision {
+                Decision::Record(event) => batch.push(Actor::Harness, event.clone()),
+                Decision::StartAgent {
+                    role,
+                    experiment,
+                    tries_until_wall_s,
+                } => {
+                    let prompt = self.prompt(*role, *experiment)?;
+                    let prompt = batch.body(Value::String(prompt));
+                    batch.push(
+                        Actor::Harness,
+                        Event::AgentStarted {
+                            agent: next_agent,
+                            role: *role,
+                            experiment: *experiment,
+                            prompt,
+                            tries_until_wall_s: *tries_until_wall_s,
+                        },
+                    );
+                    next_agent = next_agent.next();
+                }
+                Decision::Perform(_) => {}
+            }
+        }
+        if !batch.events.is_empty() {
+            self.append(batch)?;
+            return Ok(true);
+        }
+        for decision in decisions {
+            if let Decision::Perform(effect) = decision
+                && self.perform(effect)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether an act has failed and its next try is still to come.
+    fn waits_for_retry(&self, now_ms: i64) -> bool {
+        self.session
+            .state
+            .failures
+            .values()
+            .any(|f| f.retry_at_ms.is_some_and(|at| at > now_ms))
+    }
+
+    fn wait(&mut self) -> Result<(), DriverError> {
+        match self.slots.told.recv_timeout(TICK) {
+            Ok(Told::Progress { key, phase }) => {
+                let session = &mut self.session;
+                session.observer.phase(&session.state, &key, &phase);
+                Ok(())
+            }
+            Ok(Told::Done { key, done }) => self.settle(&key, done),
+            Err(RecvTimeoutError::Timeout) => {
+                let session = &mut self.session;
+                session.observer.tick(&session.state, now_ms());
+                Ok(())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(DriverError::SlotsGone),
+        }
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), DriverError> {
+        let mut batch = Batch::new();
+        batch.push(Actor::Harness, event);
+        self.append(batch)
+    }
+
+    /// Checks a batch against the state, makes it durable, then lets it take
+    /// effect.
+    fn append(&mut self, batch: Batch) -> Result<(), DriverError> {
+        let session = &mut self.session;
+        let at_ms = now_ms();
+        let mut next = session.state.clone();
+        for (actor, event) in &batch.events {
+            next.apply(&Logged {
+                seq: next.seq + 1,
+                at_ms,
+                actor: *actor,
+                event: event.clone(),
+            })?;
+        }
+        let seq = session.state.seq;
+        let logged = session.store.append(seq, at_ms, batch)?;
+        session.state = next;
+        for event in &logged {
+            session.observer.logged(&session.state, event);
+        }
+        Ok(())
+    }
+
+    /// What was frozen must still be what is measured.
+    fn check_frozen(&self) -> Result<(), DriverError> {
+        let state = &self.session.state;
+        let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
+            return Ok(());
+        };
+        for task in frozen {
+            let source = settings.tasks.iter().find(|known| known.name == task.name);
+            let hash = source
+                .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
+                .transpose()?;
+            if hash.as_ref() != Some(&task.source) {
+                return Err(DriverError::Thawed {
+                    task: task.name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, role: Role, experiment: Option<ExperimentId>) -> Result<String, DriverError> {
+        let state = &self.session.state;
+        let mut context = serde_json::Map::new();
+        if let Some(settings) = &state.settings {
+            context.insert("objective".to_owned(), settings.objective.clone().into());
+            context.insert("device".to_owned(), settings.device.clone().into());
+            context.insert(
+                "metric".to_owned(),
+                serde_json::to_value(&settings.metric).unwrap_or_default(),
+            );
+            context.insert(
+                "policy".to_owned(),
+                serde_json::to_value(settings.policy).unwrap_or_default(),
+            );
+        }
+        context.insert(
+            "playbook".to_owned(),
+            crate::report::playbook(&state.playbook).into(),
+        );
+        let experiment = experiment.and_then(|id| state.experiments.get(&id));
+        let experiment = experiment.map(|e| {
+            serde_json::json!({
+                "id": e.id.to_string(),
+                "task": e.task,
+                "name": e.name,
+                "hypothesis": e.hypothesis,
+                "templates": e.templates,
+            })
+        });
+        context.insert("experiment".to_owned(), experiment.unwrap_or_default());
+        Ok(self.session.adapter.prompt(role, context)?)
+    }
+}

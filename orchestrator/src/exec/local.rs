@@ -1,0 +1,345 @@
+//! The local executor: a fixed number of slots, each with a lab worker of its
+//! own that is replaced when it dies.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use protocol::{
+    Description, Experiment, Inspection, Operation, PROTOCOL_VERSION, ReplyBody, Report, Retry,
+    Split,
+};
+
+use super::{LabFailure, LabProgram, LabWorker};
+use crate::core::event::EffectKey;
+
+/// What a slot is asked to do.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Describe the lab.
+    Describe,
+    /// Inspect a task, by its source.
+    Inspect(String),
+    /// Check a candidate whose experiment lies in a folder.
+    Check(Experiment, PathBuf),
+    /// Take a quick look.
+    Try(Experiment, PathBuf),
+    /// Measure.
+    Evaluate {
+        /// The experiment.
+        experiment: Experiment,
+        /// Its folder.
+        dir: PathBuf,
+        /// Attempt, from 1.
+        attempt: u32,
+        /// On which split.
+        split: Split,
+        /// Start a new worker for it.
+        fresh: bool,
+        /// An earlier orchestrator may have begun it.
+        reattach: bool,
+    },
+}
+
+/// A request with the key of its effect.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The effect.
+    pub key: EffectKey,
+    /// The request.
+    pub request: Request,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Done {
+    /// Answer to [`Request::Describe`].
+    Described(Box<Description>),
+    /// Answer to [`Request::Inspect`].
+    Inspected(Box<Inspection>),
+    /// Answer to the others.
+    Report {
+        /// The lab's report.
+        report: Box<Report>,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// The worker died over it.
+    Died {
+        /// What happened.
+        reason: String,
+        /// Signal that ended it, where one did.
+        signal: Option<i32>,
+    },
+    /// The lab failed.
+    Failed(LabError),
+}
+
+/// A failure of the lab.
+#[derive(Debug)]
+pub struct LabError {
+    /// What happened, with its causes.
+    pub message: String,
+    /// Whether to ask again.
+    pub again: bool,
+}
+
+/// What slots tell their driver.
+#[derive(Debug)]
+pub enum Told {
+    /// A step of a request under way.
+    Progress {
+        /// The effect.
+        key: EffectKey,
+        /// Where it is.
+        phase: String,
+    },
+    /// A request is over.
+    Done {
+        /// The effect.
+        key: EffectKey,
+        /// What came of it.
+        done: Done,
+    },
+}
+
+/// Slots on this machine.
+#[derive(Debug)]
+pub struct Local {
+    jobs: Sender<Job>,
+    /// What the slots have to say.
+    pub told: Receiver<Told>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Local {
+    /// Opens `slots` slots; their workers start with their first request.
+    pub fn open(program: &LabProgram, slots: u32) -> Self {
+        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        let (tell, told) = channel();
+        let mut threads = Vec::new();
+        for number in 1..=slots {
+            let mut log = program.log.clone();
+            log.set_file_name(format!("lab-{number}.log"));
+            let mut slot = Slot {
+                program: LabProgram {
+                    log,
+                    ..program.clone()
+                },
+                worker: None,
+                used: false,
+                tell: tell.clone(),
+            };
+            let queue = Arc::clone(&queue);
+            threads.push(std::thread::spawn(move || slot.serve(&queue)));
+        }
+        Self {
+            jobs,
+            told,
+            threads,
+        }
+    }
+
+    /// Ends all workers with their process trees, after what they are doing.
+    pub fn close(self) {
+        drop(self.jobs);
+        for thread in self.threads {
+            // A slot that panicked has dropped its worker too.
+            let _ = thread.join();
+        }
+    }
+
+    /// Hands a job to the next free slot. False if none is left.
+    pub fn submit(&self, job: Job) -> bool {
+        self.jobs.send(job).is_ok()
+    }
+}
+
+struct Slot {
+    program: LabProgram,
+    worker: Option<LabWorker>,
+    /// Whether the worker has measured anything yet.
+    used: bool,
+    tell: Sender<Told>,
+}
+
+impl Slot {
+    fn serve(&mut self, queue: &Mutex<Receiver<Job>>) {
+        loop {
+            let job = match queue.lock() {
+                Ok(queue) => queue.recv(),
+                Err(_) => return,
+            };
+            let Ok(job) = job else { return };
+            let done = self.perform(&job);
+            if self.tell.send(Told::Done { key: job.key, done }).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, job: &Job) -> Done {
+        let begun = Instant::now();
+        let answer = match prepare(&job.request) {
+            Ok(Some(report)) => Ok(ReplyBody::Report(report)),
+            Ok(None) => self.ask(job),
+            Err(message) => {
+                return Done::Failed(LabError {
+                    message,
+                    again: false,
+                });
+            }
+        };
+        let took_ms = begun.elapsed().as_millis() as u64;
+        match answer {
+            Ok(ReplyBody::Described(it)) => Done::Described(it),
+            Ok(ReplyBody::Inspected(it)) => Done::Inspected(it),
+            Ok(ReplyBody::Report(report)) => match misfit(&report, &job.request) {
+                None => Done::Report { report, took_ms },
+                Some(why) => Done::Failed(LabError {
+                    message: format!("the lab's report does not answer the request: {why}"),
+                    again: false,
+                }),
+            },
+            Ok(other) => Done::Failed(LabError {
+                message: format!("the lab answered with something else: {other:?}"),
+                again: false,
+            }),
+            Err(failure) => self.failed(failure, &job.request, took_ms),
+        }
+    }
+
+    fn failed(&mut self, failure: LabFailure, request: &Request, took_ms: u64) -> Done {
+        let message = crate::chain::of(&failure);
+        match failure {
+            LabFailure::Died { signal, .. } => {
+                self.worker = None;
+                // It may have died right after its work was done.
+                match prepare_reattach(request) {
+                    Some(report) => Done::Report { report, took_ms },
+                    None => Done::Died {
+                        reason: message,
+                        signal,
+                    },
+                }
+            }
+            LabFailure::Refused(error) => Done::Failed(LabError {
+                message,
+                again: error.retry == Retry::Later,
+            }),
+            LabFailure::Spawn { .. } | LabFailure::Log { .. } | LabFailure::Hello { .. } => {
+                Done::Failed(LabError {
+                    message,
+                    again: true,
+                })
+            }
+        }
+    }
+
+    fn ask(&mut self, job: &Job) -> Result<ReplyBody, LabFailure> {
+        let (op, limit_s) = match &job.request {
+            Request::Describe => (Operation::Describe, 120),
+            Request::Inspect(task) => (Operation::Inspect { task: task.clone() }, 300),
+            Request::Check(_, dir) => (Operation::Check { dir: dir.clone() }, 120),
+            Request::Try(_, dir) => (Operation::Try { dir: dir.clone() }, 120),
+            Request::Evaluate {
+                dir,
+                attempt,
+                split,
+                fresh,
+                ..
+            } => {
+                if *fresh && self.used {
+                    self.worker = None;
+                }
+                let op = Operation::Evaluate {
+                    dir: dir.clone(),
+                    attempt: *attempt,
+                    split: *split,
+                };
+                (op, 300)
+            }
+        };
+        let mut worker = if let Some(worker) = self.worker.take() {
+            worker
+        } else {
+            self.used = false;
+            LabWorker::start(&self.program)?
+        };
+        let answer = worker.ask(op, Duration::from_secs(limit_s), &mut |step| {
+            // A driver that is gone doesn't care.
+            let _ = self.tell.send(Told::Progress {
+                key: job.key.clone(),
+                phase: step.phase.clone(),
+            });
+        });
+        self.worker = Some(worker);
+        self.used |= matches!(answer, Ok(ReplyBody::Report(_)));
+        answer
+    }
+}
+
+/// Writes what the lab will read; finds the report of an interrupted attempt.
+fn prepare(request: &Request) -> Result<Option<Box<Report>>, String> {
+    let (experiment, dir) = match request {
+        Request::Describe | Request::Inspect(_) => return Ok(None),
+        Request::Check(experiment, dir)
+        | Request::Try(experiment, dir)
+        | Request::Evaluate {
+            experiment, dir, ..
+        } => (experiment, dir),
+    };
+    std::fs::create_dir_all(dir)
+        .map_err(|error| format!("failed to create `{}`: {error}", dir.display()))?;
+    let text = serde_json::to_vec_pretty(experiment).map_err(|error| error.to_string())?;
+    sandbox::fs::write_atomic(&dir.join("experiment.json"), text)
+        .map_err(|error| crate::chain::of(&error))?;
+    match request {
+        Request::Evaluate { reattach: true, .. } => Ok(prepare_reattach(request)),
+        _ => Ok(None),
+    }
+}
+
+/// The finished report of this very attempt, if there is one.
+fn prepare_reattach(request: &Request) -> Option<Box<Report>> {
+    let Request::Evaluate { dir, attempt, .. } = request else {
+        return None;
+    };
+    let path = report_path(dir, *attempt);
+    let report: Report = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    misfit(&report, request).is_none().then(|| Box::new(report))
+}
+
+/// Where a lab leaves the report of an attempt.
+fn report_path(dir: &Path, attempt: u32) -> PathBuf {
+    dir.join(format!("attempt-{attempt}")).join("report.json")
+}
+
+/// Why a report can't be the answer to a request.
+fn misfit(report: &Report, request: &Request) -> Option<String> {
+    let (experiment, wanted) = match request {
+        Request::Describe | Request::Inspect(_) => {
+            return Some("no report was asked for".to_owned());
+        }
+        Request::Check(experiment, _) | Request::Try(experiment, _) => (experiment, None),
+        Request::Evaluate {
+            experiment, split, ..
+        } => (experiment, Some(*split)),
+    };
+    if report.schema > PROTOCOL_VERSION {
+        return Some(format!("it has schema {}", report.schema));
+    }
+    if report.experiment != experiment.id {
+        return Some(format!("it is about experiment `{}`", report.experiment));
+    }
+    if report.split != wanted {
+        return Some(format!("it is about split {:?}", report.split));
+    }
+    if report.provisional != wanted.is_none() {
+        return Some("provisional and final were mixed up".to_owned());
+    }
+    None
+}

@@ -1,0 +1,7 @@
+//! Running experiments: the local executor and its lab workers.
+
+mod lab;
+mod local;
+
+pub use lab::{LabFailure, LabProgram, LabWorker};
+pub use local::{Done, Job, LabError, Local, Request, Told};

@@ -1,0 +1,21 @@
+//! AlphaLab's orchestrator: it drives agents through a campaign of
+//! experiments, whatever the domain, and knows labs only by their contract.
+//!
+//! ```text
+//! core (pure) ← store, model, tools, exec ← driver ← commands ← main
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod adapter;
+pub mod campaign;
+pub mod chain;
+pub mod cli;
+pub mod commands;
+pub mod core;
+pub mod driver;
+pub mod exec;
+pub mod model;
+pub mod report;
+pub mod store;
+pub mod tools;
+pub mod ui;

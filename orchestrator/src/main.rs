@@ -1,0 +1,63 @@
+//! Entry point of `alphalab`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+use orchestrator::cli::{Cli, Command};
+use orchestrator::commands::{self, Failure, Places, RunOptions, exit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("alphalab: {failure}");
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8, Failure> {
+    let places = Places::read(std::env::vars_os());
+    match command {
+        Command::Run(run) => {
+            let options = RunOptions {
+                data: run.data,
+                tasks: run.tasks,
+                objective: run.objective,
+                adapter: run.adapter,
+                model: run.model,
+                experiments: run.experiments,
+                hours: run.hours,
+                workers: run.workers,
+                executor: run.executor,
+                device: run.device,
+                dir: run.dir,
+                seed: run.seed,
+            };
+            commands::run(&options, &places, stop_flag()?)
+        }
+        Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
+        Command::Status(look) => commands::status(&look.dir, look.json),
+        Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
+        Command::Report(look) => commands::report(&look.dir, look.json),
+        Command::Stop(look) => commands::stop(&look.dir, look.json),
+        Command::Doctor { json, lab } => commands::doctor(&places, &lab, json),
+    }
+}
+
+/// A flag that the first Ctrl-C or SIGTERM sets; the second ends the process
+/// at once, and its children with it.
+fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the second signal finds the flag set.
+        let hard = i32::from(exit::CANCELLED);
+        signal_hook::flag::register_conditional_shutdown(signal, hard, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}

@@ -1,0 +1,68 @@
+//! A model that needs no network and no key.
+//!
+//! It reads the role, the names of the tools and the JSON of tool results,
+//! never prose, and keeps nothing between turns: a reply is a function of the
+//! request. So it can be resumed, replayed and tested like any other model.
+
+mod claims;
+mod history;
+mod search;
+mod space;
+mod strategist;
+mod tpe;
+mod worker;
+
+use serde_json::Value;
+
+use super::{Caps, ChatModel, ModelError, TurnRequest, TurnResponse};
+use crate::core::agent::{Arguments, RequestedCall, Role};
+use history::History;
+
+/// The built-in model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builtin;
+
+impl ChatModel for Builtin {
+    fn caps(&self) -> Caps {
+        Caps {
+            deterministic: true,
+            paid: false,
+        }
+    }
+
+    fn turn(&self, request: &TurnRequest) -> Result<TurnResponse, ModelError> {
+        let history = History::of(&request.messages);
+        let calls = match request.role {
+            Role::Strategist => strategist::turn(&history),
+            Role::Worker => worker::turn(&history),
+        };
+        if let Some((tool, _)) = calls
+            .iter()
+            .find(|(name, _)| !request.tools.iter().any(|tool| tool.name == *name))
+        {
+            return Err(ModelError::Refused {
+                role: request.role.word(),
+                why: format!("there is no tool `{tool}`"),
+            });
+        }
+        let turn = history.turns;
+        let calls = calls
+            .into_iter()
+            .enumerate()
+            .map(|(place, (tool, arguments))| RequestedCall {
+                id: format!("builtin-{turn}-{place}"),
+                tool: tool.to_owned(),
+                arguments: Arguments::Json(arguments),
+            })
+            .collect();
+        Ok(TurnResponse {
+            text: String::new(),
+            calls,
+            tokens: [0, 0],
+            cost_usd: 0.0,
+        })
+    }
+}
+
+/// A tool call to make.
+type Call = (&'static str, Value);

@@ -1,0 +1,173 @@
+//! The worker: searches the spaces of one task by quick looks, hands in the
+//! best few, writes down what mattered.
+
+use std::collections::BTreeMap;
+
+use protocol::Space;
+use serde_json::{Value, json};
+
+use super::history::History;
+use super::search::{Search, Seen};
+use super::space::Grid;
+use super::{Call, claims};
+
+/// A finalist after the first must be this close to it, as a ratio.
+const CLOSE: f64 = 0.9;
+/// Submissions after which a worker gives up finding one that is accepted.
+const MAX_SUBMISSIONS: usize = 5;
+
+/// What the worker has been given.
+struct Assignment<'a> {
+    board: &'a Value,
+    task: &'a str,
+    experiment: &'a Value,
+}
+
+pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
+    let Some(board) = history.last("read_board") else {
+        return vec![("read_board", json!({}))];
+    };
+    let Some(task) = board["assignment"]["task"].as_str() else {
+        return finish("there is no assignment");
+    };
+    let assignment = Assignment {
+        board,
+        task,
+        experiment: &board["assignment"]["experiment"],
+    };
+    let Some(inspection) = history.last("lab_inspect") else {
+        if history.of_tool("lab_inspect").next().is_some() {
+            return finish("the task can't be inspected");
+        }
+        return vec![("lab_inspect", json!({ "task": task }))];
+    };
+    let search = search(history, &assignment, inspection);
+    if may_look(history, board)
+        && let Some((grid, point)) = search.next()
+    {
+        let grid = &search.grids[grid];
+        let arguments = json!({ "template": grid.template, "params": grid.params(&point) });
+        return vec![("lab_try", arguments)];
+    }
+    if let Some(call) = submission(history, &assignment, &search) {
+        return vec![call];
+    }
+    if history.of_tool("update_playbook").next().is_none() {
+        let claims = claims::of(history, assignment.task, board, &search);
+        if !claims.is_empty() {
+            return vec![("update_playbook", json!({ "entries": claims }))];
+        }
+    }
+    finish("searched, submitted and written down")
+}
+
+fn finish(summary: &str) -> Vec<Call> {
+    vec![("finish", json!({ "summary": summary }))]
+}
+
+/// Whether another quick look is allowed, as the last answer says.
+fn may_look(history: &History<'_>, board: &Value) -> bool {
+    // Handing in ends the search.
+    if history.of_tool("submit_experiment").next().is_some() {
+        return false;
+    }
+    let left = match history.of_tool("lab_try").last() {
+        Some(answered) => &answered.body["tries_left"],
+        None => &board["assignment"]["tries_left"],
+    };
+    left.as_u64().unwrap_or(0) > 0
+}
+
+fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value) -> Search {
+    let wanted = assignment.board["assignment"]["templates"].as_array();
+    let spaces: Vec<Space> =
+        serde_json::from_value(inspection["spaces"].clone()).unwrap_or_default();
+    let grids: Vec<Grid> = spaces
+        .iter()
+        .filter(|space| {
+            wanted.is_none_or(|names| {
+                names.is_empty() || names.iter().any(|name| *name == json!(space.template))
+            })
+        })
+        .map(Grid::of)
+        .collect();
+    let earlier = inspection["tried"].as_array().into_iter().flatten();
+    let own = history
+        .of_tool("lab_try")
+        .filter(|a| a.ok)
+        .map(|a| (a.arguments, a.body));
+    let seen = earlier
+        .map(|look| (look, look))
+        .chain(own)
+        .filter_map(|(arguments, look)| seen(&grids, arguments, look))
+        .collect();
+    Search {
+        grids,
+        seen,
+        maximise: assignment.board["metric"]["direction"] != json!("minimise"),
+        seed: assignment.board["seed"].as_u64().unwrap_or(0),
+        task: assignment.task.to_owned(),
+    }
+}
+
+fn seen(grids: &[Grid], arguments: &Value, look: &Value) -> Option<Seen> {
+    let grid = grids
+        .iter()
+        .position(|grid| arguments["template"] == json!(grid.template))?;
+    let params: BTreeMap<String, Value> =
+        serde_json::from_value(arguments["params"].clone()).ok()?;
+    let result = &look["result"];
+    let verified = result["verdict"] == json!("ok");
+    Some(Seen {
+        grid,
+        point: grids[grid].point(&params)?,
+        value: result["value"].as_f64().filter(|_| verified),
+        look: look["try"].as_u64()?,
+    })
+}
+
+/// The next finalist to hand in, if one is left.
+fn submission(history: &History<'_>, assignment: &Assignment<'_>, search: &Search) -> Option<Call> {
+    let made: Vec<_> = history.of_tool("submit_experiment").collect();
+    let accepted = made
+        .iter()
+        .filter(|a| a.ok && a.body["result"]["verdict"] == json!("ok"))
+        .count();
+    let finalists = assignment.board["policy"]["finalists"]
+        .as_u64()
+        .unwrap_or(1) as usize;
+    // The best is known already from an earlier round: nothing was gained.
+    let nothing_new = accepted == 0 && made.iter().any(|a| !a.body["twin"].is_null());
+    if accepted >= finalists || made.len() >= MAX_SUBMISSIONS || nothing_new {
+        return None;
+    }
+    let ranking = search.ranking();
+    let best = ranking.first()?.value?;
+    let next = ranking.iter().find(|seen| {
+        let grid = &search.grids[seen.grid];
+        let params = grid.params(&seen.point);
+        !made.iter().any(|a| {
+            a.arguments["template"] == json!(grid.template) && a.arguments["params"] == params
+        })
+    })?;
+    let value = next.value?;
+    let closeness = if search.maximise {
+        value / best
+    } else {
+        best / value
+    };
+    if accepted > 0 && closeness < CLOSE {
+        return None;
+    }
+    let grid = &search.grids[next.grid];
+    let mut arguments = json!({ "template": grid.template, "params": grid.params(&next.point) });
+    // The assigned experiment is used until one submission has run for it.
+    let used = made.iter().any(|a| {
+        a.ok && a.body["experiment"] == *assignment.experiment
+            && a.body["state"] != json!("to_implement")
+    });
+    if !used {
+        arguments["experiment"] = assignment.experiment.clone();
+    }
+    Some(("submit_experiment", arguments))
+}

@@ -1,0 +1,117 @@
+//! The stable JSON documents.
+
+use protocol::Direction;
+use serde_json::{Value, json};
+
+use crate::core::board;
+use crate::core::budget::Ledger;
+use crate::core::rank;
+use crate::core::state::State;
+
+/// Version of these documents.
+const SCHEMA: u32 = 1;
+
+/// `alphalab leaderboard --json`.
+pub fn leaderboard(state: &State) -> Value {
+    let board = rank::leaderboard(state);
+    let settings = state.settings.as_ref();
+    let metric = settings.map(|s| &s.metric);
+    let simulated = board.rows.iter().any(|row| row.simulated);
+    let baseline = metric.filter(|_| !simulated).map(
+        |metric| json!({ "name": metric.baseline, "value": metric.baseline_value, "ci": null }),
+    );
+    let rows: Vec<Value> = board
+        .rows
+        .iter()
+        .map(|row| {
+            json!({
+                "rank": row.rank,
+                "experiment": row.experiment.to_string(),
+                "name": row.name,
+                "task": row.task,
+                "model": settings.map(|s| s.model.as_str()),
+                "verdict": "ok",
+                "value": row.value,
+                "ci": row.ci,
+                "n": row.n,
+                "split": "select",
+                "track": row.track,
+                "cost_usd": 0.0,
+                "simulated": row.simulated,
+                "standing": row.standing,
+                "search_value": row.search_value,
+                "hash": row.hash,
+                "report": row.report,
+            })
+        })
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "metric": metric.map(|m| m.name.as_str()),
+        "unit": metric.map(|m| m.unit.as_str()),
+        "direction": metric.map_or(Direction::Maximise, |m| m.direction),
+        "baseline": baseline,
+        "rows": rows,
+        "summary": board.summary,
+        "unverified": board.unverified,
+    })
+}
+
+/// `alphalab status --json`, as of `now_ms`; `live` says whether a process is
+/// driving the campaign.
+pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
+    let budget = state.budget(if live { now_ms } else { state.clock.last_ms() });
+    let ledger = |ledger: Ledger| {
+        json!({
+            "limit": ledger.limit,
+            "spent": ledger.spent,
+            "reserved": ledger.reserved,
+            "unsettled": ledger.unsettled,
+        })
+    };
+    let counts: serde_json::Map<String, Value> = board::ALL
+        .iter()
+        .map(|column| {
+            let n = state
+                .experiments
+                .values()
+                .filter(|e| e.state == *column)
+                .count();
+            (column.word().to_owned(), json!(n))
+        })
+        .collect();
+    let best = rank::leaderboard(state).rows.first().map(|row| {
+        json!({
+            "experiment": row.experiment.to_string(),
+            "task": row.task,
+            "value": row.value,
+            "ci": row.ci,
+        })
+    });
+    json!({
+        "schema": SCHEMA,
+        "phase": state.phase,
+        "state": word(state, live),
+        "counts": counts,
+        "budget": {
+            "experiments": ledger(budget.experiments),
+            "usd": ledger(budget.usd),
+            "tokens": ledger(budget.tokens),
+            "wall_s": ledger(budget.wall_s),
+            "gpu_h": ledger(budget.gpu_h),
+        },
+        "best": best,
+        "events": state.seq,
+        "tries": state.tries.len(),
+        "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
+    })
+}
+
+/// A campaign that says it is running without a process was interrupted.
+pub(super) fn word(state: &State, live: bool) -> &'static str {
+    use crate::core::state::RunState::{Finished, New, Running, Stopped};
+    match state.run {
+        Running if !live => "interrupted",
+        New | Running | Stopped | Finished(_) => state.run.word(),
+    }
+}

@@ -1,0 +1,317 @@
+//! The report and the playbook in Markdown.
+
+use std::fmt::Write;
+
+use protocol::{Interval, Split};
+
+use crate::core::event::Score;
+use crate::core::playbook::{Entry, Evidence};
+use crate::core::rank::{self, Leaderboard, Standing};
+use crate::core::state::{Experiment, RunState, State};
+
+/// A number with its interval, for people.
+pub fn number(value: f64, ci: Option<Interval>) -> String {
+    match ci {
+        Some(ci) => format!(
+            "{} [{}, {}]",
+            digits(value),
+            digits(ci.lo()),
+            digits(ci.hi())
+        ),
+        None => digits(value),
+    }
+}
+
+/// Three significant digits.
+fn digits(value: f64) -> String {
+    let size = value.abs();
+    if size >= 100.0 {
+        format!("{value:.0}")
+    } else if size >= 10.0 {
+        format!("{value:.1}")
+    } else if !(f64::MIN_POSITIVE..0.1).contains(&size) {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
+/// One word for a standing.
+pub fn standing(standing: Option<Standing>) -> &'static str {
+    match standing {
+        Some(Standing::Won) => "won",
+        Some(Standing::Lost) => "lost",
+        Some(Standing::Even) => "even",
+        None => "-",
+    }
+}
+
+/// Text from a lab or an agent, made harmless in a table: one line, no markup.
+fn plain(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect();
+    for special in ['\\', '|', '<', '>', '`', '*', '_', '[', ']'] {
+        line = line.replace(special, &format!("\\{special}"));
+    }
+    line
+}
+
+/// The report. Every number names the experiment it comes from.
+pub fn report(state: &State) -> String {
+    let mut out = String::new();
+    let board = rank::leaderboard(state);
+    // Writing to a String can't fail.
+    let _ = write_report(&mut out, state, &board);
+    out
+}
+
+fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Result {
+    let Some(settings) = &state.settings else {
+        return Ok(());
+    };
+    let metric = &settings.metric;
+    writeln!(out, "# {}\n", plain(&settings.objective))?;
+    let budget = state.budget(state.clock.last_ms());
+    let ended = match state.run {
+        RunState::Finished(reason) => reason.text(),
+        RunState::New | RunState::Running => "under way",
+        RunState::Stopped => "stopped; it can be resumed",
+    };
+    writeln!(
+        out,
+        "Adapter `{}`, model `{}`, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
+         evaluated, {} quick looks. The campaign is over because: {ended}.\n",
+        settings.adapter,
+        settings.model,
+        settings.device,
+        state.lab.as_ref().map_or("-", |lab| lab.0.as_str()),
+        state.lab.as_ref().map_or("-", |lab| lab.1.as_str()),
+        budget.wall_s.spent,
+        budget.experiments.spent,
+        state.tries.len(),
+    )?;
+    summary(out, state, board)?;
+    writeln!(out, "## Results\n")?;
+    writeln!(
+        out,
+        "`{}` ({}) of the best candidate per task, measured again in a fresh process with fresh \
+         inputs (split `select`). `search` is what the campaign had seen before; the difference is \
+         the price of choosing the best.\n",
+        metric.name, metric.unit
+    )?;
+    writeln!(
+        out,
+        "| task | {} [95%] | n | against baseline | search | track | experiment |",
+        metric.name
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for row in &board.rows {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            plain(&row.task),
+            number(row.value, row.ci),
+            row.n,
+            standing(row.standing),
+            row.search_value.map_or("-".to_owned(), digits),
+            plain(row.track.as_deref().unwrap_or("-")),
+            row.experiment,
+        )?;
+    }
+    writeln!(out, "\n![{} per task](tasks.svg)\n", metric.name)?;
+    if !board.unverified.is_empty() {
+        writeln!(out, "## Without a verified result\n")?;
+        for task in &board.unverified {
+            writeln!(out, "- {}: {}", plain(&task.task), plain(&task.reason))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
+    experiments(out, state)?;
+    learned(out, state)?;
+    evaluation(out, state)
+}
+
+fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Result {
+    let s = &board.summary;
+    let show = |value: Option<f64>| value.map_or("-".to_owned(), digits);
+    let count = |value: Option<usize>| value.map_or("-".to_owned(), |n| n.to_string());
+    writeln!(out, "## Summary\n")?;
+    writeln!(out, "| | |\n|---|---|")?;
+    writeln!(
+        out,
+        "| tasks, attempted, verified | {}, {}, {} |",
+        s.tasks, s.attempted, s.verified
+    )?;
+    writeln!(
+        out,
+        "| whole interval better / worse than the baseline | {} / {} |",
+        count(s.won),
+        count(s.lost)
+    )?;
+    writeln!(
+        out,
+        "| geometric mean, losses included | {} |",
+        show(s.geomean)
+    )?;
+    writeln!(
+        out,
+        "| geometric mean as deployed (baseline where it is better or nothing is verified) | {} |",
+        show(s.geomean_deployed)
+    )?;
+    writeln!(out, "| mean | {} |", show(s.mean))?;
+    writeln!(out, "| median | {} |\n", show(s.median))?;
+    if let Some(settings) = &state.settings {
+        writeln!(
+            out,
+            "The baseline is {}: {} = {}.\n",
+            settings.metric.baseline, settings.metric.name, settings.metric.baseline_value
+        )?;
+    }
+    Ok(())
+}
+
+fn experiments(out: &mut String, state: &State) -> std::fmt::Result {
+    writeln!(out, "## Experiments\n")?;
+    writeln!(
+        out,
+        "| experiment | task | candidate | search | select | state |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
+    for e in state.experiments.values() {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            e.id,
+            plain(&e.task),
+            candidate(e),
+            score(e, Split::Search),
+            score(e, Split::Select),
+            e.state.word(),
+        )?;
+    }
+    writeln!(out)
+}
+
+fn candidate(e: &Experiment) -> String {
+    match &e.candidate {
+        Some((protocol::Candidate::Template { template, params }, _)) => {
+            let params: Vec<String> = params.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            plain(&format!("{template} {}", params.join(" ")))
+        }
+        Some((protocol::Candidate::Files { files }, _)) => format!("{} files", files.len()),
+        None => "-".to_owned(),
+    }
+}
+
+fn score(e: &Experiment, split: Split) -> String {
+    let show = |score: &Score| match score.verified() {
+        Some(value) => number(value, score.ci),
+        None => plain(&format!(
+            "{}: {}",
+            score.verdict.word(),
+            score.verdict.reason()
+        )),
+    };
+    e.last(split)
+        .map_or("-".to_owned(), |attempt| show(&attempt.measurement.score))
+}
+
+fn learned(out: &mut String, state: &State) -> std::fmt::Result {
+    writeln!(out, "## Learned\n")?;
+    if state.playbook.is_empty() {
+        return writeln!(out, "Nothing yet.\n");
+    }
+    for entry in &state.playbook {
+        writeln!(out, "- {}", line(entry))?;
+    }
+    writeln!(out)
+}
+
+fn evaluation(out: &mut String, state: &State) -> std::fmt::Result {
+    writeln!(out, "## Evaluation\n")?;
+    let Some((tasks, hash)) = &state.frozen else {
+        return writeln!(out, "Not frozen.");
+    };
+    writeln!(
+        out,
+        "Frozen as `{hash}` before the first experiment. Scores are computed by the lab from the \
+         candidate, never by the candidate.\n"
+    )?;
+    for task in tasks {
+        let (source, inspection) = (task.source.short(), task.inspection.short());
+        writeln!(
+            out,
+            "- {}: files `{source}`, inspection `{inspection}`",
+            plain(&task.name)
+        )?;
+    }
+    for task in state.tasks.iter().filter(|task| task.closed.is_some()) {
+        let reason = task.closed.as_deref().unwrap_or_default();
+        writeln!(out, "- {} was closed: {}", plain(&task.name), plain(reason))?;
+    }
+    Ok(())
+}
+
+fn evidence(list: &[Evidence]) -> String {
+    list.iter()
+        .map(|evidence| match evidence {
+            Evidence::Experiment(id) => id.to_string(),
+            Evidence::Try(id) => id.to_string(),
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn line(entry: &Entry) -> String {
+    let effect = entry.effect.map_or("not measured".to_owned(), |e| {
+        format!("{}×", number(e.ratio, e.ci))
+    });
+    format!(
+        "{}: {effect}, confidence {} ({})",
+        plain(&entry.claim),
+        entry.confidence.word(),
+        evidence(&entry.supporting),
+    )
+}
+
+/// The playbook.
+pub fn playbook(entries: &[Entry]) -> String {
+    let mut out =
+        "# Playbook\n\nEffects are factors on the metric with 95% intervals.\n".to_owned();
+    for entry in entries {
+        // Writing to a String can't fail.
+        let _ = write_entry(&mut out, entry);
+    }
+    out
+}
+
+fn write_entry(out: &mut String, entry: &Entry) -> std::fmt::Result {
+    writeln!(out, "\n## {}\n", plain(&entry.claim))?;
+    let technique = entry.scope.technique.as_deref().unwrap_or("any");
+    writeln!(
+        out,
+        "- scope: {} on {}",
+        plain(technique),
+        plain(&entry.scope.tasks.join(", "))
+    )?;
+    match entry.effect {
+        Some(effect) => writeln!(out, "- effect: {}×", number(effect.ratio, effect.ci))?,
+        None => writeln!(out, "- effect: not measured")?,
+    }
+    writeln!(out, "- confidence: {}", entry.confidence.word())?;
+    if !entry.do_.is_empty() {
+        writeln!(out, "- do: {}", plain(&entry.do_))?;
+    }
+    if !entry.do_not.is_empty() {
+        writeln!(out, "- do not: {}", plain(&entry.do_not))?;
+    }
+    writeln!(out, "- supported by: {}", evidence(&entry.supporting))?;
+    if !entry.contradicting.is_empty() {
+        writeln!(out, "- contradicted by: {}", evidence(&entry.contradicting))?;
+    }
+    Ok(())
+}

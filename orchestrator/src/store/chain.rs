@@ -1,0 +1,83 @@
+//! How an event becomes a row, and how rows are chained.
+
+use protocol::ContentHash;
+use serde_json::Value;
+
+use super::{MAX_PAYLOAD_BYTES, StoreError};
+use crate::core::event::{Actor, Event, Logged};
+
+/// One row of the table `events`.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub seq: u64,
+    pub time_ms: i64,
+    pub actor: String,
+    pub kind: String,
+    pub version: u32,
+    pub payload: String,
+    pub prev_hash: String,
+    pub hash: String,
+}
+
+impl Row {
+    /// Serialises an event that follows the row with hash `prev_hash`.
+    pub(super) fn of(logged: &Logged, prev_hash: &str, version: u32) -> Result<Self, StoreError> {
+        let (kind, payload) = split(&logged.event).map_err(StoreError::Serialise)?;
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(StoreError::TooLarge {
+                kind,
+                bytes: payload.len(),
+                limit: MAX_PAYLOAD_BYTES,
+            });
+        }
+        let actor = serde_json::to_string(&logged.actor).map_err(StoreError::Serialise)?;
+        let mut row = Self {
+            seq: logged.seq,
+            time_ms: logged.at_ms,
+            actor,
+            kind,
+            version,
+            payload,
+            prev_hash: prev_hash.to_owned(),
+            hash: String::new(),
+        };
+        row.hash = row.digest();
+        Ok(row)
+    }
+
+    /// Hash over everything else in the row.
+    pub(super) fn digest(&self) -> String {
+        ContentHash::of_parts([
+            self.prev_hash.as_bytes(),
+            &self.seq.to_le_bytes(),
+            &self.time_ms.to_le_bytes(),
+            self.actor.as_bytes(),
+            self.kind.as_bytes(),
+            &self.version.to_le_bytes(),
+            self.payload.as_bytes(),
+        ])
+        .into()
+    }
+
+    /// The event in the row.
+    pub(super) fn parse(&self) -> Result<Logged, serde_json::Error> {
+        let actor: Actor = serde_json::from_str(&self.actor)?;
+        let payload: Value = serde_json::from_str(&self.payload)?;
+        let event: Event =
+            serde_json::from_value(serde_json::json!({ "kind": self.kind, "payload": payload }))?;
+        Ok(Logged {
+            seq: self.seq,
+            at_ms: self.time_ms,
+            actor,
+            event,
+        })
+    }
+}
+
+/// An event's kind and its payload as JSON text.
+fn split(event: &Event) -> Result<(String, String), serde_json::Error> {
+    let mut value = serde_json::to_value(event)?;
+    let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+    let payload = serde_json::to_string(&value["payload"].take())?;
+    Ok((kind, payload))
+}

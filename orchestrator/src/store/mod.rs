@@ -1,0 +1,27 @@
+//! The campaign's database: the event log with its hash chain, and blobs.
+//!
+//! One process writes, under a lock that dies with it; any number read. A
+//! directory is looked at before anything in it is touched.
+
+mod chain;
+mod error;
+mod lock;
+mod reader;
+mod writer;
+
+pub use error::StoreError;
+pub use lock::{Lock, running_pid};
+pub use reader::Reader;
+pub use writer::{Batch, Store};
+
+/// Name of the database in a campaign's directory.
+pub const DATABASE: &str = "campaign.db";
+
+/// Version of the database's layout (`user_version`).
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Marks a SQLite file as a campaign (`application_id`): "ALab".
+pub(crate) const APPLICATION_ID: u32 = 0x414c_6162;
+
+/// Largest payload of an event, in bytes; what is larger goes to a blob.
+pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;

@@ -1,0 +1,232 @@
+//! Writing a campaign: every append is one durable transaction.
+
+use std::path::{Path, PathBuf};
+
+use protocol::ContentHash;
+use rusqlite::{Connection, OpenFlags, params};
+use serde_json::Value;
+
+use super::chain::Row;
+use super::lock::Lock;
+use super::reader::{blob, document, log, unreadable};
+use super::{APPLICATION_ID, DATABASE, LAYOUT_VERSION, Reader, StoreError};
+use crate::core::event::{Actor, Body, EVENT_VERSION, Event, Logged};
+use crate::core::state::State;
+
+/// Documents up to this size stay in their event, in bytes.
+const INLINE_BYTES: usize = 4 << 10;
+
+/// Events that happen together, and the blobs they refer to.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The events, with who made them happen.
+    pub events: Vec<(Actor, Event)>,
+    blobs: Vec<(ContentHash, Vec<u8>)>,
+}
+
+impl Batch {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, actor: Actor, event: Event) {
+        self.events.push((actor, event));
+    }
+
+    /// Stores bytes with the batch.
+    pub fn blob(&mut self, bytes: Vec<u8>) -> ContentHash {
+        let hash = ContentHash::of(&bytes);
+        self.blobs.push((hash.clone(), bytes));
+        hash
+    }
+
+    /// Stores a document with the batch, in place if it is small.
+    pub fn body(&mut self, value: Value) -> Body {
+        let text = value.to_string();
+        if text.len() <= INLINE_BYTES {
+            Body::Inline(value)
+        } else {
+            Body::Blob(self.blob(text.into_bytes()))
+        }
+    }
+}
+
+/// The one writer of a campaign.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    dir: PathBuf,
+    head: String,
+    seq: u64,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Makes an empty database in `dir`, which must exist and have none.
+    pub fn create(dir: &Path) -> Result<Self, StoreError> {
+        let lock = Lock::take(dir)?;
+        let path = dir.join(DATABASE);
+        if path.exists() {
+            return Err(StoreError::Exists { dir: path });
+        }
+        let connection = Connection::open(&path).map_err(|source| StoreError::Database {
+            operation: "create",
+            source,
+        })?;
+        // The numbers go in before the WAL, so that they are in the file's
+        // header, where they can be read without opening the database.
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID};
+                 PRAGMA user_version = {LAYOUT_VERSION};
+                 CREATE TABLE events (
+                     seq INTEGER PRIMARY KEY,
+                     time_ms INTEGER NOT NULL,
+                     actor TEXT NOT NULL,
+                     kind TEXT NOT NULL,
+                     version INTEGER NOT NULL,
+                     payload TEXT NOT NULL,
+                     prev_hash TEXT NOT NULL,
+                     hash TEXT NOT NULL
+                 ) STRICT;
+                 CREATE TABLE blobs (hash TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;"
+            ))
+            .map_err(|source| StoreError::Database {
+                operation: "create",
+                source,
+            })?;
+        configure(&connection)?;
+        Ok(Self {
+            connection,
+            dir: dir.to_owned(),
+            head: String::new(),
+            seq: 0,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a campaign for writing and folds its log. Everything is verified
+    /// read-only first.
+    pub fn open(dir: &Path) -> Result<(Self, State), StoreError> {
+        let verified = Reader::open(dir)?.verified_log()?;
+        State::fold(&verified).map_err(|error| StoreError::Corrupt {
+            dir: dir.to_owned(),
+            why: error.to_string(),
+        })?;
+        let lock = Lock::take(dir)?;
+        // Whoever held the lock before may have appended meanwhile.
+        let state = Reader::open(dir)?.state()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(dir.join(DATABASE), flags)
+            .map_err(|source| unreadable(dir, "open", source))?;
+        configure(&connection)?;
+        let head = connection
+            .query_row(
+                "SELECT hash FROM events ORDER BY seq DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(|source| unreadable(dir, "read", source))?;
+        let store = Self {
+            connection,
+            dir: dir.to_owned(),
+            head,
+            seq: state.seq,
+            _lock: lock,
+        };
+        Ok((store, state))
+    }
+
+    /// Appends a batch after event `expected_seq`, all or nothing, and returns
+    /// the events with their places.
+    pub fn append(
+        &mut self,
+        expected_seq: u64,
+        at_ms: i64,
+        batch: Batch,
+    ) -> Result<Vec<Logged>, StoreError> {
+        if expected_seq != self.seq {
+            return Err(StoreError::Conflict {
+                expected: expected_seq,
+                found: self.seq,
+            });
+        }
+        let failed = |source| StoreError::Database {
+            operation: "append to",
+            source,
+        };
+        let transaction = self.connection.transaction().map_err(failed)?;
+        for (hash, content) in &batch.blobs {
+            transaction
+                .execute(
+                    "INSERT OR IGNORE INTO blobs (hash, content) VALUES (?1, ?2)",
+                    params![hash.as_str(), content],
+                )
+                .map_err(failed)?;
+        }
+        let mut head = self.head.clone();
+        let mut seq = self.seq;
+        let mut appended = Vec::with_capacity(batch.events.len());
+        for (actor, event) in batch.events {
+            seq += 1;
+            let logged = Logged {
+                seq,
+                at_ms,
+                actor,
+                event,
+            };
+            let row = Row::of(&logged, &head, EVENT_VERSION)?;
+            transaction
+                .execute(
+                    "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    params![
+                        row.seq as i64,
+                        row.time_ms,
+                        row.actor,
+                        row.kind,
+                        row.version,
+                        row.payload,
+                        row.prev_hash,
+                        row.hash
+                    ],
+                )
+                .map_err(failed)?;
+            head = row.hash;
+            appended.push(logged);
+        }
+        transaction.commit().map_err(failed)?;
+        self.head = head;
+        self.seq = seq;
+        Ok(appended)
+    }
+
+    /// Every event so far, with the chain verified.
+    pub fn log(&self) -> Result<Vec<Logged>, StoreError> {
+        log(&self.connection, &self.dir)
+    }
+
+    /// A blob's content.
+    pub fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError> {
+        blob(&self.connection, &self.dir, hash)
+    }
+
+    /// A document, wherever it lies.
+    pub fn document(&self, body: &Body) -> Result<Value, StoreError> {
+        document(&self.connection, &self.dir, body)
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA busy_timeout = 5000;",
+        )
+        .map_err(|source| StoreError::Database {
+            operation: "configure",
+            source,
+        })
+}

@@ -1,0 +1,176 @@
+//! What agents are shown of the campaign, as JSON.
+
+use protocol::{Candidate, Split};
+use serde_json::{Value, json};
+
+use crate::core::event::Score;
+use crate::core::rank;
+use crate::core::state::{Agent, State, Try};
+
+/// JSON has no infinity: null stands for unlimited.
+pub(super) fn finite(value: f64) -> Value {
+    if value.is_finite() {
+        json!(value)
+    } else {
+        Value::Null
+    }
+}
+
+/// A score with its verdict.
+pub fn score(score: &Score) -> Value {
+    json!({
+        "verdict": score.verdict.word(),
+        "reason": score.verdict.reason(),
+        "value": score.value,
+        "ci": score.ci,
+        "n": score.n,
+    })
+}
+
+/// Quick looks that an agent may still take at `now_ms`.
+pub fn tries_left(state: &State, agent: &Agent, now_ms: i64) -> u32 {
+    let Some(settings) = &state.settings else {
+        return 0;
+    };
+    let late = agent
+        .tries_until_wall_s
+        .is_some_and(|until| state.budget(now_ms).wall_s.spent >= until);
+    if late {
+        0
+    } else {
+        settings.policy.tries_per_worker.saturating_sub(agent.tries)
+    }
+}
+
+/// The board, as `agent` sees it.
+pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
+    let Some(settings) = &state.settings else {
+        return Value::Null;
+    };
+    let budget = state.budget(now_ms);
+    let assignment = agent.and_then(|agent| {
+        let experiment = state.experiments.get(&agent.experiment?)?;
+        Some(json!({
+            "experiment": experiment.id,
+            "task": experiment.task,
+            "templates": experiment.templates,
+            "hypothesis": experiment.hypothesis,
+            "tries_left": tries_left(state, agent, now_ms),
+        }))
+    });
+    let tasks: Vec<Value> = state
+        .tasks
+        .iter()
+        .map(|task| task_json(state, task))
+        .collect();
+    let experiments: Vec<Value> = state
+        .experiments
+        .values()
+        .map(|e| {
+            json!({
+                "experiment": e.id,
+                "name": e.name,
+                "task": e.task,
+                "state": e.state.word(),
+                "result": e.last(Split::Search).map(|a| score(&a.measurement.score)),
+            })
+        })
+        .collect();
+    json!({
+        "schema": 1,
+        "seed": settings.seed,
+        "metric": {
+            "name": settings.metric.name,
+            "direction": settings.metric.direction,
+            "baseline_value": settings.metric.baseline_value,
+        },
+        "policy": {
+            "finalists": settings.policy.finalists,
+            "converged_gain": settings.policy.converged_gain,
+            // A short round of work on one task, in seconds.
+            "round_s": 6.0 * settings.policy.try_s
+                + settings.policy.evaluate_s
+                + settings.policy.remeasure_s,
+        },
+        "budget": {
+            "experiments_left": finite(budget.experiments.left()),
+            "wall_s_left": finite(budget.wall_s.left()),
+        },
+        "assignment": assignment,
+        "tasks": tasks,
+        "experiments": experiments,
+        "playbook": state.playbook.iter().map(|entry| json!({
+            "claim": entry.claim,
+            "scope": entry.scope,
+            "effect": entry.effect,
+            "confidence": entry.confidence,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn task_json(state: &State, task: &crate::core::state::Task) -> Value {
+    // Best verified number after each worker's round, in order.
+    let mut by_round: Vec<Option<f64>> = Vec::new();
+    let mut best: Option<f64> = None;
+    for agent in state.agents.values() {
+        let on_task = agent
+            .experiment
+            .and_then(|id| state.experiments.get(&id))
+            .is_some_and(|e| e.task == task.name);
+        if !on_task || agent.is_live() {
+            continue;
+        }
+        for e in state.experiments_on(&task.name) {
+            if e.owner == Some(agent.id)
+                && let Some(value) = e.verified(Split::Search)
+                && best.is_none_or(|known| state.better(value, known))
+            {
+                best = Some(value);
+            }
+        }
+        by_round.push(best);
+    }
+    json!({
+        "task": task.name,
+        "closed": task.closed,
+        "templates": task.inspected.as_ref().map(|i| &i.templates),
+        "rounds": by_round.len(),
+        "best_after_round": by_round,
+        "tries": state.tries_on(&task.name).count(),
+    })
+}
+
+/// Earlier quick looks at a task.
+pub(super) fn tried(state: &State, task: &str) -> Value {
+    state.tries_on(task).map(try_json).collect()
+}
+
+pub(super) fn try_json(look: &Try) -> Value {
+    let (template, params) = match &look.candidate {
+        Candidate::Template { template, params } => (json!(template), json!(params)),
+        Candidate::Files { .. } => (Value::Null, Value::Null),
+    };
+    json!({
+        "try": look.id,
+        "template": template,
+        "params": params,
+        "result": score(&look.score),
+    })
+}
+
+/// The leaderboard, short.
+pub(super) fn leaderboard(state: &State) -> Value {
+    let board = rank::leaderboard(state);
+    json!({
+        "rows": board.rows.iter().map(|row| json!({
+            "rank": row.rank,
+            "experiment": row.experiment,
+            "task": row.task,
+            "value": row.value,
+            "ci": row.ci,
+            "standing": row.standing,
+        })).collect::<Vec<_>>(),
+        "unverified": board.unverified,
+        "summary": board.summary,
+    })
+}

@@ -1,0 +1,290 @@
+//! Properties of the pure core.
+
+use orchestrator::core::agent::{Answer, AnswerStatus, Arguments, ModelReply, RequestedCall, Role};
+use orchestrator::core::board::{self, BoardState};
+use orchestrator::core::event::{
+    Actor, Body, EffectKey, Event, FinishReason, Logged, Measurement, Score,
+};
+use orchestrator::core::ids::{AgentId, ExperimentId, TryId};
+use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
+use orchestrator::core::state::State;
+use proptest::prelude::*;
+use protocol::{Candidate, ContentHash, Direction, Interval, Split, Verdict};
+use serde_json::json;
+
+fn settings() -> Settings {
+    Settings {
+        schema: 1,
+        adapter: "a".to_owned(),
+        domain: "d".to_owned(),
+        objective: "o".to_owned(),
+        lab: "l".to_owned(),
+        device: "cpu".to_owned(),
+        model: "builtin".to_owned(),
+        executor: "local".to_owned(),
+        workers: 2,
+        seed: 1,
+        metric: MetricSettings {
+            name: "speedup".to_owned(),
+            unit: "ratio".to_owned(),
+            direction: Direction::Maximise,
+            baseline: "b".to_owned(),
+            baseline_value: 1.0,
+        },
+        limits: Limits {
+            experiments: Some(6),
+            wall_s: Some(100.0),
+        },
+        policy: Policy {
+            tries_per_worker: 4,
+            finalists: 2,
+            try_s: 1.0,
+            evaluate_s: 1.0,
+            remeasure_s: 1.0,
+            converged_gain: 0.02,
+            turns: 20,
+        },
+        tasks: ["x", "y"]
+            .map(|name| TaskSource {
+                name: name.to_owned(),
+                source: format!("/{name}"),
+            })
+            .to_vec(),
+    }
+}
+
+fn hash() -> ContentHash {
+    ContentHash::of(b"x")
+}
+
+fn candidate() -> Candidate {
+    Candidate::Template {
+        template: "t".to_owned(),
+        params: std::collections::BTreeMap::new(),
+    }
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        3 => Just(Verdict::Ok),
+        1 => Just(Verdict::Rejected { stage: "run".to_owned(), reason: "r".to_owned() }),
+        1 => Just(Verdict::Crashed { signal: Some(11), reason: "c".to_owned() }),
+    ]
+}
+
+fn measurement() -> impl Strategy<Value = Measurement> {
+    let split = prop_oneof![Just(Split::Search), Just(Split::Select)];
+    (split, verdict(), -1.0..5.0_f64).prop_map(|(split, verdict, value)| Measurement {
+        split,
+        score: Score {
+            value: verdict.is_ok().then_some(value),
+            ci: Some(Interval(value - 0.1, value + 0.1)),
+            verdict,
+            n: 3,
+        },
+        hash: None,
+        report: None,
+        track: None,
+        simulated: false,
+        took_ms: 5,
+    })
+}
+
+fn key() -> impl Strategy<Value = EffectKey> {
+    (0..6_u8, 1..4_u32, 0..3_u32).prop_map(|(kind, id, n)| match kind {
+        0 => EffectKey::Describe,
+        1 => EffectKey::Inspect {
+            task: "x".to_owned(),
+        },
+        2 => EffectKey::Model {
+            agent: AgentId(id),
+            turn: n,
+        },
+        3 => EffectKey::Tool {
+            agent: AgentId(id),
+            call: n,
+        },
+        4 => EffectKey::Check {
+            experiment: ExperimentId(id),
+            fixes: n,
+        },
+        _ => EffectKey::Measure {
+            experiment: ExperimentId(id),
+            attempt: n,
+        },
+    })
+}
+
+fn reply() -> impl Strategy<Value = ModelReply> {
+    proptest::collection::vec((0..3_usize, any::<bool>()), 0..3).prop_map(|calls| ModelReply {
+        text: Body::Inline(json!("")),
+        calls: calls
+            .into_iter()
+            .map(|(tool, good)| RequestedCall {
+                id: "i".to_owned(),
+                tool: ["read_board", "lab_try", "finish"][tool].to_owned(),
+                arguments: if good {
+                    Arguments::Json(json!({}))
+                } else {
+                    Arguments::Malformed("{".to_owned())
+                },
+            })
+            .collect(),
+        tokens: [u64::MAX, 1],
+        cost_usd: 0.1,
+    })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let task = || {
+        prop_oneof![
+            Just("x".to_owned()),
+            Just("y".to_owned()),
+            Just("z".to_owned())
+        ]
+    };
+    let id = || (1..4_u32).prop_map(ExperimentId);
+    let agent = || (1..4_u32).prop_map(AgentId);
+    let state = || (0..board::ALL.len()).prop_map(|place| board::ALL[place]);
+    let status = prop_oneof![
+        4 => Just(AnswerStatus::Ok),
+        1 => Just(AnswerStatus::Failed),
+        1 => Just(AnswerStatus::Malformed),
+        1 => Just(AnswerStatus::Ends),
+    ];
+    prop_oneof![
+        1 => Just(Event::CampaignStarted { settings: Box::new(settings()) }),
+        1 => Just(Event::CampaignResumed {}),
+        1 => Just(Event::CampaignStopped { reason: String::new() }),
+        1 => Just(Event::CampaignFinished { reason: FinishReason::Converged }),
+        1 => Just(Event::PhaseStarted { phase: 3 }),
+        2 => task().prop_map(|task| Event::TaskInspected {
+            task, source: hash(), inspection: hash(),
+            document: Body::Inline(json!({})), templates: vec!["t".to_owned()],
+        }),
+        1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
+        4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {
+            agent, role: Role::Worker, experiment,
+            prompt: Body::Inline(json!("")), tries_until_wall_s: None,
+        }),
+        1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
+        2 => key().prop_map(|key| Event::EffectIntended { key }),
+        2 => key().prop_map(|key| Event::EffectFailed { key, error: String::new(), retry_at_ms: Some(5) }),
+        4 => (agent(), 0..3_u32, reply()).prop_map(|(agent, turn, reply)| Event::ModelCalled { agent, turn, reply }),
+        4 => (agent(), 0..4_u32, status).prop_map(|(agent, call, status)| Event::ToolAnswered {
+            agent, call, answer: Answer { status, body: Body::Inline(json!({})) },
+        }),
+        2 => (1..5_u32, agent(), task()).prop_map(|(id, agent, task)| Event::Tried {
+            id: TryId(id), agent, task, candidate: candidate(),
+            score: Score { verdict: Verdict::Ok, value: Some(1.0), ci: None, n: 1 },
+        }),
+        6 => (id(), task(), agent()).prop_map(|(experiment, task, by)| Event::ExperimentProposed {
+            experiment, task, name: "n".to_owned(), hypothesis: String::new(),
+            templates: Vec::new(), by, owner: None,
+        }),
+        6 => (id(), agent()).prop_map(|(experiment, agent)| Event::CandidateSubmitted {
+            experiment, candidate: candidate(), hash: hash(), agent, call: 0,
+        }),
+        6 => (id(), 0..2_u32, verdict()).prop_map(|(experiment, fixes, verdict)| Event::Checked {
+            experiment, fixes, verdict,
+        }),
+        40 => (id(), state(), state()).prop_map(|(experiment, from, to)| Event::Moved {
+            experiment, from, to, reason: String::new(),
+        }),
+        10 => (id(), 1..3_u32, measurement()).prop_map(|(experiment, attempt, measurement)| Event::Measured {
+            experiment, attempt, measurement,
+        }),
+    ]
+}
+
+fn logged(seq: u64, event: Event) -> Logged {
+    Logged {
+        seq,
+        at_ms: seq as i64 * 10,
+        actor: Actor::Harness,
+        event,
+    }
+}
+
+/// Biases random moves towards legal ones, so that runs get deep: a move's
+/// origin becomes the experiment's present state.
+fn anchored(state: &State, event: Event) -> Event {
+    match event {
+        Event::Moved {
+            experiment,
+            to,
+            reason,
+            ..
+        } => {
+            let from = state
+                .experiments
+                .get(&experiment)
+                .map_or(BoardState::Done, |e| e.state);
+            Event::Moved {
+                experiment,
+                from,
+                to,
+                reason,
+            }
+        }
+        other => other,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Random events never panic, an illegal one changes nothing, terminal
+    /// states stay, and the legal ones replay to the same state.
+    #[test]
+    fn folding_is_total(events in proptest::collection::vec(event(), 0..300)) {
+        let mut state = State::default();
+        let first = Event::CampaignStarted { settings: Box::new(settings()) };
+        let mut log = vec![logged(1, first)];
+        state.apply(&log[0]).expect("a first event");
+        for event in events {
+            // Campaigns end early in random sequences: most are left out.
+            if matches!(event, Event::CampaignFinished { .. } | Event::CampaignStopped { .. }) && log.len() < 60 {
+                continue;
+            }
+            let next = logged(state.seq + 1, anchored(&state, event));
+            let before = state.clone();
+            if state.apply(&next).is_ok() {
+                log.push(next);
+            } else {
+                prop_assert_eq!(&state, &before);
+            }
+            for (id, e) in &before.experiments {
+                if e.state.is_terminal() {
+                    prop_assert_eq!(state.experiments[id].state, e.state);
+                }
+                prop_assert!(state.experiments[id].fixes <= board::MAX_FIXES);
+            }
+            let budget = state.budget(0).experiments;
+            prop_assert!(budget.spent + budget.reserved <= state.experiments.len() as f64);
+        }
+        prop_assert_eq!(State::fold(&log).expect("legal events"), state);
+    }
+
+    /// Every event survives its way through JSON.
+    #[test]
+    fn events_round_trip(event in event()) {
+        let text = serde_json::to_string(&event).expect("JSON");
+        prop_assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
+    }
+}
+
+#[test]
+fn an_event_out_of_place_is_refused() {
+    let mut state = State::default();
+    let first = Event::CampaignStarted {
+        settings: Box::new(settings()),
+    };
+    assert!(state.apply(&logged(2, first)).is_err());
+    assert!(
+        state
+            .apply(&logged(1, Event::PhaseStarted { phase: 1 }))
+            .is_err()
+    );
+    assert_eq!(state, State::default());
+}

@@ -1,0 +1,576 @@
+//! The planner in a simulated world: whatever models and labs do, every
+//! decision is legal and the campaign ends.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use orchestrator::core::agent::{
+    Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall,
+};
+use orchestrator::core::board::BoardState;
+use orchestrator::core::event::{Actor, Body, Event, Logged, Measurement, Score};
+use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, decide};
+use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
+use orchestrator::core::state::{RunState, State};
+use orchestrator::model::builtin::Builtin;
+use orchestrator::model::{ChatModel, Message, ToolSchema, TurnRequest};
+use orchestrator::tools::{self, Documents, Kinds, LabRequest};
+use proptest::prelude::*;
+use protocol::{ContentHash, Direction, Interval, Split, Verdict};
+use serde_json::{Value, json};
+
+struct Inline;
+
+impl Documents for Inline {
+    fn document(&self, body: &Body) -> Result<Value, String> {
+        match body {
+            Body::Inline(value) => Ok(value.clone()),
+            Body::Blob(hash) => Err(format!("no blob {hash}")),
+        }
+    }
+}
+
+/// Whether the lab fails at an act.
+enum Fails {
+    Not,
+    /// And says to come back, in milliseconds.
+    Later(i64),
+    Always,
+}
+
+/// Chooses what models and labs do.
+trait World {
+    fn model(&mut self, state: &State, agent: orchestrator::core::ids::AgentId) -> ModelReply;
+    fn verdict(&mut self) -> Verdict;
+    fn value(&mut self, what: &str) -> f64;
+    fn lab_fails(&mut self) -> Fails;
+}
+
+fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
+    Settings {
+        schema: 1,
+        adapter: "a".to_owned(),
+        domain: "d".to_owned(),
+        objective: "o".to_owned(),
+        lab: "l".to_owned(),
+        device: "cpu".to_owned(),
+        model: "builtin".to_owned(),
+        executor: "local".to_owned(),
+        workers,
+        seed: 1,
+        metric: MetricSettings {
+            name: "speedup".to_owned(),
+            unit: "ratio".to_owned(),
+            direction: Direction::Maximise,
+            baseline: "b".to_owned(),
+            baseline_value: 1.0,
+        },
+        limits: Limits {
+            experiments: Some(experiments),
+            wall_s: Some(wall_s),
+        },
+        policy: Policy {
+            tries_per_worker: 3,
+            finalists: 2,
+            try_s: 1.0,
+            evaluate_s: 2.0,
+            remeasure_s: 2.0,
+            converged_gain: 0.02,
+            turns: 30,
+        },
+        tasks: ["x", "y"]
+            .map(|name| TaskSource {
+                name: name.to_owned(),
+                source: format!("/{name}"),
+            })
+            .to_vec(),
+    }
+}
+
+struct Run {
+    state: State,
+    now_ms: i64,
+    trace: String,
+}
+
+impl Run {
+    fn apply(&mut self, event: Event) {
+        self.now_ms += 50;
+        let next = Logged {
+            seq: self.state.seq + 1,
+            at_ms: self.now_ms,
+            actor: Actor::Harness,
+            event,
+        };
+        if let Err(error) = self.state.apply(&next) {
+            panic!("{error}: {:?}\n{}", next.event, self.trace);
+        }
+    }
+
+    fn answer(&mut self, agent: orchestrator::core::ids::AgentId, call: u32, reply: tools::Reply) {
+        for event in reply.events {
+            self.apply(event);
+        }
+        if let Some((status, value)) = reply.answer {
+            let answer = Answer {
+                status,
+                body: Body::Inline(value),
+            };
+            self.apply(Event::ToolAnswered {
+                agent,
+                call,
+                answer,
+            });
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, world: &mut dyn World) {
+        let _ = writeln!(self.trace, "{}", short(&effect));
+        if let Some(key) = effect.key()
+            && !matches!(effect, Effect::Model { .. })
+        {
+            self.apply(Event::EffectIntended { key: key.clone() });
+            self.now_ms += 500;
+            let fails = match effect {
+                Effect::Describe => Fails::Not,
+                _ => world.lab_fails(),
+            };
+            let retry_at_ms = match fails {
+                Fails::Not => None,
+                Fails::Later(after) => Some(Some(self.now_ms + after)),
+                Fails::Always => Some(None),
+            };
+            if let Some(retry_at_ms) = retry_at_ms {
+                let error = "busy".to_owned();
+                self.apply(Event::EffectFailed {
+                    key,
+                    error,
+                    retry_at_ms,
+                });
+                if let Effect::Measure { experiment, .. } = effect
+                    && self.state.experiments[&experiment].state == BoardState::Running
+                {
+                    self.apply(Event::Moved {
+                        experiment,
+                        from: BoardState::Running,
+                        to: BoardState::Queued,
+                        reason: String::new(),
+                    });
+                }
+                return;
+            }
+        }
+        match effect {
+            Effect::Describe => self.apply(Event::LabDescribed {
+                lab: "l".to_owned(),
+                version: "1".to_owned(),
+            }),
+            Effect::Inspect { task } => {
+                let space = |name: &str| {
+                    json!({
+                        "template": name, "summary": "",
+                        "params": [{ "name": "F", "kind": "bool", "default": false }],
+                    })
+                };
+                let hash = ContentHash::of(task.as_bytes());
+                self.apply(Event::TaskInspected {
+                    document: Body::Inline(
+                        json!({ "schema": 1, "task": task, "facts": {}, "spaces": [space("t")] }),
+                    ),
+                    task,
+                    source: hash.clone(),
+                    inspection: hash,
+                    templates: vec!["t".to_owned()],
+                });
+            }
+            Effect::Model { agent, turn } => {
+                let reply = world.model(&self.state, agent);
+                self.apply(Event::ModelCalled { agent, turn, reply });
+            }
+            Effect::Answer { agent, call } => {
+                let reply = tools::answer(&self.state, &Inline, agent, call, self.now_ms);
+                self.answer(agent, call, reply);
+            }
+            Effect::Refuse {
+                agent,
+                call,
+                reason,
+            } => {
+                let answer = Answer {
+                    status: AnswerStatus::Failed,
+                    body: Body::Inline(json!({ "error": reason })),
+                };
+                self.apply(Event::ToolAnswered {
+                    agent,
+                    call,
+                    answer,
+                });
+            }
+            Effect::Tool { agent, call } => self.lab_tool(agent, call, world),
+            Effect::Check { experiment, .. } => {
+                let verdict = world.verdict();
+                for event in after_check(&self.state.experiments[&experiment], verdict) {
+                    self.apply(event);
+                }
+            }
+            Effect::Measure {
+                experiment,
+                attempt,
+                split,
+            } => {
+                let verdict = world.verdict();
+                let value = world.value(&format!("{experiment}/{split:?}"));
+                let measurement = Measurement {
+                    split,
+                    score: score(verdict, value),
+                    hash: None,
+                    report: None,
+                    track: None,
+                    simulated: false,
+                    took_ms: 2000,
+                };
+                let next = after_measure(&self.state.experiments[&experiment]);
+                self.apply(Event::Measured {
+                    experiment,
+                    attempt,
+                    measurement,
+                });
+                self.apply(next);
+            }
+        }
+    }
+
+    fn lab_tool(
+        &mut self,
+        agent: orchestrator::core::ids::AgentId,
+        call: u32,
+        world: &mut dyn World,
+    ) {
+        match tools::before_lab(&self.state, agent, call, self.now_ms) {
+            Err(reply) => self.answer(agent, call, reply),
+            Ok((task, LabRequest::Try(candidate))) => {
+                let id = self.state.next_try();
+                let value = world.value(&serde_json::to_string(&candidate).expect("JSON"));
+                let score = score(world.verdict(), value);
+                let left = 2_u32.saturating_sub(self.state.agents[&agent].tries);
+                let body =
+                    json!({ "try": id, "result": tools::score_json(&score), "tries_left": left });
+                self.apply(Event::Tried {
+                    id,
+                    agent,
+                    task,
+                    candidate,
+                    score,
+                });
+                let answer = Answer {
+                    status: AnswerStatus::Ok,
+                    body: Body::Inline(body),
+                };
+                self.apply(Event::ToolAnswered {
+                    agent,
+                    call,
+                    answer,
+                });
+            }
+            Ok((_, LabRequest::Check(_))) => {
+                let answer = Answer {
+                    status: AnswerStatus::Ok,
+                    body: Body::Inline(json!({})),
+                };
+                self.apply(Event::ToolAnswered {
+                    agent,
+                    call,
+                    answer,
+                });
+            }
+        }
+    }
+
+    /// Until the campaign is over.
+    fn drive(&mut self, world: &mut dyn World) {
+        for _ in 0..20_000 {
+            if matches!(self.state.run, RunState::Finished(_)) {
+                return;
+            }
+            let decisions = decide(&self.state, self.now_ms, &Kinds);
+            let records: Vec<Decision> = decisions
+                .iter()
+                .filter(|d| !matches!(d, Decision::Perform(_)))
+                .cloned()
+                .collect();
+            if !records.is_empty() {
+                for decision in records {
+                    self.record(decision);
+                }
+                continue;
+            }
+            if let Some(Decision::Perform(effect)) = decisions.into_iter().next() {
+                self.perform(effect, world);
+            } else {
+                // Something waits for its next try.
+                assert!(!self.state.failures.is_empty(), "stuck\n{}", self.trace);
+                self.now_ms += 1000;
+            }
+        }
+        panic!("no end\n{}", self.trace);
+    }
+
+    fn record(&mut self, decision: Decision) {
+        match decision {
+            Decision::Record(event) => {
+                let _ = writeln!(self.trace, "{}", short_event(&event));
+                self.apply(event);
+            }
+            Decision::StartAgent {
+                role,
+                experiment,
+                tries_until_wall_s,
+            } => {
+                let agent = self.state.next_agent();
+                let on = experiment.map_or(String::new(), |id| format!(" on {id}"));
+                let _ = writeln!(self.trace, "start {} {agent}{on}", role.word());
+                self.apply(Event::AgentStarted {
+                    agent,
+                    role,
+                    experiment,
+                    prompt: Body::Inline(json!("")),
+                    tries_until_wall_s,
+                });
+            }
+            Decision::Perform(_) => {}
+        }
+    }
+}
+
+fn score(verdict: Verdict, value: f64) -> Score {
+    Score {
+        value: verdict.is_ok().then_some(value),
+        ci: verdict
+            .is_ok()
+            .then_some(Interval(value * 0.98, value * 1.02)),
+        verdict,
+        n: 5,
+    }
+}
+
+fn short(effect: &Effect) -> String {
+    match effect {
+        Effect::Describe => "describe".to_owned(),
+        Effect::Inspect { task } => format!("inspect {task}"),
+        Effect::Model { agent, turn } => format!("  {agent} turn {turn}"),
+        Effect::Answer { agent, call } => format!("    {agent} answer {call}"),
+        Effect::Refuse { agent, call, .. } => format!("    {agent} refuse {call}"),
+        Effect::Tool { agent, call } => format!("    {agent} lab {call}"),
+        Effect::Check { experiment, fixes } => format!("check {experiment} ({fixes} fixes)"),
+        Effect::Measure {
+            experiment,
+            attempt,
+            split,
+        } => format!("measure {experiment} attempt {attempt} on {split:?}"),
+    }
+}
+
+fn short_event(event: &Event) -> String {
+    match event {
+        Event::Moved {
+            experiment,
+            from,
+            to,
+            ..
+        } => format!("move {experiment} {} -> {}", from.word(), to.word()),
+        Event::EvaluationFrozen { tasks, .. } => format!("freeze {} tasks", tasks.len()),
+        Event::AgentStopped { agent, reason } => format!("stop {agent}: {reason}"),
+        Event::TaskClosed { task, reason } => format!("close {task}: {reason}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn start(settings: Settings) -> Run {
+    let mut run = Run {
+        state: State::default(),
+        now_ms: 0,
+        trace: String::new(),
+    };
+    run.apply(Event::CampaignStarted {
+        settings: Box::new(settings),
+    });
+    run
+}
+
+/// The built-in model and a lab whose scores follow from the candidate.
+struct Orderly;
+
+impl World for Orderly {
+    fn model(&mut self, state: &State, agent: orchestrator::core::ids::AgentId) -> ModelReply {
+        let agent = &state.agents[&agent];
+        let inline = |body: &Body| Inline.document(body).expect("in place");
+        let messages = agent
+            .run
+            .entries()
+            .iter()
+            .map(|entry| match entry {
+                Entry::Harness { text } => Message::User { text: text.clone() },
+                Entry::Model { calls, .. } => Message::Assistant {
+                    text: String::new(),
+                    calls: calls.iter().map(|call| call.requested.clone()).collect(),
+                },
+                Entry::Tool {
+                    id, tool, answer, ..
+                } => Message::Tool {
+                    id: id.clone(),
+                    tool: tool.clone(),
+                    ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
+                    body: inline(&answer.body),
+                },
+            })
+            .collect();
+        let request = TurnRequest {
+            role: agent.role,
+            system: String::new(),
+            messages,
+            tools: tools::all()
+                .iter()
+                .filter(|tool| tool.roles.contains(&agent.role))
+                .map(|tool| ToolSchema {
+                    name: tool.name.to_owned(),
+                    description: String::new(),
+                    schema: tool.schema.clone(),
+                })
+                .collect(),
+        };
+        let response = Builtin.turn(&request).expect("an answer");
+        ModelReply {
+            text: Body::Inline(json!("")),
+            calls: response.calls,
+            tokens: [0, 0],
+            cost_usd: 0.0,
+        }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        Verdict::Ok
+    }
+
+    fn value(&mut self, what: &str) -> f64 {
+        if what.contains("true") || what.contains("0001") {
+            2.0
+        } else {
+            1.5
+        }
+    }
+
+    fn lab_fails(&mut self) -> Fails {
+        Fails::Not
+    }
+}
+
+#[test]
+fn an_orderly_campaign() {
+    let mut run = start(settings(1, 4, 1000.0));
+    run.drive(&mut Orderly);
+    insta::assert_snapshot!("orderly", run.trace);
+}
+
+/// Models that call anything, labs that fail at random.
+struct Chaos {
+    dice: Vec<u8>,
+    at: usize,
+}
+
+impl Chaos {
+    fn roll(&mut self, sides: u8) -> u8 {
+        self.at += 1;
+        self.dice[self.at % self.dice.len()].wrapping_add((self.at / self.dice.len()) as u8) % sides
+    }
+}
+
+impl World for Chaos {
+    fn model(&mut self, state: &State, _: orchestrator::core::ids::AgentId) -> ModelReply {
+        let task = state.tasks[usize::from(self.roll(2))].name.clone();
+        let id = u32::from(self.roll(5)) + 1;
+        let flag = self.roll(2) == 0;
+        let point = json!({ "template": "t", "params": { "F": flag } });
+        let calls = (0..self.roll(3))
+            .map(|place| {
+                let (tool, arguments) = match self.roll(12) {
+                    0 => ("read_board", json!({})),
+                    1 => ("lab_inspect", json!({ "task": task })),
+                    2 => ("lab_try", point.clone()),
+                    3 => ("lab_check", point.clone()),
+                    4 => ("propose_experiment", json!({ "task": task, "name": "n", "hypothesis": "h" })),
+                    5 => ("cancel_experiment", json!({ "experiment": id, "reason": "r" })),
+                    6 => ("submit_experiment", json!({ "experiment": id, "template": "t", "params": { "F": flag } })),
+                    7 => ("submit_experiment", point.clone()),
+                    8 => ("update_playbook", json!({ "entries": [{ "claim": "c", "compare": [{ "with": { "experiment": id } }] }] })),
+                    9 => ("finish", json!({ "summary": "s", "close": [{ "task": task, "reason": "r" }] })),
+                    10 => ("finish", json!({ "summary": "s" })),
+                    _ => ("no_such_tool", json!({ "x": 1 })),
+                };
+                let arguments = match self.roll(9) {
+                    0 => Arguments::Malformed("{".to_owned()),
+                    1 => Arguments::Json(json!({ "unknown": true })),
+                    _ => Arguments::Json(arguments),
+                };
+                RequestedCall { id: format!("c{place}"), tool: tool.to_owned(), arguments }
+            })
+            .collect();
+        ModelReply {
+            text: Body::Inline(json!("")),
+            calls,
+            tokens: [1, 1],
+            cost_usd: 0.0,
+        }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        match self.roll(4) {
+            0 => Verdict::Rejected {
+                stage: "run".to_owned(),
+                reason: "no".to_owned(),
+            },
+            1 => Verdict::Crashed {
+                signal: None,
+                reason: "boom".to_owned(),
+            },
+            _ => Verdict::Ok,
+        }
+    }
+
+    fn value(&mut self, _: &str) -> f64 {
+        f64::from(self.roll(50)) / 10.0
+    }
+
+    fn lab_fails(&mut self) -> Fails {
+        match self.roll(8) {
+            0 => Fails::Later(700),
+            1 => Fails::Always,
+            _ => Fails::Not,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn chaos_ends_and_every_decision_is_legal(
+        dice in proptest::collection::vec(any::<u8>(), 200..400),
+        workers in 1..4_u32,
+        experiments in 1..8_u32,
+        wall_s in 5.0..200.0_f64,
+    ) {
+        let mut run = start(settings(workers, experiments, wall_s));
+        run.drive(&mut Chaos { dice, at: 0 });
+        let budget = run.state.budget(run.now_ms).experiments;
+        prop_assert!(budget.spent <= f64::from(experiments));
+        prop_assert!(budget.reserved < 1.0);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for e in run.state.experiments.values() {
+            *counts.entry(e.state.word()).or_default() += 1;
+            prop_assert!(e.state.is_terminal(), "{} is {}", e.id, e.state.word());
+            prop_assert!(e.attempts.iter().filter(|a| a.measurement.split == Split::Search).count() <= 1);
+        }
+        prop_assert!(run.state.intents.is_empty());
+        prop_assert!(run.state.live_agents().next().is_none());
+    }
+}
