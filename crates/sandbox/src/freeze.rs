@@ -17,6 +17,10 @@ use crate::process::{self, PidFd, Stat};
 /// (a page read from a slow disk) can take a while.
 const STOPPING: Duration = Duration::from_secs(2);
 
+/// Pause between two looks at a thread that has not stopped yet. Callers on a
+/// timing path set their thread's timer slack (50 µs by default) to 1 ns.
+const LOOK_AGAIN: Duration = Duration::from_micros(20);
+
 /// Why a process could not be frozen, thawed or looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
@@ -185,8 +189,9 @@ impl Frozen {
                                 tid: thread.tid,
                             });
                         }
-                        // It may need this very processor to notice.
-                        thread::yield_now();
+                        // It may need this very processor to notice: sleep,
+                        // a yield would not let it in.
+                        thread::sleep(LOOK_AGAIN);
                     }
                 }
             }

@@ -1,0 +1,213 @@
+//! Library nodes: the few operators that a plan may take from libtorch.
+
+use tch::{Kind, Tensor};
+
+use crate::arena::Arena;
+use crate::wire::{WireBuffer, WireDtype};
+
+/// A library node with its tensors bound to the arena, for one slot.
+#[derive(Debug)]
+pub struct Node {
+    op: Op,
+    inputs: Vec<Tensor>,
+    output: Tensor,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Clone,
+    Mm,
+    Bmm,
+    Addmm {
+        beta: f64,
+        alpha: f64,
+    },
+    Linear,
+    Conv2d {
+        stride: Vec<i64>,
+        padding: Vec<i64>,
+        dilation: Vec<i64>,
+        groups: i64,
+    },
+}
+
+/// Why a library node can't be bound or executed.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// Not on the list.
+    #[error("`{0}` is not a library node of the runner")]
+    UnknownOp(String),
+    /// Wrong number of buffers.
+    #[error("`{op}` takes {want} inputs and one output, got {inputs} and {outputs}")]
+    Arity {
+        /// Operator.
+        op: String,
+        /// What it takes.
+        want: &'static str,
+        /// Inputs given.
+        inputs: usize,
+        /// Outputs given.
+        outputs: usize,
+    },
+    /// libtorch refused.
+    #[error("`{op}` failed: {message}")]
+    Torch {
+        /// Operator.
+        op: String,
+        /// What libtorch said.
+        message: String,
+    },
+}
+
+impl Node {
+    /// Binds operator `op` to buffers of `slot`.
+    pub fn bind(
+        op: &str,
+        inputs: &[&WireBuffer],
+        outputs: &[&WireBuffer],
+        attrs: &[(String, Vec<i64>)],
+        arena: &Arena,
+        slot: usize,
+    ) -> Result<Self, LibraryError> {
+        let attr = |name: &str, default: i64| -> Vec<i64> {
+            attrs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map_or_else(|| vec![default], |(_, value)| value.clone())
+        };
+        // Floats travel as their bits.
+        let float = |name: &str| {
+            let one = 1f64.to_bits().cast_signed();
+            f64::from_bits(attr(name, one)[0].cast_unsigned())
+        };
+        let (parsed, allowed, want): (Op, &[usize], &'static str) = match op {
+            "aten::clone" => (Op::Clone, &[1], "1"),
+            "aten::mm" => (Op::Mm, &[2], "2"),
+            "aten::bmm" => (Op::Bmm, &[2], "2"),
+            "aten::addmm" => (
+                Op::Addmm {
+                    beta: float("beta_bits"),
+                    alpha: float("alpha_bits"),
+                },
+                &[3],
+                "3",
+            ),
+            "aten::linear" => (Op::Linear, &[2, 3], "2 or 3"),
+            "aten::conv2d" => (
+                Op::Conv2d {
+                    stride: attr("stride", 1),
+                    padding: attr("padding", 0),
+                    dilation: attr("dilation", 1),
+                    groups: attr("groups", 1).first().copied().unwrap_or(1),
+                },
+                &[2, 3],
+                "2 or 3",
+            ),
+            other => return Err(LibraryError::UnknownOp(other.to_owned())),
+        };
+        let &[output] = outputs else {
+            return Err(LibraryError::Arity {
+                op: op.to_owned(),
+                want,
+                inputs: inputs.len(),
+                outputs: outputs.len(),
+            });
+        };
+        if !allowed.contains(&inputs.len()) {
+            return Err(LibraryError::Arity {
+                op: op.to_owned(),
+                want,
+                inputs: inputs.len(),
+                outputs: 1,
+            });
+        }
+        Ok(Self {
+            op: parsed,
+            inputs: inputs
+                .iter()
+                .map(|buffer| view(buffer, arena, slot))
+                .collect(),
+            output: view(output, arena, slot),
+        })
+    }
+
+    /// Executes the node on the calling thread and libtorch's own.
+    pub fn run(&mut self) -> Result<(), LibraryError> {
+        let out = &self.output;
+        let inputs = &self.inputs;
+        let bias = inputs.get(2);
+        let result = match &self.op {
+            Op::Clone => {
+                self.output.copy_(&self.inputs[0]);
+                return Ok(());
+            }
+            Op::Mm => inputs[0].f_mm_out(out, &inputs[1]),
+            Op::Bmm => inputs[0].f_bmm_out(out, &inputs[1]),
+            Op::Addmm { beta, alpha } => {
+                inputs[1].f_mm_out(out, &inputs[2]).and_then(|mut product| {
+                    let bias = inputs[0].f_mul_scalar(*beta)?;
+                    product.f_mul_scalar_(*alpha)?.f_add_(&bias)
+                })
+            }
+            Op::Linear => inputs[0].f_linear_out(out, &inputs[1], bias),
+            Op::Conv2d {
+                stride,
+                padding,
+                dilation,
+                groups,
+            } => inputs[0].f_convolution_out(
+                out,
+                &inputs[1],
+                bias,
+                stride,
+                padding,
+                dilation,
+                false,
+                [0, 0],
+                *groups,
+            ),
+        };
+        result.map(|_| ()).map_err(|error| LibraryError::Torch {
+            op: format!("{:?}", self.op),
+            message: error.to_string(),
+        })
+    }
+}
+
+fn view(buffer: &WireBuffer, arena: &Arena, slot: usize) -> Tensor {
+    let kind = match buffer.dtype {
+        WireDtype::F32 => Kind::Float,
+        WireDtype::F64 => Kind::Double,
+        WireDtype::I64 => Kind::Int64,
+        WireDtype::I32 => Kind::Int,
+        WireDtype::U8 => Kind::Uint8,
+    };
+    let mut strides = vec![1; buffer.shape.len()];
+    for axis in (1..buffer.shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * buffer.shape[axis].max(1);
+    }
+    // SAFETY: the arena holds `buffer.bytes` = the product of the shape times
+    // the element size at this address and is never unmapped.
+    unsafe {
+        Tensor::from_blob(
+            arena.address(buffer, slot),
+            &buffer.shape,
+            &strides,
+            kind,
+            tch::Device::Cpu,
+        )
+    }
+}
+
+/// Starts libtorch's own threads and its lazily built state, so that nothing
+/// needs a new thread after the lock-down.
+pub fn warm_up(threads: usize) {
+    tch::set_num_threads(threads as i32);
+    let a = Tensor::ones([256, 256], (Kind::Float, tch::Device::Cpu));
+    let big = Tensor::ones([1 << 20], (Kind::Float, tch::Device::Cpu));
+    let image = Tensor::ones([2, 8, 32, 32], (Kind::Float, tch::Device::Cpu));
+    let filter = Tensor::ones([8, 8, 3, 3], (Kind::Float, tch::Device::Cpu));
+    let _no_grad = tch::no_grad_guard();
+    let _ = (a.mm(&a), &big + &big);
+    let _ = image.conv2d(&filter, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1);
+}

@@ -1,0 +1,164 @@
+//! What a candidate has to beat: the faster of eager PyTorch and
+//! `torch.compile`, on the same machine in the same minute.
+//!
+//! Which mode of `torch.compile` is worth racing against is found out once
+//! per task, sizes, torch, processor and thread count, and kept; times are
+//! measured anew in every session.
+
+use std::time::Instant;
+
+use protocol::ContentHash;
+use serde::{Deserialize, Serialize};
+use torch_bridge::{BoundCall, CompileMode, Interp};
+
+use crate::cache::Cache;
+use crate::error::HarnessError;
+use crate::task::LoadedTask;
+
+/// Calls of each baseline from which the mode to race against is chosen.
+const CHOICE_CALLS: usize = 9;
+
+/// The baselines of one loaded task; eager lies in its input sets.
+#[derive(Debug)]
+pub struct Baselines {
+    /// The compiled model bound to each input set; absent where
+    /// `torch.compile` fails on the task.
+    pub compiled: Option<Vec<BoundCall>>,
+    /// Mode of the compiled model.
+    pub mode: Option<CompileMode>,
+    /// Why there is no compiled model.
+    pub failure: Option<String>,
+    /// Time from asking for the compiled model to the end of its first call,
+    /// in milliseconds.
+    pub compile_time_ms: f64,
+    /// Whether the choice of the mode was in the cache.
+    pub cached: bool,
+}
+
+/// The kept choice. No times in here.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Choice {
+    schema: u32,
+    /// `default`, `max-autotune`, or `eager` where neither compiles.
+    mode: String,
+}
+
+impl Baselines {
+    /// Compiles the task's baselines; takes seconds where the compiler's own
+    /// cache has nothing.
+    pub fn prepare(
+        interp: &Interp,
+        task: &LoadedTask,
+        cache: &Cache,
+    ) -> Result<Self, HarnessError> {
+        let path = cache
+            .baselines()
+            .join(format!("{}.json", key(interp, task)));
+        let kept = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Choice>(&bytes).ok());
+        if let Some(choice) = kept {
+            let mode = [CompileMode::Default, CompileMode::MaxAutotune]
+                .into_iter()
+                .find(|mode| mode.name() == choice.mode);
+            return Ok(match mode {
+                Some(mode) => Self {
+                    cached: true,
+                    ..Self::compile(task, mode)
+                },
+                None => Self::none("torch.compile failed on this task before", true),
+            });
+        }
+        let default = Self::compile(task, CompileMode::Default);
+        let autotuned = Self::compile(task, CompileMode::MaxAutotune);
+        let chosen = match (&default.compiled, &autotuned.compiled) {
+            (Some(left), Some(right)) => {
+                let (left_ns, right_ns) = race(left, right)?;
+                if left_ns <= right_ns {
+                    default
+                } else {
+                    autotuned
+                }
+            }
+            (None, Some(_)) => autotuned,
+            _ => default,
+        };
+        let choice = Choice {
+            schema: 1,
+            mode: chosen.mode.map_or("eager", CompileMode::name).to_owned(),
+        };
+        if let Ok(bytes) = serde_json::to_vec(&choice) {
+            Cache::store(&path, &bytes)?;
+        }
+        Ok(chosen)
+    }
+
+    fn none(failure: &str, cached: bool) -> Self {
+        Self {
+            compiled: None,
+            mode: None,
+            failure: Some(failure.to_owned()),
+            compile_time_ms: 0.0,
+            cached,
+        }
+    }
+
+    fn compile(task: &LoadedTask, mode: CompileMode) -> Self {
+        let start = Instant::now();
+        let attempt = || -> Result<Vec<BoundCall>, torch_bridge::PyFault> {
+            let callable = task.model.compile(mode)?;
+            let bound = task
+                .sets
+                .iter()
+                .map(|set| callable.bind(&set.values))
+                .collect::<Result<Vec<_>, _>>()?;
+            for call in &bound {
+                call.call()?;
+            }
+            Ok(bound)
+        };
+        match attempt() {
+            Ok(compiled) => Self {
+                compiled: Some(compiled),
+                mode: Some(mode),
+                failure: None,
+                compile_time_ms: start.elapsed().as_secs_f64() * 1e3,
+                cached: false,
+            },
+            Err(fault) => Self::none(&crate::error::chain(&fault), false),
+        }
+    }
+}
+
+/// Median times of two compiled models, called in turn, in nanoseconds.
+fn race(left: &[BoundCall], right: &[BoundCall]) -> Result<(f64, f64), HarnessError> {
+    let mut times = (Vec::new(), Vec::new());
+    for round in 0..CHOICE_CALLS {
+        for (calls, into) in [(left, &mut times.0), (right, &mut times.1)] {
+            let start = Instant::now();
+            let output = calls[round % calls.len()]
+                .call()
+                .map_err(HarnessError::python("calling a compiled model"))?;
+            into.push(start.elapsed().as_nanos() as f64);
+            drop(output);
+        }
+    }
+    let median = |times: &[f64]| stats::median(times).unwrap_or(f64::INFINITY);
+    Ok((median(&times.0), median(&times.1)))
+}
+
+/// What the choice depends on.
+fn key(interp: &Interp, task: &LoadedTask) -> ContentHash {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = cpu
+        .lines()
+        .find(|line| line.starts_with("flags"))
+        .unwrap_or_default();
+    ContentHash::of_parts([
+        task.hash.as_str().as_bytes(),
+        interp.torch_version().as_bytes(),
+        interp.cpu_capability().as_bytes(),
+        flags.as_bytes(),
+        &interp.num_threads().to_le_bytes(),
+    ])
+}

@@ -1,0 +1,102 @@
+//! The command line of `kernel-lab`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use protocol::Split;
+
+/// Correctness and speed of kernels against PyTorch tasks, on this machine.
+///
+/// Data goes to standard output, everything else to standard error. Exit
+/// codes: 0 done (a rejected candidate is a verdict, not an error), 1 bug,
+/// 2 usage, 3 configuration or input.
+#[derive(Debug, Parser)]
+#[command(name = "kernel-lab", version)]
+pub struct Cli {
+    /// Folder of tasks in the KernelBench format.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub tasks: Option<PathBuf>,
+    /// Print JSON instead of a table for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What this lab measures, and on what.
+    Describe,
+    /// Facts about a task: shapes, op graph, templates that fit.
+    Inspect {
+        /// Task name, or path of its file.
+        task: String,
+    },
+    /// Static verdict on a candidate: plan and compiler, no score.
+    Check(CandidateArgs),
+    /// Quick look at a candidate: fewer checks and samples, never on a
+    /// leaderboard.
+    Try(CandidateArgs),
+    /// Verify and time a candidate.
+    Evaluate {
+        /// Where the candidate is.
+        #[command(flatten)]
+        candidate: CandidateArgs,
+        /// Attempt number; the report lies in DIR/attempt-N.
+        #[arg(long, default_value_t = 1)]
+        attempt: u32,
+        /// Which split the score belongs to.
+        #[arg(long, value_enum, default_value = "search")]
+        split: SplitArg,
+    },
+    /// Time a task's baselines: eager and torch.compile.
+    Baseline {
+        /// Task name, or path of its file.
+        task: String,
+    },
+    /// Time the baselines of every task.
+    Suite,
+    /// Answer requests as JSON lines on standard input and output.
+    Serve,
+    /// Is this machine fair? A copy in the runner against a copy in the
+    /// host, and the host's against itself: both ratios should be 1.
+    NullTest {
+        /// Longest sampling, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+}
+
+/// Where a candidate is.
+#[derive(Debug, clap::Args)]
+pub struct CandidateArgs {
+    /// Folder with `experiment.json`, or with `plan.toml` and `kernel.cpp`
+    /// and --task.
+    pub dir: PathBuf,
+    /// Task, where the folder has no `experiment.json`.
+    #[arg(long)]
+    pub task: Option<String>,
+}
+
+/// [`Split`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SplitArg {
+    /// Scores that steer a campaign.
+    Search,
+    /// The few best, again.
+    Select,
+    /// Opened once.
+    Sealed,
+}
+
+impl From<SplitArg> for Split {
+    fn from(split: SplitArg) -> Self {
+        match split {
+            SplitArg::Search => Self::Search,
+            SplitArg::Select => Self::Select,
+            SplitArg::Sealed => Self::Sealed,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the lab says about itself and about its tasks.
+
+use std::collections::BTreeMap;
+
+use protocol::{
+    Description, Device, Direction, Inspection, MetricSpec, PROTOCOL_VERSION, ParamKind, ParamSpec,
+    Space,
+};
+use serde_json::json;
+
+use crate::device::Device as _;
+use crate::error::HarnessError;
+use crate::evaluate::Lab;
+use crate::template;
+
+/// JSON Schema of an experiment directory's candidate for this lab.
+const EXPERIMENT_SCHEMA: &str = include_str!("../schema/candidate.json");
+
+impl Lab {
+    /// Answers `describe`.
+    pub fn describe(&self) -> Result<Description, HarnessError> {
+        let metric = |name: &str, unit: &str, direction| MetricSpec {
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            direction,
+        };
+        Ok(Description {
+            schema: PROTOCOL_VERSION,
+            lab: "kernel-lab".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            experiment_schema: serde_json::from_str(EXPERIMENT_SCHEMA).unwrap_or_default(),
+            metrics: vec![
+                metric("speedup", "ratio", Some(Direction::Maximise)),
+                metric("candidate_ms", "ms", Some(Direction::Minimise)),
+                metric("eager_ms", "ms", None),
+                metric("compile_ms", "ms", None),
+                metric("compile_time_ms", "ms", None),
+                metric("prepare_ms", "ms", Some(Direction::Minimise)),
+            ],
+            devices: vec![Device {
+                name: "cpu".to_owned(),
+                detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
+                available: true,
+            }],
+            tasks: self.tasks.names()?,
+        })
+    }
+
+    /// Answers `inspect`: facts about a task, and the templates that fit it.
+    pub fn inspect(&mut self, task: &str) -> Result<Inspection, HarnessError> {
+        self.bench(task, false)?;
+        let Some(bench) = &self.bench else {
+            return Err(HarnessError::Task {
+                task: task.to_owned(),
+                problem: "it could not be loaded".to_owned(),
+            });
+        };
+        let loaded = &bench.task;
+        let graph = loaded.graph()?;
+        let spaces = self
+            .templates
+            .iter()
+            .filter(|template| template::matches(template, &graph).is_some())
+            .map(|template| Space {
+                template: template.name.clone(),
+                summary: template.summary.clone(),
+                params: template::space(template).iter().map(wire_param).collect(),
+            })
+            .collect();
+        let (in_bytes, out_bytes) = loaded.traffic_bytes();
+        let metas = |metas: &[crate::plan::BufferMeta]| {
+            json!(
+                metas
+                    .iter()
+                    .map(|meta| json!({"dtype": meta.dtype.name(), "shape": meta.shape}))
+                    .collect::<Vec<_>>()
+            )
+        };
+        let params: BTreeMap<&str, _> = loaded
+            .signature
+            .params
+            .iter()
+            .map(|(key, meta)| {
+                let fact = json!({"dtype": meta.dtype.name(), "shape": meta.shape});
+                (key.as_str(), fact)
+            })
+            .collect();
+        let constants: BTreeMap<&str, i64> = loaded
+            .constants
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        let facts = BTreeMap::from([
+            ("path".to_owned(), json!(loaded.source.path)),
+            ("hash".to_owned(), json!(loaded.hash)),
+            ("size".to_owned(), json!(loaded.size)),
+            ("constants".to_owned(), json!(constants)),
+            ("inputs".to_owned(), metas(&loaded.signature.inputs)),
+            ("outputs".to_owned(), metas(&loaded.signature.outputs)),
+            ("params".to_owned(), json!(params)),
+            ("in_bytes".to_owned(), json!(in_bytes)),
+            ("out_bytes".to_owned(), json!(out_bytes)),
+            ("graph".to_owned(), json!(graph)),
+            ("input_families".to_owned(), json!(loaded.families)),
+            ("truth_fallback".to_owned(), json!(loaded.truth_fallback)),
+            ("eager_ms_rough".to_owned(), json!(bench.eager_ns / 1e6)),
+            ("parts".to_owned(), json!(self.device.parts())),
+        ]);
+        Ok(Inspection {
+            schema: PROTOCOL_VERSION,
+            task: loaded.source.name.clone(),
+            facts,
+            spaces,
+        })
+    }
+}
+
+/// A template's parameter as the contract has it.
+fn wire_param(param: &template::ParamSpec) -> ParamSpec {
+    let (kind, default) = match &param.kind {
+        template::ParamKind::Choice { values, default } => (
+            ParamKind::Choice {
+                values: values.iter().map(|value| json!(value)).collect(),
+            },
+            json!(default),
+        ),
+        template::ParamKind::Bool { default } => (ParamKind::Bool, json!(default)),
+        template::ParamKind::Int {
+            low,
+            high,
+            step,
+            log,
+            default,
+        } => (
+            ParamKind::Int {
+                low: *low,
+                high: *high,
+                step: *step,
+                log: *log,
+            },
+            json!(default),
+        ),
+    };
+    ParamSpec {
+        name: param.name.clone(),
+        kind,
+        default,
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a plan's buffers lie in the runner's arena.
+//!
+//! Parameters and temporaries lie once; inputs and outputs once per slot, so
+//! that every call sees other addresses. Each buffer has a guard band on both
+//! sides.
+
+use kernel_runner::wire::{GUARD_BYTES, Program, WireArg, WireBuffer, WireDtype, WireStep};
+
+use crate::plan::{BoundArg, BoundPlan, BoundStep, Dtype, LibraryAttrs, Role, entry_symbol};
+
+/// Buffers start at multiples of this. A page and a line: equal offsets
+/// within a page would make rows of different buffers compete for the same
+/// cache sets.
+const ALIGN: usize = 64;
+const STAGGER: usize = 4096 + 64 * 3;
+
+/// Most bytes of all slots together.
+const MAX_SLOT_BYTES: usize = 768 << 20;
+/// Slots where memory allows.
+const SLOTS: usize = 3;
+/// Largest mapping that a candidate may make for itself.
+pub(crate) const MAX_MAPPING_BYTES: u64 = 1 << 30;
+
+/// Lays a plan out. `object` is the candidate's path as the runner sees it.
+pub(crate) fn program(plan: &BoundPlan, object: Option<String>) -> Program {
+    let rotates = |role: &Role| matches!(role, Role::In(_) | Role::Out(_));
+    let slot_bytes: usize = plan
+        .buffers
+        .iter()
+        .filter(|buffer| rotates(&buffer.role))
+        .map(|buffer| buffer.bytes as usize + 2 * GUARD_BYTES + STAGGER)
+        .sum();
+    let slots = (MAX_SLOT_BYTES / slot_bytes.max(1)).clamp(1, SLOTS);
+
+    let mut cursor = 0;
+    let mut place = |bytes: usize| {
+        let offset = (cursor + GUARD_BYTES).next_multiple_of(ALIGN);
+        cursor = offset + bytes + GUARD_BYTES + STAGGER;
+        offset
+    };
+    let mut buffers: Vec<WireBuffer> = plan
+        .buffers
+        .iter()
+        .map(|buffer| WireBuffer {
+            name: buffer.role.to_string(),
+            dtype: wire_dtype(buffer.dtype),
+            shape: buffer.shape.clone(),
+            bytes: buffer.bytes as usize,
+            offset: place(buffer.bytes as usize),
+            slot_stride: 0,
+        })
+        .collect();
+    // Slot 0 of the rotating buffers lies among the others; the further slots
+    // repeat the whole arrangement at a distance.
+    let span = cursor.next_multiple_of(4096);
+    let mut arena_bytes = span;
+    for (wire, buffer) in buffers.iter_mut().zip(&plan.buffers) {
+        if rotates(&buffer.role) {
+            wire.slot_stride = span;
+            arena_bytes = span * slots;
+        }
+    }
+    Program {
+        object,
+        buffers,
+        arena_bytes,
+        slots,
+        prepare: plan.prepare.iter().map(wire_step).collect(),
+        steps: plan.steps.iter().map(wire_step).collect(),
+        max_mapping_bytes: MAX_MAPPING_BYTES,
+    }
+}
+
+fn wire_dtype(dtype: Dtype) -> WireDtype {
+    match dtype {
+        Dtype::F32 => WireDtype::F32,
+        Dtype::F64 => WireDtype::F64,
+        Dtype::I64 => WireDtype::I64,
+        Dtype::I32 => WireDtype::I32,
+        Dtype::U8 | Dtype::Bool => WireDtype::U8,
+    }
+}
+
+fn wire_step(step: &BoundStep) -> WireStep {
+    match step {
+        BoundStep::Kernel { kernel, args } => WireStep::Kernel {
+            entry: entry_symbol(*kernel),
+            args: args
+                .iter()
+                .map(|arg| match *arg {
+                    BoundArg::Buffer(index) => WireArg::Buffer(index),
+                    BoundArg::I64(value) => WireArg::I64(value),
+                    BoundArg::F64(value) => WireArg::F64(value.to_bits()),
+                })
+                .collect(),
+        },
+        BoundStep::Library {
+            op,
+            inputs,
+            outputs,
+            attrs,
+        } => WireStep::Library {
+            op: op.name().to_owned(),
+            inputs: inputs.clone(),
+            outputs: outputs.clone(),
+            attrs: wire_attrs(attrs),
+        },
+    }
+}
+
+fn wire_attrs(attrs: &LibraryAttrs) -> Vec<(String, Vec<i64>)> {
+    match attrs {
+        LibraryAttrs::None => Vec::new(),
+        LibraryAttrs::Addmm { beta, alpha } => vec![
+            ("beta_bits".to_owned(), vec![beta.to_bits().cast_signed()]),
+            ("alpha_bits".to_owned(), vec![alpha.to_bits().cast_signed()]),
+        ],
+        LibraryAttrs::Conv2d(conv) => vec![
+            ("stride".to_owned(), conv.stride.to_vec()),
+            ("padding".to_owned(), conv.padding.to_vec()),
+            ("dilation".to_owned(), conv.dilation.to_vec()),
+            ("groups".to_owned(), vec![conv.groups]),
+        ],
+    }
+}

@@ -1,0 +1,153 @@
+//! The CPU: candidates are shared objects that run in a sandboxed runner.
+
+mod control;
+mod layout;
+mod runner;
+mod session;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kernel_runner::wire::{GUARD_BYTES, Request};
+
+use self::runner::{Answer, Runner, Spec};
+use self::session::{CpuSession, ended};
+use super::{Device, Load};
+use crate::compile::Object;
+use crate::error::HarnessError;
+use crate::plan::BoundPlan;
+
+/// Longest load: the candidate's constructors run in it.
+const LOAD: Duration = Duration::from_secs(10);
+
+/// The CPU as a device.
+#[derive(Debug)]
+pub struct Cpu {
+    spec: Spec,
+    /// A runner that has loaded nothing yet.
+    spare: Option<Runner>,
+    facts: BTreeMap<String, String>,
+}
+
+impl Cpu {
+    /// Candidates run on `cpus`, one thread each, in processes of `program`
+    /// that link the libraries in `libraries`.
+    pub fn new(program: PathBuf, libraries: Vec<PathBuf>, cpus: Vec<usize>) -> Self {
+        let doctor = sandbox::doctor();
+        let facts = BTreeMap::from([
+            ("cpu".to_owned(), model_name()),
+            ("cpus".to_owned(), format!("{cpus:?}")),
+            (
+                "sandbox".to_owned(),
+                doctor
+                    .best()
+                    .map_or_else(|_| "none".to_owned(), |backend| format!("{backend:?}")),
+            ),
+        ]);
+        Self {
+            spec: Spec {
+                program,
+                libraries,
+                cpus,
+            },
+            spare: None,
+            facts,
+        }
+    }
+}
+
+impl Device for Cpu {
+    fn facts(&self) -> BTreeMap<String, String> {
+        self.facts.clone()
+    }
+
+    fn parts(&self) -> usize {
+        self.spec.cpus.len()
+    }
+
+    fn load(
+        &mut self,
+        plan: &BoundPlan,
+        object: Option<&Object>,
+        params: &[(usize, &[u8])],
+    ) -> Result<Load, HarnessError> {
+        self.warm()?;
+        let Some(mut runner) = self.spare.take() else {
+            return Err(HarnessError::Runner {
+                doing: "start",
+                problem: "there is no spare".to_owned(),
+            });
+        };
+        runner.measure_handshake()?;
+        let placed = match object {
+            Some(object) => Some(runner.place(&object.path)?),
+            None => None,
+        };
+        let program = layout::program(plan, placed);
+        let text = serde_json::to_vec(&program).map_err(|error| HarnessError::Runner {
+            doing: "take a program",
+            problem: error.to_string(),
+        })?;
+        if text.len() > kernel_runner::wire::MAILBOX_BYTES {
+            return Err(HarnessError::Runner {
+                doing: "take a program",
+                problem: format!("{} bytes don't fit its mailbox", text.len()),
+            });
+        }
+        runner.control().put(&text);
+        match runner.exchange(Request::Arrange, 0, LOAD)? {
+            Answer::Done(_) => {}
+            Answer::Failed(problem) => {
+                return Err(HarnessError::Runner {
+                    doing: "map the plan's buffers",
+                    problem,
+                });
+            }
+            Answer::Died(reason) => {
+                return Err(HarnessError::Runner {
+                    doing: "map the plan's buffers",
+                    problem: reason.to_string(),
+                });
+            }
+            Answer::Silent => {
+                return Err(HarnessError::Runner {
+                    doing: "map the plan's buffers",
+                    problem: format!("no answer within {} s", LOAD.as_secs()),
+                });
+            }
+        }
+        // Read once, before anything hostile can change it.
+        let base = runner
+            .control()
+            .arena_base
+            .load(std::sync::atomic::Ordering::Acquire);
+        let mut session = CpuSession::new(runner, program, base, crate::evaluate::draw_seed()?);
+        session.write_guards()?;
+        for &(buffer, bytes) in params {
+            super::Session::write(&mut session, buffer, 0, bytes)?;
+        }
+        match session.exchange(Request::Load, 0, LOAD)? {
+            Answer::Done(_) => Ok(Load::Ready(Box::new(session))),
+            other => Ok(Load::Ended(ended(&mut session, other, "load", LOAD))),
+        }
+    }
+
+    fn warm(&mut self) -> Result<(), HarnessError> {
+        if self.spare.is_none() {
+            self.spare = Some(Runner::start(&self.spec)?);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of guard bands that lie before a buffer and after it.
+const _: () = assert!(GUARD_BYTES.is_multiple_of(64));
+
+fn model_name() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']))
+        .to_owned()
+}

@@ -1,0 +1,391 @@
+//! One runner process, from its start to its end, and the hand-shake with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use kernel_runner::wire::{CONTROL_FD, Request, Status, futex_wait, futex_wake};
+use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy};
+
+use super::control::ControlBlock;
+use crate::error::HarnessError;
+use crate::timing::sampler::Timed;
+
+/// Sleep between two looks at whether a silent runner is still alive. The
+/// futex wakes the host at once when the runner answers.
+const ALIVE_EVERY: Duration = Duration::from_millis(20);
+/// Longest start of a runner: the loader maps libtorch.
+const START: Duration = Duration::from_secs(60);
+/// Hand-shakes that are measured for the null cost.
+const NULL_CALLS: usize = 15;
+/// Most address space: the plan's arena, libtorch, and what a candidate
+/// allocates for itself.
+const ADDRESS_SPACE_BYTES: u64 = 12 << 30;
+
+/// What every runner of a device has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    /// The `kernel-runner` binary.
+    pub(crate) program: PathBuf,
+    /// Folders with the shared libraries it links.
+    pub(crate) libraries: Vec<PathBuf>,
+    /// Logical processors, one thread each.
+    pub(crate) cpus: Vec<usize>,
+}
+
+/// How an exchange ended.
+pub(crate) enum Answer {
+    /// It answered that it is done.
+    Done(Timed),
+    /// It answered that it could not.
+    Failed(String),
+    /// It is no more.
+    Died(ExitReason),
+    /// It did not answer in time.
+    Silent,
+}
+
+/// A started runner. Frozen except during [`Runner::exchange`].
+pub(crate) struct Runner {
+    control: ControlBlock,
+    child: Child,
+    freezer: Freezer,
+    /// Folder that the runner sees, for the candidate's object.
+    inbox: tempfile::TempDir,
+    handshake: Timed,
+    /// Threads before a candidate was loaded.
+    threads: usize,
+    /// Those of them that execute kernels.
+    workers: Vec<u32>,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner")
+            .field("pid", &self.child.pid())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// Starts a runner and returns once it answers.
+    pub(crate) fn start(spec: &Spec) -> Result<Self, HarnessError> {
+        let control = ControlBlock::new()?;
+        let inbox = make_inbox()?;
+        let cpus = spec
+            .cpus
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        let mut read_only = spec.libraries.clone();
+        read_only.push(inbox.path().to_owned());
+        let policy = Policy::runner(read_only)
+            .env("OMP_WAIT_POLICY", "passive")
+            .env("OMP_NUM_THREADS", cpus.len().to_string())
+            .env("GOMP_CPU_AFFINITY", cpus.join(" "));
+        let limits = Limits {
+            address_space_bytes: Some(ADDRESS_SPACE_BYTES),
+            file_size_bytes: Some(0),
+            ..Limits::none()
+        };
+        let child = Command::new(&spec.program, policy, limits)
+            .arg(cpus.join(","))
+            .inherit_fd(control.duplicate()?, CONTROL_FD)
+            .stdin(Input::Null)
+            .stdout(Output::Null)
+            .stderr(Output::Piped)
+            .spawn()
+            .map_err(HarnessError::process("start a runner"))?;
+        let freezer = child
+            .freezer()
+            .map_err(HarnessError::process("prepare to freeze the runner"))?;
+        let mut runner = Self {
+            control,
+            child,
+            freezer,
+            inbox,
+            handshake: Timed {
+                elapsed_ns: 0.0,
+                delay_ns: 0.0,
+            },
+            threads: 0,
+            workers: Vec::new(),
+        };
+        match runner.talk(Request::Null, 0, START)? {
+            Answer::Done(_) => {}
+            Answer::Failed(problem) => {
+                return Err(HarnessError::Runner {
+                    doing: "start",
+                    problem,
+                });
+            }
+            Answer::Died(reason) => {
+                return Err(HarnessError::Runner {
+                    doing: "start",
+                    problem: format!("{reason}; {}", runner.last_words()),
+                });
+            }
+            Answer::Silent => {
+                return Err(HarnessError::Runner {
+                    doing: "start",
+                    problem: format!("no answer within {} s", START.as_secs()),
+                });
+            }
+        }
+        // Its threads exist only now.
+        runner.freezer = runner
+            .child
+            .freezer()
+            .map_err(HarnessError::process("prepare to freeze the runner"))?;
+        runner.freeze()?;
+        runner.threads = runner.count_threads();
+        runner.workers = runner.find_workers();
+        Ok(runner)
+    }
+
+    /// Measures what a hand-shake costs. Only meaningful before a candidate
+    /// is loaded: afterwards the answer is a claim.
+    pub(crate) fn measure_handshake(&mut self) -> Result<(), HarnessError> {
+        let mut calls = Vec::with_capacity(NULL_CALLS);
+        for _ in 0..NULL_CALLS {
+            if let Answer::Done(timed) = self.exchange(Request::Null, 0, START)? {
+                calls.push(timed);
+            }
+        }
+        let median = |part: fn(&Timed) -> f64| {
+            let values: Vec<f64> = calls.iter().map(part).collect();
+            stats::median(&values).unwrap_or(0.0)
+        };
+        self.handshake = Timed {
+            elapsed_ns: median(|timed| timed.elapsed_ns),
+            delay_ns: median(|timed| timed.delay_ns),
+        };
+        Ok(())
+    }
+
+    /// What a hand-shake costs: time, and the wait of its threads for a
+    /// processor while they wake up and stand still.
+    pub(crate) fn handshake(&self) -> Timed {
+        self.handshake
+    }
+
+    pub(crate) fn control(&self) -> &kernel_runner::wire::Control {
+        self.control.get()
+    }
+
+    /// Puts a copy of the candidate's object where the runner can read it
+    /// and returns that path.
+    pub(crate) fn place(&self, object: &Path) -> Result<String, HarnessError> {
+        let path = self.inbox.path().join("candidate.so");
+        std::fs::copy(object, &path).map_err(|source| HarnessError::File {
+            doing: "copy the compiled candidate to",
+            path: path.clone(),
+            source,
+        })?;
+        make_readable(&path)?;
+        Ok(path.display().to_string())
+    }
+
+    /// Thaws the runner, asks, waits for the answer, freezes it again. The
+    /// time runs from before the thaw until every thread is known to stand
+    /// still.
+    pub(crate) fn exchange(
+        &mut self,
+        request: Request,
+        slot: u32,
+        limit: Duration,
+    ) -> Result<Answer, HarnessError> {
+        self.talk(request, slot, limit)
+    }
+
+    fn talk(
+        &mut self,
+        request: Request,
+        slot: u32,
+        limit: Duration,
+    ) -> Result<Answer, HarnessError> {
+        let delay_before = self.delay_ns();
+        let control = self.control.get();
+        control.request.store(request as u32, Ordering::Release);
+        control.slot.store(slot, Ordering::Release);
+        let asked = control.asked.load(Ordering::Acquire).wrapping_add(1);
+
+        let start = Instant::now();
+        control.asked.store(asked, Ordering::Release);
+        // A thread in a futex wait is interrupted by the stop and looks at
+        // the word again when it continues; the wake is for one that was not.
+        if self.freezer.thaw().is_err() {
+            return self.post_mortem();
+        }
+        futex_wake(&control.asked, 1);
+        loop {
+            let control = self.control.get();
+            let answered = control.answered.load(Ordering::Acquire);
+            if answered == asked {
+                break;
+            }
+            let elapsed = start.elapsed();
+            if elapsed > limit {
+                return Ok(Answer::Silent);
+            }
+            futex_wait(
+                &control.answered,
+                answered,
+                Some(ALIVE_EVERY.min(limit - elapsed + Duration::from_millis(1))),
+            );
+            let silent = control.answered.load(Ordering::Acquire) == answered;
+            if silent && let Some(reason) = self.ended()? {
+                return Ok(Answer::Died(reason));
+            }
+        }
+        if self.freezer.freeze().is_err() {
+            return self.post_mortem();
+        }
+        let elapsed_ns = start.elapsed().as_nanos() as f64;
+        let control = self.control.get();
+        if control.status.load(Ordering::Acquire) != Status::Done as u32 {
+            let text = String::from_utf8_lossy(&control.take()).into_owned();
+            return Ok(Answer::Failed(text));
+        }
+        Ok(Answer::Done(Timed {
+            elapsed_ns,
+            delay_ns: self.delay_ns().saturating_sub(delay_before) as f64,
+        }))
+    }
+
+    /// A runner that can't be thawed or frozen has usually just died.
+    fn post_mortem(&mut self) -> Result<Answer, HarnessError> {
+        let reason = self
+            .child
+            .wait_timeout(Duration::from_secs(2))
+            .map_err(HarnessError::process("wait for the runner"))?;
+        match reason {
+            Some(reason) => Ok(Answer::Died(reason)),
+            None => Err(HarnessError::Runner {
+                doing: "stand still",
+                problem: "it could not be frozen though it is alive".to_owned(),
+            }),
+        }
+    }
+
+    fn ended(&mut self) -> Result<Option<ExitReason>, HarnessError> {
+        self.child
+            .wait_timeout(Duration::ZERO)
+            .map_err(HarnessError::process("look at the runner"))
+    }
+
+    fn freeze(&mut self) -> Result<(), HarnessError> {
+        self.freezer
+            .freeze()
+            .map_err(HarnessError::process("freeze the runner"))
+    }
+
+    /// Time that its working threads waited for a processor so far, in
+    /// nanoseconds. libtorch's idle threads don't count: every thaw wakes
+    /// them, and then they wait for the working ones.
+    fn delay_ns(&self) -> u64 {
+        self.freezer
+            .thread_cpu()
+            .map(|threads| {
+                threads
+                    .iter()
+                    .filter(|thread| self.workers.contains(&thread.tid))
+                    .map(|thread| thread.run_delay_ns)
+                    .sum()
+            })
+            .unwrap_or(0)
+    }
+
+    /// The threads that execute kernels: the main one, and those that the
+    /// runner has named.
+    fn find_workers(&self) -> Vec<u32> {
+        let Some(pid) = self.child.pid() else {
+            return Vec::new();
+        };
+        let threads = self.freezer.thread_cpu().unwrap_or_default();
+        threads
+            .iter()
+            .map(|thread| thread.tid)
+            .filter(|&tid| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm"));
+                tid == pid || name.is_ok_and(|name| name.starts_with("part"))
+            })
+            .collect()
+    }
+
+    /// Processor time that the runner uses while nothing is asked of it.
+    pub(crate) fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError> {
+        let before = self.run_ns();
+        self.freezer
+            .thaw()
+            .map_err(HarnessError::process("thaw the runner"))?;
+        std::thread::sleep(window);
+        self.freeze()?;
+        Ok(self.run_ns().saturating_sub(before))
+    }
+
+    fn run_ns(&self) -> u64 {
+        self.freezer
+            .thread_cpu()
+            .map(|threads| threads.iter().map(|thread| thread.run_ns).sum())
+            .unwrap_or(0)
+    }
+
+    /// Threads that exist beyond those it had before the candidate was
+    /// loaded.
+    pub(crate) fn new_threads(&self) -> usize {
+        self.count_threads().saturating_sub(self.threads)
+    }
+
+    fn count_threads(&self) -> usize {
+        self.freezer.thread_cpu().map_or(0, |threads| threads.len())
+    }
+
+    pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), HarnessError> {
+        self.child
+            .write_memory(address, bytes)
+            .map_err(HarnessError::process("write into the runner's memory"))
+    }
+
+    pub(crate) fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), HarnessError> {
+        self.child
+            .read_memory(address, bytes)
+            .map_err(HarnessError::process("read the runner's memory"))
+    }
+
+    /// What it wrote to its standard error, cut to a line. It has ended.
+    pub(crate) fn last_words(&mut self) -> String {
+        let Some(mut pipe) = self.child.take_stderr() else {
+            return String::new();
+        };
+        let mut bytes = vec![0; 1024];
+        let len = std::io::Read::read(&mut pipe, &mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..len])
+            .trim()
+            .replace('\n', " | ")
+    }
+}
+
+fn make_inbox() -> Result<tempfile::TempDir, HarnessError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let inbox = tempfile::Builder::new()
+        .prefix("alphalab-inbox-")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .map_err(|source| HarnessError::System {
+            doing: "create a runner's inbox".to_owned(),
+            source,
+        })?;
+    Ok(inbox)
+}
+
+fn make_readable(path: &Path) -> Result<(), HarnessError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(|source| {
+        HarnessError::File {
+            doing: "make readable",
+            path: path.to_owned(),
+            source,
+        }
+    })
+}

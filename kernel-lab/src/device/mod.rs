@@ -1,0 +1,107 @@
+//! Where candidates run. A device loads a compiled candidate with its plan
+//! and gives a [`Session`]; sampling, judging and statistics know no device
+//! beyond these two traits.
+
+pub mod cpu;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::compile::Object;
+use crate::error::HarnessError;
+use crate::judge::Finding;
+use crate::plan::BoundPlan;
+use crate::timing::sampler::Timed;
+
+/// What a run of a candidate came to.
+#[derive(Clone, Debug)]
+pub enum Run {
+    /// It answered; outputs can be read.
+    Done(Timed),
+    /// It did not; the session is over.
+    Ended(Ended),
+}
+
+/// How a candidate's process came to its end before its time.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It did something that it may not, or crashed.
+    Found(Finding),
+    /// It did not answer.
+    TimedOut {
+        /// `load`, `prepare`, `run`.
+        doing: &'static str,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// The runner could not do it.
+    Refused(String),
+}
+
+/// What loading a candidate came to.
+#[derive(Debug)]
+pub enum Load {
+    /// It is loaded, parameters uploaded, nothing has run.
+    Ready(Box<dyn Session>),
+    /// It went down while it was loaded.
+    Ended(Ended),
+}
+
+/// What to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The `prepare` steps.
+    Prepare,
+    /// The plan, on this slot.
+    Plan {
+        /// Index below [`Session::slots`].
+        slot: usize,
+    },
+}
+
+/// A kind of hardware.
+pub trait Device {
+    /// Facts for reports: model, threads, backend of the sandbox.
+    fn facts(&self) -> BTreeMap<String, String>;
+
+    /// Number of parts that kernels are split into.
+    fn parts(&self) -> usize;
+
+    /// Loads a candidate into a fresh process. `params` are the contents of
+    /// the plan's parameter buffers, by index into its buffers.
+    fn load(
+        &mut self,
+        plan: &BoundPlan,
+        object: Option<&Object>,
+        params: &[(usize, &[u8])],
+    ) -> Result<Load, HarnessError>;
+
+    /// Lets the device make ready for the next [`Device::load`]; never called
+    /// while something is timed.
+    fn warm(&mut self) -> Result<(), HarnessError>;
+}
+
+/// One loaded candidate. It is frozen except while [`Session::run`] waits.
+pub trait Session: std::fmt::Debug {
+    /// Number of slots that inputs and outputs rotate through.
+    fn slots(&self) -> usize;
+
+    /// Writes a buffer's content in a slot.
+    fn write(&mut self, buffer: usize, slot: usize, bytes: &[u8]) -> Result<(), HarnessError>;
+
+    /// Reads a buffer's content in a slot.
+    fn read(&mut self, buffer: usize, slot: usize, bytes: &mut [u8]) -> Result<(), HarnessError>;
+
+    /// Runs something, at most for `limit`.
+    fn run(&mut self, call: Call, limit: Duration) -> Result<Run, HarnessError>;
+
+    /// Looks at the guard bands around every buffer.
+    fn guards(&mut self) -> Result<Option<Finding>, HarnessError>;
+
+    /// Processor time in nanoseconds that the candidate's process uses when
+    /// it is let run for `window` without being asked for anything.
+    fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError>;
+
+    /// What the hand-shake alone costs, in nanoseconds; subtracted already.
+    fn handshake_ns(&self) -> f64;
+}

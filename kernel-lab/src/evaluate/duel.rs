@@ -1,0 +1,509 @@
+//! One candidate against the baselines: calls on fresh values, every output
+//! kept, a secret few compared with the truth afterwards.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use stats::Rng;
+use torch_bridge::{BoundCall, Output, PyFault};
+
+use super::abort::Abort;
+use crate::device::{Call, Ended, Run, Session};
+use crate::error::HarnessError;
+use crate::inputs::Special;
+use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, compare, poison};
+use crate::plan::{BoundPlan, Dtype, Role};
+use crate::task::{Draw, LoadedTask, SETS};
+use crate::timing::contention::OwnDelay;
+use crate::timing::sampler::{Rounds, Timed};
+use crate::timing::scrub::Scrubber;
+
+/// The candidate among the contestants.
+pub const CANDIDATE: usize = 0;
+/// Eager PyTorch.
+pub const EAGER: usize = 1;
+/// `torch.compile`.
+pub const COMPILED: usize = 2;
+
+/// Outputs that are kept in full, in bytes; beyond it a random choice stays.
+const KEEP_BYTES: usize = 768 << 20;
+/// Baseline outputs that stay alive, so that the next call can't write into a
+/// block that is still hot.
+const HELD: usize = 3;
+/// Rounds after which the slower baseline leaves, if it is this much slower.
+const LEAVE_AFTER: usize = 10;
+const LEAVE_RATIO: f64 = 1.4;
+/// How long a candidate is watched while nothing is asked of it, and how much
+/// of that it may use: waking up and going to sleep again.
+const IDLE_WINDOW: Duration = Duration::from_millis(10);
+const IDLE_CPU_NS: u64 = 2_000_000;
+/// One round in this many, on average, has its inputs read back.
+const READ_BACK: u64 = 4;
+
+/// How a duel ends before it is over.
+#[derive(Debug)]
+pub enum Halt {
+    /// The harness failed.
+    Harness(HarnessError),
+    /// The candidate's process ended.
+    Ended(Ended),
+    /// The candidate did something wrong.
+    Found(Finding),
+}
+
+impl From<HarnessError> for Halt {
+    fn from(error: HarnessError) -> Self {
+        Self::Harness(error)
+    }
+}
+
+/// Outputs of one call.
+#[derive(Debug)]
+struct Kept {
+    call: u64,
+    outputs: Vec<Vec<u8>>,
+}
+
+/// Everything that one candidate meets on one task and size.
+pub(super) struct Duel<'a> {
+    task: &'a mut LoadedTask,
+    session: &'a mut dyn Session,
+    compiled: Option<&'a [BoundCall]>,
+    scrubber: &'a mut Scrubber,
+    abort: &'a Abort,
+    rng: Rng,
+    seed: u64,
+    limit: Duration,
+    /// Buffer indices of inputs and outputs in the plan.
+    inputs: Vec<(usize, usize)>,
+    outputs: Vec<usize>,
+    kept: Vec<Kept>,
+    seen: HashMap<ContentHash, u64>,
+    calls: u64,
+    held: VecDeque<Output>,
+    times: [Vec<f64>; 3],
+    own_delay: OwnDelay,
+    /// Largest share of the tolerance that any comparison used.
+    pub(super) worst_ratio: f64,
+    /// Comparisons made.
+    pub(super) compared: usize,
+    /// Special distributions that the task's reference itself can't take.
+    pub(super) skipped: Vec<String>,
+    /// Special distributions in which a non-finite truth was not reproduced.
+    pub(super) not_propagated: Vec<String>,
+}
+
+/// What a duel needs from outside.
+pub(super) struct Ring<'a> {
+    /// The task, at the session's size.
+    pub(super) task: &'a mut LoadedTask,
+    /// The loaded candidate.
+    pub(super) session: &'a mut dyn Session,
+    /// The compiled baseline per input set.
+    pub(super) compiled: Option<&'a [BoundCall]>,
+    /// Cache scrubber.
+    pub(super) scrubber: &'a mut Scrubber,
+    /// Whether the answer is still wanted.
+    pub(super) abort: &'a Abort,
+}
+
+impl<'a> Duel<'a> {
+    /// Sets the ring up. `seed` is the evaluation's secret.
+    pub(super) fn new(
+        ring: Ring<'a>,
+        plan: &BoundPlan,
+        seed: u64,
+        limit: Duration,
+    ) -> Result<Self, HarnessError> {
+        let mut inputs = Vec::new();
+        let mut outputs = vec![0; ring.task.signature.outputs.len()];
+        for (index, buffer) in plan.buffers.iter().enumerate() {
+            match buffer.role {
+                Role::In(input) => inputs.push((index, input)),
+                Role::Out(output) => outputs[output] = index,
+                Role::Param(_) | Role::Temp(_) => {}
+            }
+        }
+        let own_delay = OwnDelay::of_current_threads().map_err(|source| HarnessError::System {
+            doing: "watch the threads of this process".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            task: ring.task,
+            session: ring.session,
+            compiled: ring.compiled,
+            scrubber: ring.scrubber,
+            abort: ring.abort,
+            rng: Rng::new(seed ^ 0x9e37_79b9_7f4a_7c15),
+            seed,
+            limit,
+            inputs,
+            outputs,
+            kept: Vec::new(),
+            seen: HashMap::new(),
+            calls: 0,
+            held: VecDeque::with_capacity(HELD + 1),
+            times: Default::default(),
+            own_delay,
+            worst_ratio: 0.0,
+            compared: 0,
+            skipped: Vec::new(),
+            not_propagated: Vec::new(),
+        })
+    }
+
+    /// Runs the `prepare` steps; nanoseconds.
+    pub(super) fn prepare_params(&mut self) -> Result<f64, Halt> {
+        match self.session.run(Call::Prepare, self.limit)? {
+            Run::Done(timed) => Ok(timed.elapsed_ns),
+            Run::Ended(ended) => Err(Halt::Ended(ended)),
+        }
+    }
+
+    /// One untimed call on the task's own distribution or a special one,
+    /// compared with the truth at once.
+    pub(super) fn verify(&mut self, special: Option<Special>) -> Result<(), Halt> {
+        self.abort.check()?;
+        let draw = self.next_draw(special);
+        let slot = (draw.call as usize) % self.session.slots();
+        let set = (draw.call as usize) % SETS;
+        self.hand_over(set, slot, draw)?;
+        self.poison(slot, draw.call)?;
+        match self.session.run(Call::Plan { slot }, self.limit)? {
+            Run::Done(_) => {}
+            Run::Ended(ended) => return Err(Halt::Ended(ended)),
+        }
+        if let Some(finding) = self.session.guards()? {
+            return Err(Halt::Found(finding));
+        }
+        self.read_back(set, slot, draw.call)?;
+        let outputs = self.collect(slot)?;
+        if let Err(halt) = self.compare(set, draw, &outputs) {
+            // A candidate that reported too early is wrong because it is not
+            // done: that explains more than the wrong values do.
+            self.verify_idle()?;
+            return Err(halt);
+        }
+        self.note_hash(&outputs, draw)
+    }
+
+    /// Makes sure that the candidate does nothing while nothing is asked.
+    pub(super) fn verify_idle(&mut self) -> Result<(), Halt> {
+        let cpu_ns = self.session.late_cpu_ns(IDLE_WINDOW)?;
+        if cpu_ns > IDLE_CPU_NS {
+            return Err(Halt::Found(Finding::StillRunning { cpu_ns }));
+        }
+        Ok(())
+    }
+
+    /// Compares a secret choice of at least `count` of the kept outputs with
+    /// the truth.
+    pub(super) fn verify_kept(&mut self, count: usize) -> Result<(), Halt> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let count = count.min(kept.len());
+        for position in 0..count {
+            self.abort.check()?;
+            let other = position + self.rng.below((kept.len() - position) as u64) as usize;
+            kept.swap(position, other);
+            let draw = Draw {
+                seed: self.seed,
+                call: kept[position].call,
+                special: None,
+            };
+            self.task.fill(0, draw)?;
+            self.compare(0, draw, &kept[position].outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the session's parameters with the task's own.
+    pub(super) fn verify_params(&mut self, plan: &BoundPlan) -> Result<(), Halt> {
+        for (index, buffer) in plan.buffers.iter().enumerate() {
+            let Role::Param(key) = &buffer.role else {
+                continue;
+            };
+            let Some(param) = self.task.param_index(key) else {
+                continue;
+            };
+            let want = torch_bridge::bytes(&self.task.params[param])
+                .map_err(HarnessError::python("reading a parameter"))?;
+            let mut got = vec![0; want.len()];
+            self.session.read(index, 0, &mut got)?;
+            if got != want {
+                return Err(Halt::Found(Finding::ParamMutated {
+                    buffer: buffer.role.to_string(),
+                }));
+            }
+        }
+        match self.session.guards()? {
+            Some(finding) => Err(Halt::Found(finding)),
+            None => Ok(()),
+        }
+    }
+
+    fn next_draw(&mut self, special: Option<Special>) -> Draw {
+        self.calls += 1;
+        Draw {
+            seed: self.seed,
+            call: self.calls,
+            special,
+        }
+    }
+
+    /// Fills a set with fresh values and writes them into a slot.
+    fn hand_over(&mut self, set: usize, slot: usize, draw: Draw) -> Result<(), Halt> {
+        self.task.fill(set, draw)?;
+        for &(buffer, input) in &self.inputs {
+            let bytes = self.task.input_bytes(set, input)?;
+            self.session.write(buffer, slot, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn poison(&mut self, slot: usize, call: u64) -> Result<(), Halt> {
+        for (output, &buffer) in self.outputs.iter().enumerate() {
+            let mut bytes = self.output_space(output);
+            poison::fill(
+                self.output_dtype(output),
+                self.seed ^ call,
+                output as u64,
+                &mut bytes,
+            );
+            self.session.write(buffer, slot, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn output_dtype(&self, output: usize) -> Dtype {
+        self.task.signature.outputs[output].dtype
+    }
+
+    fn output_space(&self, output: usize) -> Vec<u8> {
+        let meta = &self.task.signature.outputs[output];
+        let elements = meta.shape.iter().product::<i64>().max(0) as usize;
+        vec![0; elements * meta.dtype.size_bytes()]
+    }
+
+    fn collect(&mut self, slot: usize) -> Result<Vec<Vec<u8>>, HarnessError> {
+        let mut all = Vec::with_capacity(self.outputs.len());
+        for output in 0..self.outputs.len() {
+            let mut bytes = self.output_space(output);
+            self.session.read(self.outputs[output], slot, &mut bytes)?;
+            all.push(bytes);
+        }
+        Ok(all)
+    }
+
+    fn read_back(&mut self, set: usize, slot: usize, call: u64) -> Result<(), Halt> {
+        for &(buffer, input) in &self.inputs {
+            let want = self.task.input_bytes(set, input)?;
+            let mut got = vec![0; want.len()];
+            self.session.read(buffer, slot, &mut got)?;
+            if got != want {
+                return Err(Halt::Found(Finding::InputMutated {
+                    buffer: format!("in.{input}"),
+                    call,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer that was given before, to other inputs, is a cached one. A
+    /// special distribution (constant, say) may rightly repeat an answer, and
+    /// so may outputs of a few bytes.
+    fn note_hash(&mut self, outputs: &[Vec<u8>], draw: Draw) -> Result<(), Halt> {
+        const FEW_BYTES: usize = 64;
+        let bytes: usize = outputs.iter().map(Vec::len).sum();
+        if draw.special.is_some() || bytes < FEW_BYTES {
+            return Ok(());
+        }
+        let hash = ContentHash::of_parts(outputs.iter().map(Vec::as_slice));
+        match self.seen.insert(hash, draw.call) {
+            Some(earlier_call) => Err(Halt::Found(Finding::Stale {
+                call: draw.call,
+                earlier_call,
+            })),
+            None => Ok(()),
+        }
+    }
+
+    fn compare(&mut self, set: usize, draw: Draw, outputs: &[Vec<u8>]) -> Result<(), Halt> {
+        let expected = self.task.expected(set)?;
+        for (output, got) in outputs.iter().enumerate() {
+            let meta = &self.task.signature.outputs[output];
+            let site = Site {
+                output,
+                call: draw.call,
+            };
+            let viewing = HarnessError::python("reading the truth");
+            let outcome = if meta.dtype.is_float() {
+                let view = || -> Result<_, PyFault> {
+                    Ok((
+                        torch_bridge::elements::<f64>(&expected.truth[output])?,
+                        torch_bridge::bytes(&expected.eager[output])?,
+                    ))
+                };
+                let (truth, eager) = view().map_err(viewing)?;
+                compare(
+                    site,
+                    got,
+                    meta.dtype,
+                    Judged::Float { truth, eager },
+                    &meta.shape,
+                )
+            } else {
+                let truth = torch_bridge::bytes(&expected.truth[output]).map_err(viewing)?;
+                compare(site, got, meta.dtype, Judged::Exact(truth), &meta.shape)
+            };
+            self.compared += 1;
+            self.weigh(draw, output, got, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Decides what an outcome means.
+    fn weigh(
+        &mut self,
+        draw: Draw,
+        output: usize,
+        got: &[u8],
+        outcome: Outcome,
+    ) -> Result<(), Halt> {
+        if outcome.ok {
+            let used = outcome.max_ratio_of_tolerance.max(outcome.rms_ratio);
+            self.worst_ratio = self.worst_ratio.max(used);
+            return Ok(());
+        }
+        let Some(first) = outcome.findings.into_iter().next() else {
+            return Ok(());
+        };
+        let Some(special) = draw.special else {
+            // A gap in the output explains wrong values better than they do.
+            let dtype = self.output_dtype(output);
+            let gap = poison::unwritten(dtype, self.seed ^ draw.call, output as u64, got);
+            return Err(Halt::Found(match gap {
+                Some(count) => Finding::Unwritten {
+                    output,
+                    call: draw.call,
+                    count,
+                    total: (got.len() / dtype.size_bytes()) as u64,
+                },
+                None => first,
+            }));
+        };
+        let name = special.name().to_owned();
+        if !outcome.eager_fits {
+            self.skipped.push(name);
+            return Ok(());
+        }
+        if let Finding::NotFinite { want, .. } = &first
+            && *want != crate::judge::ValueClass::Finite
+        {
+            self.not_propagated.push(name);
+            return Ok(());
+        }
+        Err(Halt::Found(Finding::SpecialDistribution {
+            name,
+            inner: Box::new(first),
+        }))
+    }
+
+    fn keep(&mut self, call: u64, outputs: Vec<Vec<u8>>) {
+        let bytes: usize = outputs.iter().map(Vec::len).sum();
+        let room = (KEEP_BYTES / bytes.max(1)).max(8);
+        if self.kept.len() < room {
+            self.kept.push(Kept { call, outputs });
+            return;
+        }
+        // Reservoir sampling: every call is kept with equal probability, and
+        // the choice is made after the call, while the candidate is frozen.
+        let position = self.rng.below(self.seen.len() as u64 + 1) as usize;
+        if position < room {
+            self.kept[position] = Kept { call, outputs };
+        }
+    }
+
+    fn call_baseline(&mut self, contestant: usize, set: usize) -> Result<Timed, Halt> {
+        let call = match (contestant, self.compiled) {
+            (COMPILED, Some(compiled)) => &compiled[set],
+            _ => &self.task.sets[set].eager,
+        };
+        let before = self.own_delay.total_ns();
+        let start = Instant::now();
+        let output = call
+            .call()
+            .map_err(HarnessError::python("calling a baseline"))?;
+        let elapsed_ns = start.elapsed().as_nanos() as f64;
+        let delay_ns = self.own_delay.total_ns().saturating_sub(before) as f64;
+        self.held.push_back(output);
+        Ok(Timed {
+            elapsed_ns,
+            delay_ns,
+        })
+    }
+
+    fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
+        match self.session.run(Call::Plan { slot }, self.limit)? {
+            Run::Done(timed) => Ok(timed),
+            Run::Ended(ended) => Err(Halt::Ended(ended)),
+        }
+    }
+}
+
+impl Rounds for Duel<'_> {
+    type Halt = Halt;
+
+    fn prepare(&mut self, round: usize) -> Result<(), Halt> {
+        self.abort.check()?;
+        let draw = self.next_draw(None);
+        let slot = round % self.session.slots();
+        self.hand_over(round % SETS, slot, draw)
+    }
+
+    fn takes_part(&self, contestant: usize, _round: usize) -> bool {
+        let other = match contestant {
+            EAGER if self.compiled.is_some() => COMPILED,
+            COMPILED => EAGER,
+            _ => return true,
+        };
+        let own = &self.times[contestant];
+        if own.len() < LEAVE_AFTER || self.times[other].len() < LEAVE_AFTER {
+            return true;
+        }
+        match (stats::median(own), stats::median(&self.times[other])) {
+            (Some(own), Some(other)) => own < LEAVE_RATIO * other,
+            _ => true,
+        }
+    }
+
+    fn call(&mut self, contestant: usize, round: usize) -> Result<Timed, Halt> {
+        self.scrubber.scrub();
+        let timed = if contestant == CANDIDATE {
+            self.call_candidate(round % self.session.slots())?
+        } else {
+            self.call_baseline(contestant, round % SETS)?
+        };
+        self.times[contestant].push(timed.elapsed_ns);
+        Ok(timed)
+    }
+
+    fn finish(&mut self, round: usize) -> Result<(), Halt> {
+        while self.held.len() > HELD {
+            self.held.pop_front();
+        }
+        let slot = round % self.session.slots();
+        if self.rng.below(READ_BACK) == 0 {
+            self.read_back(round % SETS, slot, self.calls)?;
+        }
+        let outputs = self.collect(slot)?;
+        let draw = Draw {
+            seed: self.seed,
+            call: self.calls,
+            special: None,
+        };
+        self.note_hash(&outputs, draw)?;
+        self.keep(self.calls, outputs);
+        Ok(())
+    }
+}

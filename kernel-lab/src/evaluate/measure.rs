@@ -1,0 +1,307 @@
+//! The part of an evaluation in which the candidate runs.
+
+use std::time::{Duration, Instant};
+
+use protocol::{Report, Verdict};
+use serde_json::json;
+use stats::Rng;
+
+use super::abort::Abort;
+use super::candidate::Material;
+use super::duel::{Duel, Halt, Ring};
+use super::lab::{Attempt, Bench, Lab, PATIENCE, draw_seed, sizes_text};
+use super::{Depth, OnProgress, report, verdict};
+use crate::compile::Object;
+use crate::device::{Ended, Load, Session};
+use crate::error::HarnessError;
+use crate::inputs::Special;
+use crate::judge::Finding;
+use crate::plan::BoundPlan;
+use crate::task::LoadedTask;
+use crate::timing::lock::{MachineLock, default_path};
+use crate::timing::sampler::{Samples, sample};
+
+/// Shortest time limit of one call; a slower eager model makes it longer.
+const MIN_CALL_LIMIT: Duration = Duration::from_millis(2000);
+/// A call may take this many times as long as eager's.
+const CALL_LIMIT_FACTOR: f64 = 50.0;
+/// Clean rounds below which a result is no result.
+const MIN_CLEAN: usize = 4;
+/// Calls on the held-out shape.
+const HELD_OUT_CALLS: usize = 2;
+
+/// A compiled candidate.
+pub(super) struct Job<'a> {
+    pub(super) material: &'a Material,
+    pub(super) plan: &'a BoundPlan,
+    pub(super) object: Option<&'a Object>,
+}
+
+/// What a duel came to.
+struct Measured {
+    samples: Samples,
+    prepare_ns: Option<f64>,
+    worst_ratio: f64,
+    compared: usize,
+    skipped: Vec<String>,
+    not_propagated: Vec<String>,
+    handshake_ns: f64,
+    correctness_ms: f64,
+    timing_ms: f64,
+}
+
+impl Lab {
+    pub(super) fn measure(
+        &mut self,
+        mut looked: Attempt<'_>,
+        job: &Job<'_>,
+        bench: &mut Bench,
+        abort: &Abort,
+        progress: OnProgress<'_>,
+    ) -> Result<Report, HarnessError> {
+        let seed = draw_seed()?;
+        looked.report.environment.seed = format!("{seed:016x}");
+        let limit = call_limit(bench.eager_ns);
+
+        if looked.depth == Depth::Evaluate
+            && let Some(held_out) = &mut bench.held_out
+        {
+            progress("held-out shape", "");
+            let since = Instant::now();
+            let halted = self.held_out(job, held_out, seed, limit, abort)?;
+            looked.lap("held_out", since);
+            let sizes = sizes_text(held_out);
+            match halted {
+                None => looked.passed("held_out_shape", sizes),
+                Some(Halt::Harness(error)) => return Err(error),
+                Some(Halt::Ended(ended)) => return looked.end(verdict::on_end(&ended)),
+                Some(Halt::Found(inner)) => {
+                    let finding = Finding::HeldOutShape {
+                        shape: sizes,
+                        inner: Box::new(inner),
+                    };
+                    return looked.end(verdict::on_finding(&finding));
+                }
+            }
+        }
+
+        let lock = MachineLock::take(&default_path(), PATIENCE)?;
+        looked
+            .report
+            .durations_ms
+            .insert("lock_wait".to_owned(), lock.waited().as_secs_f64() * 1e3);
+        let mut session = match self.load(job.plan, job.object, &bench.task)? {
+            Load::Ready(session) => session,
+            Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
+        };
+        let result = self.duel(
+            looked.depth,
+            job,
+            bench,
+            session.as_mut(),
+            seed,
+            abort,
+            progress,
+        );
+        drop(session);
+        drop(lock);
+        let measured = match result {
+            Ok(measured) => measured,
+            Err(Halt::Harness(error)) => return Err(error),
+            Err(Halt::Ended(ended)) => return looked.end(verdict::on_end(&ended)),
+            Err(Halt::Found(finding)) => return looked.end(verdict::on_finding(&finding)),
+        };
+        self.conclude(looked, bench, &measured, seed)
+    }
+
+    /// A few calls on another shape, in a runner of their own. `None` is
+    /// good.
+    fn held_out(
+        &mut self,
+        job: &Job<'_>,
+        task: &mut LoadedTask,
+        seed: u64,
+        limit: Duration,
+        abort: &Abort,
+    ) -> Result<Option<Halt>, HarnessError> {
+        let plan = match self.bind(job.material, task) {
+            Ok(plan) => plan,
+            Err(reason) => return Ok(Some(Halt::Ended(Ended::Refused(reason)))),
+        };
+        let mut session = match self.load(&plan, job.object, task)? {
+            Load::Ready(session) => session,
+            Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
+        };
+        let ring = Ring {
+            task,
+            session: session.as_mut(),
+            compiled: None,
+            scrubber: &mut self.scrubber,
+            abort,
+        };
+        let mut duel = Duel::new(ring, &plan, seed, limit)?;
+        let mut walk = || -> Result<(), Halt> {
+            if !plan.prepare.is_empty() {
+                duel.prepare_params()?;
+            }
+            for _ in 0..HELD_OUT_CALLS {
+                duel.verify(None)?;
+            }
+            duel.verify_params(&plan)
+        };
+        Ok(walk().err())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller; each is a different thing"
+    )]
+    fn duel(
+        &mut self,
+        depth: Depth,
+        job: &Job<'_>,
+        bench: &mut Bench,
+        session: &mut dyn Session,
+        seed: u64,
+        abort: &Abort,
+        progress: OnProgress<'_>,
+    ) -> Result<Measured, Halt> {
+        let handshake_ns = session.handshake_ns();
+        let compiled = bench
+            .baselines
+            .as_ref()
+            .and_then(|baselines| baselines.compiled.as_deref());
+        let contestants = if compiled.is_some() { 3 } else { 2 };
+        let ring = Ring {
+            task: &mut bench.task,
+            session,
+            compiled,
+            scrubber: &mut self.scrubber,
+            abort,
+        };
+        let mut duel = Duel::new(ring, job.plan, seed, call_limit(bench.eager_ns))?;
+
+        let since = Instant::now();
+        let prepare_ns = if job.plan.prepare.is_empty() {
+            None
+        } else {
+            Some(duel.prepare_params()?)
+        };
+        progress("correctness", "the task's own distribution");
+        duel.verify(None)?;
+        if depth == Depth::Evaluate {
+            for special in Special::ALL {
+                progress("correctness", special.name());
+                duel.verify(Some(special))?;
+            }
+        }
+        let mut correctness = since.elapsed();
+
+        progress("timing", "interleaved with the baselines");
+        let since = Instant::now();
+        let mut rng = Rng::new(seed);
+        let samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
+        let timing = since.elapsed();
+
+        progress("correctness", "a secret choice of the timed calls");
+        let since = Instant::now();
+        duel.verify_idle()?;
+        duel.verify_kept(depth.secret_checks())?;
+        duel.verify_params(job.plan)?;
+        correctness += since.elapsed();
+        Ok(Measured {
+            samples,
+            prepare_ns,
+            worst_ratio: duel.worst_ratio,
+            compared: duel.compared,
+            skipped: std::mem::take(&mut duel.skipped),
+            not_propagated: std::mem::take(&mut duel.not_propagated),
+            handshake_ns,
+            correctness_ms: correctness.as_secs_f64() * 1e3,
+            timing_ms: timing.as_secs_f64() * 1e3,
+        })
+    }
+
+    fn conclude(
+        &self,
+        mut looked: Attempt<'_>,
+        bench: &Bench,
+        measured: &Measured,
+        seed: u64,
+    ) -> Result<Report, HarnessError> {
+        let durations = &mut looked.report.durations_ms;
+        durations.insert("correctness".to_owned(), measured.correctness_ms);
+        durations.insert("timing".to_owned(), measured.timing_ms);
+        looked.passed(
+            "correctness",
+            format!(
+                "{} outputs compared, worst {:.2} of the tolerance",
+                measured.compared, measured.worst_ratio
+            ),
+        );
+        let clean = measured.samples.rounds.len();
+        if clean < MIN_CLEAN {
+            return Err(HarnessError::Busy(format!(
+                "only {clean} rounds were undisturbed, {} were not; stop other programs and \
+                 try again",
+                measured.samples.contaminated
+            )));
+        }
+        let scores = bench
+            .baselines
+            .as_ref()
+            .and_then(|baselines| report::scores(&measured.samples, baselines, seed))
+            .ok_or_else(|| HarnessError::Busy("there are no samples".to_owned()))?;
+        let (_, out_bytes) = bench.task.traffic_bytes();
+        let floor_ns = self.roofline.floor_ns(out_bytes, 0.0);
+        if scores.candidate_ns < floor_ns {
+            let finding = Finding::TooFast {
+                floor_ns,
+                got_ns: scores.candidate_ns,
+            };
+            return looked.end(verdict::on_finding(&finding));
+        }
+        looked.passed(
+            "floor",
+            format!(
+                "{:.3} ms; writing the outputs takes at least {:.3} ms",
+                scores.candidate_ns / 1e6,
+                floor_ns / 1e6
+            ),
+        );
+        let report = &mut looked.report;
+        report.metrics.extend(scores.metrics);
+        report.diagnostics.extend(scores.diagnostics);
+        if let Some(prepare_ns) = measured.prepare_ns {
+            report.metrics.insert(
+                "prepare_ms".to_owned(),
+                report::metric_ms(&[prepare_ns], seed),
+            );
+        }
+        if let Some(baselines) = &bench.baselines
+            && baselines.compiled.is_some()
+        {
+            report.metrics.insert(
+                "compile_time_ms".to_owned(),
+                report::metric_ms(&[baselines.compile_time_ms * 1e6], seed),
+            );
+        }
+        for (name, value) in [
+            ("handshake_us", json!(measured.handshake_ns / 1e3)),
+            ("tolerance_used", json!(measured.worst_ratio)),
+            ("not_propagated", json!(measured.not_propagated)),
+            ("special_skipped", json!(measured.skipped)),
+            ("truth_fallback", json!(bench.task.truth_fallback)),
+        ] {
+            report.diagnostics.insert(name.to_owned(), value);
+        }
+        let raw = report::raw_lines(&measured.samples);
+        looked.keep("samples.jsonl", raw.as_bytes())?;
+        looked.end(Verdict::Ok)
+    }
+}
+
+/// How long one call may take.
+fn call_limit(eager_ns: f64) -> Duration {
+    MIN_CALL_LIMIT.max(Duration::from_nanos((CALL_LIMIT_FACTOR * eager_ns) as u64))
+}

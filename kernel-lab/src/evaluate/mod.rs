@@ -1,0 +1,71 @@
+//! From an experiment to a report. This is where a score is made.
+//!
+//! `check` stops after the compiler, `try` looks and samples briefly, and
+//! `evaluate` does everything: held-out shape, special distributions, full
+//! sampling, secret comparisons afterwards.
+
+mod abort;
+mod candidate;
+mod duel;
+mod lab;
+mod measure;
+mod report;
+mod verdict;
+
+pub use abort::Abort;
+pub use candidate::{Material, read_experiment};
+pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
+pub use lab::{Config, Lab};
+pub(crate) use lab::{TEMPS, draw_seed, sizes_text};
+pub(crate) use report::{interval_of, resampling};
+
+use std::time::Duration;
+
+use crate::timing::sampler::Policy;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Plan and compiler only.
+    Check,
+    /// A quick look; never on a leaderboard.
+    Try,
+    /// Everything.
+    Evaluate,
+}
+
+impl Depth {
+    /// When sampling stops.
+    pub(crate) fn policy(self) -> Policy {
+        match self {
+            Self::Check | Self::Try => Policy {
+                warm_up: 1,
+                min_rounds: 4,
+                max_rounds: 24,
+                max_time: Duration::from_millis(220),
+                hard_time: Duration::from_secs(3),
+                half_width: 0.03,
+            },
+            Self::Evaluate => Policy {
+                warm_up: 2,
+                min_rounds: 12,
+                max_rounds: 200,
+                max_time: Duration::from_millis(2500),
+                hard_time: Duration::from_secs(10),
+                half_width: 0.02,
+            },
+        }
+    }
+
+    /// Timed calls that are compared with the truth afterwards.
+    pub(crate) fn secret_checks(self) -> usize {
+        match self {
+            Self::Check => 0,
+            Self::Try => 1,
+            Self::Evaluate => 5,
+        }
+    }
+}
+
+/// Receives progress: phase and a line for people.
+pub type OnProgress<'a> = &'a mut dyn FnMut(&str, &str);

@@ -1,0 +1,29 @@
+//! The kernel lab: correctness and speed of kernels against PyTorch tasks.
+//!
+//! Everything that decides is pure and lives in modules without processes,
+//! clocks or Python: [`plan`] (what a candidate asks to be run), [`judge`]
+//! (whether its answers are right), [`inputs`] (fresh values nobody can
+//! predict) and [`template`] (kernels with parameters). Around them:
+//! [`task`] (what is to be computed), [`compile`], [`device`] (where
+//! candidates run), [`timing`] (who runs when), [`baseline`] (what there is
+//! to beat), and [`evaluate`], where a score is made.
+
+pub mod baseline;
+pub mod cache;
+pub mod cli;
+pub mod compile;
+mod describe;
+pub mod device;
+pub mod error;
+pub mod evaluate;
+pub mod inputs;
+pub mod judge;
+pub mod nulltest;
+pub mod paths;
+pub mod plan;
+pub mod serve;
+pub mod show;
+pub mod suite;
+pub mod task;
+pub mod template;
+pub mod timing;

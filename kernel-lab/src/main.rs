@@ -1,0 +1,210 @@
+//! The `kernel-lab` program.
+
+use std::io::{BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use kernel_lab::cli::{CandidateArgs, Cli, Command};
+use kernel_lab::error::{HarnessError, chain};
+use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
+use kernel_lab::paths::{Surroundings, allowed_cpus};
+use kernel_lab::{serve, show};
+use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Split};
+
+/// Marks a process that was started with the right environment.
+const READY: &str = "ALPHALAB_LAB_READY";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kernel-lab: {}", chain(&error));
+            ExitCode::from(if error.is_input() { 3 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), HarnessError> {
+    let ready = std::env::var_os(READY);
+    // The mask must be read before libgomp has pinned this thread; a process
+    // that was started again gets it from its predecessor.
+    let cpus = match &ready {
+        Some(text) => text
+            .to_string_lossy()
+            .split(',')
+            .filter_map(|cpu| cpu.parse().ok())
+            .collect(),
+        None => allowed_cpus(),
+    };
+    let config =
+        Surroundings::read(|name| std::env::var_os(name)).resolve(cli.tasks.clone(), cpus)?;
+    if ready.is_none() {
+        return Err(start_again(&config));
+    }
+    disable_huge_pages();
+    sleep_precisely();
+    let mut lab = Lab::start(&config)?;
+    command(cli, &mut lab)
+}
+
+/// libgomp reads its settings when the loader maps it, before `main`: this
+/// program starts once more with the environment that fair timing needs.
+fn start_again(config: &Config) -> HarnessError {
+    let cpus = config
+        .cpus
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",");
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "exec replaces this process; nothing is spawned"
+    )]
+    let source = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .envs(config.environment())
+        .env(READY, cpus)
+        .exec();
+    HarnessError::System {
+        doing: "start again with the environment for timing".to_owned(),
+        source,
+    }
+}
+
+/// Both sides of a comparison get 4 KiB pages; children inherit this.
+fn disable_huge_pages() {
+    // SAFETY: sets a flag of this process; no memory is involved.
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
+}
+
+/// Waiting for a runner to stand still means sleeping for microseconds, which
+/// the default timer slack would make 50.
+fn sleep_precisely() {
+    // SAFETY: sets an attribute of this thread; no memory is involved.
+    unsafe {
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    }
+}
+
+fn command(cli: &Cli, lab: &mut Lab) -> Result<(), HarnessError> {
+    let abort = Abort::default();
+    let mut look = |args: &CandidateArgs, depth, attempt: Option<(u32, Split)>| {
+        let folder = Folder::open(args)?;
+        let mut progress = |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
+        let report = lab.look(folder.path(), depth, attempt, &abort, &mut progress)?;
+        print(cli.json, &report, show::report)
+    };
+    match &cli.command {
+        Command::Check(args) => look(args, Depth::Check, None),
+        Command::Try(args) => look(args, Depth::Try, None),
+        Command::Evaluate {
+            candidate,
+            attempt,
+            split,
+        } => look(
+            candidate,
+            Depth::Evaluate,
+            Some((*attempt, (*split).into())),
+        ),
+        Command::Describe => print(cli.json, &lab.describe()?, show::description),
+        Command::Inspect { task } => print(cli.json, &lab.inspect(task)?, show::inspection),
+        Command::Baseline { task } => {
+            let row = lab.suite_row(task);
+            match row.error {
+                Some(problem) => Err(HarnessError::Task {
+                    task: task.clone(),
+                    problem,
+                }),
+                None => print(cli.json, &show::Suite::of(vec![row]), show::suite),
+            }
+        }
+        Command::Suite => {
+            let mut rows = Vec::new();
+            for task in lab.task_names()? {
+                eprintln!("kernel-lab: {task}");
+                rows.push(lab.suite_row(&task));
+            }
+            print(cli.json, &show::Suite::of(rows), show::suite)
+        }
+        Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
+        Command::NullTest { seconds } => {
+            eprintln!("kernel-lab: sampling for up to {seconds} s; leave the machine alone");
+            let result = lab.null_test(Duration::from_secs(*seconds))?;
+            print(cli.json, &result, show::null_test)
+        }
+    }
+}
+
+fn print<T: serde::Serialize>(
+    json: bool,
+    value: &T,
+    table: fn(&T) -> String,
+) -> Result<(), HarnessError> {
+    let text = if json {
+        serde_json::to_string_pretty(value).map_err(|error| HarnessError::System {
+            doing: "write JSON".to_owned(),
+            source: std::io::Error::other(error),
+        })?
+    } else {
+        table(value)
+    };
+    // A reader that has gone away has seen enough.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    Ok(())
+}
+
+/// An experiment directory, made up where only files and a task are given.
+enum Folder {
+    Own(PathBuf),
+    Made(tempfile::TempDir),
+}
+
+impl Folder {
+    fn open(args: &CandidateArgs) -> Result<Self, HarnessError> {
+        let problem = |problem: String| HarnessError::Experiment {
+            dir: args.dir.clone(),
+            problem,
+        };
+        let Some(task) = &args.task else {
+            return Ok(Self::Own(args.dir.clone()));
+        };
+        let made = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
+        let mut files = Vec::new();
+        for name in ["plan.toml", "kernel.cpp"] {
+            match std::fs::copy(args.dir.join(name), made.path().join(name)) {
+                Ok(_) => files.push(PathBuf::from(name)),
+                Err(error) if name == "plan.toml" => {
+                    return Err(problem(format!("failed to read `{name}`: {error}")));
+                }
+                // A plan of library nodes needs no source.
+                Err(_) => {}
+            }
+        }
+        let id = args.dir.file_name().unwrap_or_default().to_string_lossy();
+        let experiment = Experiment {
+            schema: PROTOCOL_VERSION,
+            id: id.into_owned(),
+            task: task.clone(),
+            candidate: Candidate::Files { files },
+        };
+        let text =
+            serde_json::to_vec_pretty(&experiment).map_err(|error| problem(error.to_string()))?;
+        std::fs::write(made.path().join("experiment.json"), text)
+            .map_err(|error| problem(error.to_string()))?;
+        Ok(Self::Made(made))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(path) => path,
+            Self::Made(dir) => dir.path(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Finding a task by name or path, and its sizes per device.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use protocol::ContentHash;
+
+use crate::error::HarnessError;
+
+/// A task on disk.
+#[derive(Clone, Debug)]
+pub struct TaskSource {
+    /// File name without its extension.
+    pub name: String,
+    /// The Python file.
+    pub path: PathBuf,
+    /// Overrides of the module's constants, by device (`cpu`, `cuda`, `sim`).
+    pub sizes: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Hash of the Python file and its sizes.
+    pub hash: ContentHash,
+}
+
+/// A folder of tasks.
+#[derive(Clone, Debug)]
+pub struct TaskLibrary {
+    dir: PathBuf,
+}
+
+impl TaskLibrary {
+    /// Tasks in `dir`; nothing is read yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Names of the tasks, sorted.
+    pub fn names(&self) -> Result<Vec<String>, HarnessError> {
+        let entries = fs::read_dir(&self.dir).map_err(|source| HarnessError::File {
+            doing: "list the tasks in",
+            path: self.dir.clone(),
+            source,
+        })?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let is_task = path.extension().is_some_and(|extension| extension == "py")
+                    && !path.file_name()?.to_str()?.starts_with('_');
+                is_task.then(|| path.file_stem()?.to_str().map(str::to_owned))?
+            })
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Finds a task by its name in this folder, or by the path of its file.
+    pub fn find(&self, task: &str) -> Result<TaskSource, HarnessError> {
+        let problem = |problem: String| HarnessError::Task {
+            task: task.to_owned(),
+            problem,
+        };
+        let path = if Path::new(task).extension().is_some_and(|e| e == "py") {
+            PathBuf::from(task)
+        } else {
+            self.dir.join(format!("{task}.py"))
+        };
+        let source = fs::read(&path).map_err(|error| {
+            let known = self.names().unwrap_or_default().join(", ");
+            problem(format!(
+                "failed to read `{}`: {error}; known tasks: {known}",
+                path.display()
+            ))
+        })?;
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .ok_or_else(|| problem("its file name is not valid text".to_owned()))?
+            .to_owned();
+        let sizes_path = path.with_extension("toml");
+        let (sizes, sizes_text) = match fs::read_to_string(&sizes_path) {
+            Ok(text) => (
+                read_sizes(&text)
+                    .map_err(|error| problem(format!("`{}`: {error}", sizes_path.display())))?,
+                text,
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (BTreeMap::new(), String::new())
+            }
+            Err(error) => {
+                return Err(problem(format!(
+                    "failed to read `{}`: {error}",
+                    sizes_path.display()
+                )));
+            }
+        };
+        Ok(TaskSource {
+            name,
+            path,
+            sizes,
+            hash: ContentHash::of_parts([source.as_slice(), sizes_text.as_bytes()]),
+        })
+    }
+}
+
+fn read_sizes(text: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>, String> {
+    let sizes: BTreeMap<String, BTreeMap<String, i64>> =
+        toml::from_str(text).map_err(|error| error.to_string())?;
+    for (device, constants) in &sizes {
+        if !["cpu", "cuda", "sim"].contains(&device.as_str()) {
+            return Err(format!(
+                "unknown device `{device}`: expected `cpu`, `cuda` or `sim`"
+            ));
+        }
+        if let Some((name, value)) = constants.iter().find(|(_, value)| **value <= 0) {
+            return Err(format!("`{device}.{name}` is {value}: sizes are positive"));
+        }
+    }
+    Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_checked() {
+        let sizes = read_sizes("[cpu]\nN = 4\n[sim]\nN = 3\n").unwrap();
+        assert_eq!(sizes["sim"]["N"], 3);
+        for (bad, word) in [
+            ("[gpu]\nN = 4", "gpu"),
+            ("[cpu]\nN = -4", "cpu.N"),
+            ("[cpu]\nN = \"x\"", "N"),
+        ] {
+            let error = read_sizes(bad).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_task_lists_the_known_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("b.py"), "").unwrap();
+        fs::write(dir.path().join("a.py"), "").unwrap();
+        let library = TaskLibrary::new(dir.path().to_owned());
+        let error = library.find("c").unwrap_err().to_string();
+        assert!(error.contains("a, b"), "{error}");
+        assert_eq!(library.find("a").unwrap().name, "a");
+    }
+}

@@ -1,0 +1,8 @@
+//! Tasks: files in the KernelBench format, their sizes, and what is needed to
+//! measure against them.
+
+mod library;
+mod loaded;
+
+pub use library::{TaskLibrary, TaskSource};
+pub use loaded::{Draw, Expected, InputSet, LoadedTask, SETS};

@@ -1,0 +1,382 @@
+//! Reading a library of templates.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::instantiate::environment;
+use super::spec::{Constraint, Include, Literal, Match, ParamKind, ParamSpec, Site, Template};
+
+/// Folder of headers within a library.
+const INCLUDE_DIR: &str = "_include";
+
+/// A library that can't be read: which file, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to load template file `{}`", .path.display())]
+pub struct LoadError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub problem: LoadProblem,
+}
+
+/// What can be wrong with a template's files.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadProblem {
+    /// It can't be read.
+    #[error("failed to read it")]
+    Read(#[source] std::io::Error),
+    /// It is no TOML, or has an unknown or missing key.
+    #[error("failed to parse it")]
+    Toml(#[source] Box<toml::de::Error>),
+    /// A field has a value that makes no sense.
+    #[error("`{field}` is `{value}`: {reason}")]
+    Field {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A plan that is no minijinja template.
+    #[error("failed to parse it as a template")]
+    Plan(#[source] Box<minijinja::Error>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateFile {
+    name: String,
+    summary: String,
+    #[serde(default)]
+    include: Vec<String>,
+    r#match: Vec<MatchFile>,
+    #[serde(default)]
+    param: Vec<ParamFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MatchFile {
+    ops: Vec<String>,
+    #[serde(default)]
+    r#where: toml::Table,
+    #[serde(default)]
+    bind: toml::Table,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParamFile {
+    name: String,
+    kind: String,
+    default: toml::Value,
+    values: Option<Vec<i64>>,
+    low: Option<i64>,
+    high: Option<i64>,
+    step: Option<i64>,
+    log: Option<bool>,
+}
+
+/// Reads every template of a library, sorted by name. Folders that begin with `_` or `.` are none.
+pub fn load(dir: &Path) -> Result<Vec<Template>, LoadError> {
+    let mut folders = Vec::new();
+    let unreadable = |error| fail(dir, LoadProblem::Read(error));
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(['_', '.']) && entry.path().is_dir() {
+            folders.push((name, entry.path()));
+        }
+    }
+    folders.sort();
+    folders
+        .into_iter()
+        .map(|(name, folder)| load_one(&name, &folder, &dir.join(INCLUDE_DIR)))
+        .collect()
+}
+
+fn fail(path: &Path, problem: LoadProblem) -> LoadError {
+    LoadError {
+        path: path.to_owned(),
+        problem,
+    }
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    fs::read_to_string(path).map_err(|error| fail(path, LoadProblem::Read(error)))
+}
+
+fn load_one(folder_name: &str, folder: &Path, include_dir: &Path) -> Result<Template, LoadError> {
+    let path = folder.join("template.toml");
+    let text = read(&path)?;
+    let file: TemplateFile =
+        toml::from_str(&text).map_err(|error| fail(&path, LoadProblem::Toml(Box::new(error))))?;
+    let in_file = |problem| fail(&path, problem);
+    if file.name != folder_name {
+        return Err(in_file(field(
+            "name",
+            &file.name,
+            "it must be the folder's name",
+        )));
+    }
+    if file.r#match.is_empty() {
+        return Err(in_file(field(
+            "match",
+            "",
+            "a template must match something",
+        )));
+    }
+    let params = file
+        .param
+        .iter()
+        .map(param)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(in_file)?;
+    let names: BTreeSet<&str> = params.iter().map(|param| param.name.as_str()).collect();
+    if names.len() != params.len() {
+        return Err(in_file(field(
+            "param",
+            &file.name,
+            "two parameters have the same name",
+        )));
+    }
+    let matches = file
+        .r#match
+        .into_iter()
+        .map(|entry| chain(entry, &names))
+        .collect::<Result<Vec<_>, _>>();
+    let matches = matches.map_err(in_file)?;
+    let includes = file.include.into_iter().map(|name| {
+        if name.contains(['/', '\\', '"', '\n']) || name.starts_with('.') {
+            return Err(in_file(field(
+                "include",
+                &name,
+                "it must be a file in the library's `_include` folder",
+            )));
+        }
+        let text = read(&include_dir.join(&name))?;
+        Ok(Include { name, text })
+    });
+    let includes = includes.collect::<Result<Vec<_>, _>>()?;
+
+    let plan_path = folder.join("plan.toml");
+    let plan_template = read(&plan_path)?;
+    let parsed = environment().template_from_str(&plan_template).map(drop);
+    parsed.map_err(|error| fail(&plan_path, LoadProblem::Plan(Box::new(error))))?;
+
+    // A template of library nodes only has no source.
+    let kernel_path = folder.join("kernel.cpp");
+    let kernel_source = if kernel_path.exists() {
+        read(&kernel_path)?
+    } else {
+        String::new()
+    };
+    Ok(Template {
+        name: file.name,
+        summary: file.summary,
+        matches,
+        params,
+        includes,
+        kernel_source,
+        plan_template,
+    })
+}
+
+fn field(field: impl Into<String>, value: impl Into<String>, reason: &'static str) -> LoadProblem {
+    LoadProblem::Field {
+        field: field.into(),
+        value: value.into(),
+        reason,
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem> {
+    let ops: Vec<Vec<String>> = entry
+        .ops
+        .iter()
+        .map(|op| op.split('|').map(|name| name.trim().to_owned()).collect())
+        .collect();
+    if ops.is_empty() || ops.iter().flatten().any(String::is_empty) {
+        return Err(field(
+            "match.ops",
+            entry.ops.join(", "),
+            "each node needs at least one operator",
+        ));
+    }
+    let constraints = entry.r#where.into_iter().map(|(key, value)| {
+        let site = site("match.where", &key, ops.len())?;
+        let equals = match value {
+            toml::Value::Integer(value) => Literal::Int(value),
+            toml::Value::Float(value) => Literal::Float(value),
+            toml::Value::Boolean(value) => Literal::Bool(value),
+            toml::Value::String(text) => match text.as_str() {
+                "last" => Literal::Last,
+                "number" => Literal::Number,
+                "tensor" => Literal::Tensor,
+                _ => Literal::Text(text),
+            },
+            toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
+                let reason = "it must be an integer, a float, a boolean or a string";
+                return Err(field(
+                    format!("match.where.\"{key}\""),
+                    value.to_string(),
+                    reason,
+                ));
+            }
+        };
+        Ok(Constraint { site, equals })
+    });
+    let constraints = constraints.collect::<Result<_, _>>()?;
+    let bind = entry.bind.into_iter().map(|(variable, value)| {
+        let name = format!("match.bind.{variable}");
+        if !is_identifier(&variable) {
+            return Err(field(
+                "match.bind",
+                variable,
+                "a variable must match [A-Za-z_][A-Za-z0-9_]*",
+            ));
+        }
+        if params.contains(variable.as_str()) {
+            return Err(field(
+                "match.bind",
+                variable,
+                "a parameter has the same name",
+            ));
+        }
+        let Some(text) = value.as_str() else {
+            return Err(field(
+                name,
+                value.to_string(),
+                "it must be a string such as \"0.dim\"",
+            ));
+        };
+        Ok((variable, site(&name, text, ops.len())?))
+    });
+    let bind = bind.collect::<Result<_, _>>()?;
+    Ok(Match {
+        ops,
+        constraints,
+        bind,
+    })
+}
+
+fn site(name: &str, text: &str, nodes: usize) -> Result<Site, LoadProblem> {
+    let parsed = text
+        .split_once('.')
+        .and_then(|(node, arg)| Some((node.parse::<usize>().ok()?, arg)));
+    match parsed {
+        Some((node, arg)) if node < nodes && is_identifier(arg) => Ok(Site {
+            node,
+            arg: arg.to_owned(),
+        }),
+        Some((node, _)) if node >= nodes => Err(field(name, text, "the chain has no such node")),
+        Some(_) | None => Err(field(
+            name,
+            text,
+            "it must be \"<node index>.<argument name>\"",
+        )),
+    }
+}
+
+fn param(file: &ParamFile) -> Result<ParamSpec, LoadProblem> {
+    let name = &file.name;
+    let wrong =
+        |key: &str, value: String, reason| Err(field(format!("param {name}.{key}"), value, reason));
+    let int_default = || {
+        file.default.as_integer().ok_or_else(|| {
+            field(
+                format!("param {name}.default"),
+                file.default.to_string(),
+                "it must be an integer",
+            )
+        })
+    };
+    if !is_identifier(name) {
+        return wrong("name", name.clone(), "it must match [A-Za-z_][A-Za-z0-9_]*");
+    }
+    let is_range =
+        file.low.is_some() || file.high.is_some() || file.step.is_some() || file.log.is_some();
+    let kind = match file.kind.as_str() {
+        "choice" => {
+            let values = file.values.clone().unwrap_or_default();
+            let default = int_default()?;
+            if values.is_empty() || is_range {
+                return wrong(
+                    "values",
+                    format!("{values:?}"),
+                    "a choice has a list of values, and no range",
+                );
+            }
+            if !values.contains(&default) {
+                return wrong("default", default.to_string(), "it is none of the values");
+            }
+            ParamKind::Choice { values, default }
+        }
+        "bool" => {
+            let Some(default) = file.default.as_bool() else {
+                return wrong("default", file.default.to_string(), "it must be a boolean");
+            };
+            if file.values.is_some() || is_range {
+                return wrong(
+                    "kind",
+                    file.kind.clone(),
+                    "a bool has neither values nor range",
+                );
+            }
+            ParamKind::Bool { default }
+        }
+        "int" => {
+            let (Some(low), Some(high)) = (file.low, file.high) else {
+                return wrong("kind", file.kind.clone(), "an int needs `low` and `high`");
+            };
+            let (step, log, default) = (
+                file.step.unwrap_or(1),
+                file.log.unwrap_or(false),
+                int_default()?,
+            );
+            if file.values.is_some() || low > high || step < 1 || (log && low < 1) {
+                return wrong(
+                    "low",
+                    low.to_string(),
+                    "a range needs low ≤ high, step ≥ 1, low ≥ 1 if log, and no values",
+                );
+            }
+            if !in_range(default, low, high, step) {
+                return wrong("default", default.to_string(), "it is not in the range");
+            }
+            ParamKind::Int {
+                low,
+                high,
+                step,
+                log,
+                default,
+            }
+        }
+        other => return wrong("kind", other.to_owned(), "it must be choice, bool or int"),
+    };
+    Ok(ParamSpec {
+        name: name.clone(),
+        kind,
+    })
+}
+
+/// Whether `value` is one of `low`, `low + step`, … `high`.
+pub(super) fn in_range(value: i64, low: i64, high: i64, step: i64) -> bool {
+    (low..=high).contains(&value)
+        && value
+            .abs_diff(low)
+            .is_multiple_of(step.unsigned_abs().max(1))
+}

@@ -1,0 +1,248 @@
+//! A template against an op graph.
+
+#![expect(
+    clippy::float_cmp,
+    reason = "attributes are literals of the program that was traced"
+)]
+
+use torch_bridge::{Arg, OpGraph, OpNode, ValueKind};
+
+use super::spec::{Binding, Constraint, Literal, Match, Site, Template, Variable};
+
+/// Arguments that name dimensions: negative ones count from the end.
+const DIM_ARGS: [&str; 7] = [
+    "dim",
+    "dims",
+    "axis",
+    "start_dim",
+    "end_dim",
+    "dim0",
+    "dim1",
+];
+
+/// Binds `template` to a graph that one of its chains covers whole, or `None`.
+///
+/// Node i + 1 of a chain reads the first result of node i. Every other tensor
+/// that a node reads must enter the graph, and be bound to a variable, unless it is an
+/// input of the first node; a graph that uses a value twice is no chain. The operands of
+/// `add` and `mul` may stand either way round. An argument that is `None` binds to nothing:
+/// such a chain does not fit.
+pub fn matches(template: &Template, graph: &OpGraph) -> Option<Binding> {
+    template
+        .matches
+        .iter()
+        .enumerate()
+        .find_map(|(entry, chain)| {
+            let nodes = covered(chain, graph)?;
+            let swappable: Vec<usize> = (0..nodes.len())
+                .filter(|index| is_commutative(nodes[*index]))
+                .take(4)
+                .collect();
+            // Every way round of the commutative nodes, as written first.
+            (0..1_usize << swappable.len()).find_map(|mask| {
+                let swapped = swappable
+                    .iter()
+                    .enumerate()
+                    .filter(|(bit, _)| mask >> bit & 1 == 1);
+                let swapped: Vec<usize> = swapped.map(|(_, node)| *node).collect();
+                let view = View {
+                    graph,
+                    nodes: &nodes,
+                    swapped: &swapped,
+                };
+                let variables = view.bind(chain)?;
+                let ops = nodes.iter().map(|node| node.op.clone()).collect();
+                Some(Binding {
+                    entry,
+                    ops,
+                    variables,
+                })
+            })
+        })
+}
+
+/// The graph's nodes, if their operators are those of the chain and the chain makes all of the graph's outputs.
+fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Vec<&'g OpNode>> {
+    let nodes: Vec<&OpNode> = graph.nodes.iter().collect();
+    let ops_fit = nodes.len() == chain.ops.len()
+        && nodes
+            .iter()
+            .zip(&chain.ops)
+            .all(|(node, ops)| ops.contains(&node.op));
+    let last = nodes.last()?;
+    let outputs_fit = graph.outputs.iter().enumerate().all(|(index, name)| {
+        *name == format!("{}.{index}", last.name) || (index == 0 && *name == last.name)
+    });
+    let linked = nodes
+        .windows(2)
+        .all(|pair| pair[1].reads().any(|name| is_result(name, pair[0])));
+    (ops_fit && outputs_fit && linked && !graph.outputs.is_empty()).then_some(nodes)
+}
+
+/// Whether `name` is the first result of `node`.
+fn is_result(name: &str, node: &OpNode) -> bool {
+    name == node.name || name.strip_prefix(node.name.as_str()) == Some(".0")
+}
+
+/// Whether a node's operands may trade places: two tensors, or a tensor and a number, without a factor.
+fn is_commutative(node: &OpNode) -> bool {
+    let plain_sum = match node.arg("alpha") {
+        None | Some(Arg::Int(1)) => true,
+        Some(Arg::Float(alpha)) => *alpha == 1.0,
+        Some(_) => false,
+    };
+    let op = node.op.strip_prefix("aten.").unwrap_or(&node.op);
+    let is_sum_or_product = matches!(op.split('.').next(), Some("add" | "mul"));
+    is_sum_or_product && plain_sum && node.arg("self").is_some() && node.arg("other").is_some()
+}
+
+/// The nodes of a chain with some commutative ones turned round.
+struct View<'a> {
+    graph: &'a OpGraph,
+    nodes: &'a [&'a OpNode],
+    swapped: &'a [usize],
+}
+
+impl View<'_> {
+    fn arg(&self, site: &Site) -> Option<&Arg> {
+        self.nodes[site.node].arg(self.name_in_graph(site.node, &site.arg))
+    }
+
+    fn name_in_graph<'n>(&self, node: usize, name: &'n str) -> &'n str {
+        match name {
+            "self" if self.swapped.contains(&node) => "other",
+            "other" if self.swapped.contains(&node) => "self",
+            name => name,
+        }
+    }
+
+    fn bind(&self, chain: &Match) -> Option<std::collections::BTreeMap<String, Variable>> {
+        if !chain
+            .constraints
+            .iter()
+            .all(|constraint| self.holds(constraint))
+            || !self.tensors_accounted_for(chain)
+        {
+            return None;
+        }
+        let variable = |(name, site): &(String, Site)| Some((name.clone(), self.variable(site)?));
+        chain.bind.iter().map(variable).collect()
+    }
+
+    fn holds(&self, constraint: &Constraint) -> bool {
+        let Constraint { site, equals } = constraint;
+        let Some(arg) = self.arg(site) else {
+            return false;
+        };
+        match (equals, arg) {
+            (Literal::Int(want), Arg::Int(_)) => {
+                matches!(self.variable(site), Some(Variable::Int(value)) if value == *want)
+            }
+            (Literal::Int(want), Arg::Float(value)) => *value == *want as f64,
+            (Literal::Float(want), Arg::Float(value)) => value == want,
+            (Literal::Float(want), Arg::Int(value)) => *value as f64 == *want,
+            (Literal::Bool(want), Arg::Bool(value)) => value == want,
+            (Literal::Text(want), Arg::Str(value)) => value == want,
+            (Literal::Last, Arg::Int(_) | Arg::IntList(_)) => {
+                let last = self.rank(site.node).map(|rank| rank - 1);
+                match (self.variable(site), last) {
+                    (Some(Variable::Int(value)), Some(last)) => value == last,
+                    (Some(Variable::Ints(values)), Some(last)) => values == [last],
+                    _ => false,
+                }
+            }
+            (Literal::Number, Arg::Int(_) | Arg::Float(_)) => true,
+            (Literal::Tensor, Arg::Ref(name)) => self.buffer(name).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether every tensor that enters the chain is one the template knows of.
+    fn tensors_accounted_for(&self, chain: &Match) -> bool {
+        self.nodes.iter().enumerate().all(|(index, node)| {
+            node.args.iter().all(|(arg, value)| {
+                let names: &[String] = match value {
+                    Arg::Ref(name) => std::slice::from_ref(name),
+                    Arg::RefList(names) => names,
+                    Arg::Int(_)
+                    | Arg::Float(_)
+                    | Arg::Bool(_)
+                    | Arg::Str(_)
+                    | Arg::IntList(_)
+                    | Arg::None
+                    | Arg::Other(_) => return true,
+                };
+                let bound = chain.bind.iter().any(|(_, site)| {
+                    site.node == index && self.name_in_graph(index, &site.arg) == arg.as_str()
+                });
+                names.iter().all(|name| {
+                    let from_chain = index > 0 && is_result(name, self.nodes[index - 1]);
+                    let input = self
+                        .graph
+                        .input(name)
+                        .is_some_and(|value| matches!(value.kind, ValueKind::Input(_)));
+                    // A bound argument that is the chain's own value fails when it is bound.
+                    bound || from_chain || (index == 0 && input)
+                })
+            })
+        })
+    }
+
+    fn variable(&self, site: &Site) -> Option<Variable> {
+        let is_dim = DIM_ARGS.contains(&site.arg.as_str());
+        let from_front = |dim: i64| match self.rank(site.node) {
+            Some(rank) if is_dim && dim < 0 => dim + rank,
+            _ => dim,
+        };
+        match self.arg(site)? {
+            Arg::Ref(name) => self.buffer(name).map(Variable::Buffer),
+            Arg::Int(value) => Some(Variable::Int(from_front(*value))),
+            Arg::Float(value) => Some(Variable::Float(*value)),
+            Arg::Bool(value) => Some(Variable::Bool(*value)),
+            Arg::Str(text) => Some(Variable::Text(text.clone())),
+            Arg::IntList(values) => Some(Variable::Ints(self.int_list(site, values, from_front))),
+            Arg::RefList(_) | Arg::None | Arg::Other(_) => None,
+        }
+    }
+
+    /// The stride of a pooling that has none is its window.
+    fn int_list(&self, site: &Site, values: &[i64], from_front: impl Fn(i64) -> i64) -> Vec<i64> {
+        let window = self.nodes[site.node].arg("kernel_size");
+        match (values, site.arg.as_str(), window) {
+            ([], "stride", Some(Arg::IntList(window))) => window.clone(),
+            _ => values.iter().copied().map(from_front).collect(),
+        }
+    }
+
+    /// Rank of a node's first tensor.
+    fn rank(&self, node: usize) -> Option<i64> {
+        let name = self.nodes[node].reads().next()?;
+        Some(self.graph.meta(name)?.shape.len() as i64)
+    }
+
+    /// The plan's name of a value that enters the graph: inputs are counted among tensors only.
+    fn buffer(&self, name: &str) -> Option<String> {
+        let value = self.graph.input(name)?;
+        value.meta.as_ref()?;
+        match &value.kind {
+            ValueKind::Input(index) => {
+                let is_earlier_tensor = |other: &&torch_bridge::GraphValue| {
+                    other.meta.is_some()
+                        && matches!(other.kind, ValueKind::Input(earlier) if earlier < *index)
+                };
+                Some(format!(
+                    "in.{}",
+                    self.graph.inputs.iter().filter(is_earlier_tensor).count()
+                ))
+            }
+            // Only such keys can be written in an expression.
+            ValueKind::Param(key) => {
+                let plain = key
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+                plain.then(|| format!("param.{key}"))
+            }
+            ValueKind::Constant => None,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Kernels with parameters: the library from which candidates are made.
+//!
+//! A template is a folder with `template.toml` (what it matches and what can be
+//! tuned), `kernel.cpp` and `plan.toml`. [`load()`] reads a library of them,
+//! [`matches()`] holds one against the op graph of a task, and [`instantiate()`] fills in
+//! parameters and bound attributes and yields a candidate. Nothing here runs or
+//! measures anything.
+
+mod instantiate;
+mod load;
+mod matching;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use instantiate::{Instance, TemplateError, instantiate};
+pub use load::{LoadError, LoadProblem, load};
+pub use matching::matches;
+pub use spec::{
+    Binding, Constraint, Include, Literal, Match, ParamKind, ParamSpec, Site, Template, Variable,
+    space,
+};

@@ -1,0 +1,122 @@
+//! A real `kernel-lab serve` for tests.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use protocol::{
+    Candidate, Experiment, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request,
+};
+use sandbox::{Child, Command, Input, Limits, Output, Policy};
+
+/// A running worker.
+pub(crate) struct Worker {
+    pub(crate) child: Child,
+    pub(crate) requests: PipeWriter,
+    pub(crate) replies: BufReader<PipeReader>,
+    next_id: u64,
+}
+
+/// This package's test data.
+pub(crate) fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
+}
+
+/// Starts a worker on the tasks in `tests/tasks`.
+pub(crate) fn start() -> Worker {
+    let mut policy = Policy::trusted();
+    for name in [
+        "PATH",
+        "HOME",
+        "ALPHALAB_VENV",
+        "ALPHALAB_BIN_DIR",
+        "ALPHALAB_CACHE",
+    ] {
+        if let Some(value) = std::env::var_os(name) {
+            policy = policy.env(name, value);
+        }
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
+        .arg("serve")
+        .arg("--tasks")
+        .arg(data("tasks"))
+        .stdin(Input::Piped)
+        .stdout(Output::Piped)
+        .stderr(Output::Inherit)
+        .spawn()
+        .unwrap();
+    Worker {
+        requests: child.take_stdin().unwrap(),
+        replies: BufReader::new(child.take_stdout().unwrap()),
+        child,
+        next_id: 1,
+    }
+}
+
+impl Worker {
+    /// The next line.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.replies.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "the worker has ended");
+        line
+    }
+
+    /// Sends a request and returns its final answer.
+    pub(crate) fn ask(&mut self, op: Operation) -> ReplyBody {
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = Request {
+            id,
+            deadline_ms: None,
+            op,
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        writeln!(self.requests, "{text}").unwrap();
+        loop {
+            let reply: Reply = serde_json::from_str(&self.line()).unwrap();
+            assert_eq!(reply.id, id);
+            if reply.body.is_final() {
+                return reply.body;
+            }
+        }
+    }
+
+    /// As [`Worker::ask`], for answers that are reports.
+    pub(crate) fn report(&mut self, op: Operation) -> Report {
+        match self.ask(op) {
+            ReplyBody::Report(report) => *report,
+            other => panic!("no report: {other:?}"),
+        }
+    }
+}
+
+/// Copies a candidate of `tests/candidates` into a fresh experiment
+/// directory.
+pub(crate) fn experiment(name: &str, task: &str, into: &Path) -> PathBuf {
+    let dir = into.join(name);
+    fs::create_dir_all(&dir).unwrap();
+    for file in ["plan.toml", "kernel.cpp"] {
+        let from = data("candidates").join(name).join(file);
+        fs::copy(from, dir.join(file)).unwrap();
+    }
+    let files = vec!["plan.toml".into(), "kernel.cpp".into()];
+    write_experiment(&dir, name, task, Candidate::Files { files });
+    dir
+}
+
+/// Writes `experiment.json`.
+pub(crate) fn write_experiment(dir: &Path, id: &str, task: &str, candidate: Candidate) {
+    let experiment = Experiment {
+        schema: PROTOCOL_VERSION,
+        id: id.to_owned(),
+        task: task.to_owned(),
+        candidate,
+    };
+    let text = serde_json::to_string_pretty(&experiment).unwrap();
+    fs::write(dir.join("experiment.json"), text).unwrap();
+}
