@@ -72,6 +72,11 @@ fn every_candidate_gets_its_verdict_and_the_lab_lives_on() {
     });
     assert!(report.verdict.is_ok(), "{:?}", report.verdict);
     assert!(report.metrics["speedup"].value > 0.0);
+
+    // When its input ends it leaves properly.
+    drop(worker.requests);
+    let reason = worker.child.wait().unwrap();
+    assert_eq!(reason, sandbox::ExitReason::Exited(0));
 }
 
 #[test]

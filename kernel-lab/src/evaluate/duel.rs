@@ -178,13 +178,14 @@ impl<'a> Duel<'a> {
         }
         self.read_back(set, slot, draw.call)?;
         let outputs = self.collect(slot)?;
+        self.note_hash(&outputs, draw)?;
         if let Err(halt) = self.compare(set, draw, &outputs) {
             // A candidate that reported too early is wrong because it is not
             // done: that explains more than the wrong values do.
             self.verify_idle()?;
             return Err(halt);
         }
-        self.note_hash(&outputs, draw)
+        Ok(())
     }
 
     /// Makes sure that the candidate does nothing while nothing is asked.

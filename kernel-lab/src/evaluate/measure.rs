@@ -27,10 +27,11 @@ const MIN_CALL_LIMIT: Duration = Duration::from_millis(2000);
 const CALL_LIMIT_FACTOR: f64 = 50.0;
 /// Clean rounds below which a result is no result.
 const MIN_CLEAN: usize = 4;
-/// Calls on the held-out shape.
-const HELD_OUT_CALLS: usize = 2;
+/// Calls that show whether a candidate works at all on a shape.
+const FIRST_CALLS: usize = 2;
 
 /// A compiled candidate.
+#[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) material: &'a Material,
     pub(super) plan: &'a BoundPlan,
@@ -63,25 +64,17 @@ impl Lab {
         looked.report.environment.seed = format!("{seed:016x}");
         let limit = call_limit(bench.eager_ns);
 
-        if looked.depth == Depth::Evaluate
-            && let Some(held_out) = &mut bench.held_out
-        {
+        if looked.depth == Depth::Evaluate && bench.held_out.is_some() {
             progress("held-out shape", "");
             let since = Instant::now();
-            let halted = self.held_out(job, held_out, seed, limit, abort)?;
+            let halted = self.held_out(job, bench, seed, limit, abort)?;
             looked.lap("held_out", since);
-            let sizes = sizes_text(held_out);
             match halted {
-                None => looked.passed("held_out_shape", sizes),
-                Some(Halt::Harness(error)) => return Err(error),
-                Some(Halt::Ended(ended)) => return looked.end(verdict::on_end(&ended)),
-                Some(Halt::Found(inner)) => {
-                    let finding = Finding::HeldOutShape {
-                        shape: sizes,
-                        inner: Box::new(inner),
-                    };
-                    return looked.end(verdict::on_finding(&finding));
+                None => {
+                    let sizes = bench.held_out.as_ref().map(sizes_text);
+                    looked.passed("held_out_shape", sizes.unwrap_or_default());
                 }
+                Some(halt) => return looked.end(halted_verdict(halt)?),
             }
         }
 
@@ -107,16 +100,57 @@ impl Lab {
         drop(lock);
         let measured = match result {
             Ok(measured) => measured,
-            Err(Halt::Harness(error)) => return Err(error),
-            Err(Halt::Ended(ended)) => return looked.end(verdict::on_end(&ended)),
-            Err(Halt::Found(finding)) => return looked.end(verdict::on_finding(&finding)),
+            Err(halt) => return looked.end(halted_verdict(halt)?),
         };
         self.conclude(looked, bench, &measured, seed)
     }
 
     /// A few calls on another shape, in a runner of their own. `None` is
-    /// good.
+    /// good. What fails there is tried on the timed shape as well: a
+    /// candidate that is wrong on both is just wrong.
     fn held_out(
+        &mut self,
+        job: &Job<'_>,
+        bench: &mut Bench,
+        seed: u64,
+        limit: Duration,
+        abort: &Abort,
+    ) -> Result<Option<Halt>, HarnessError> {
+        let Some(task) = &mut bench.held_out else {
+            return Ok(None);
+        };
+        let shape = sizes_text(task);
+        let halted = match self.bind(job.material, task) {
+            Ok(plan) => {
+                let other = Job {
+                    plan: &plan,
+                    ..*job
+                };
+                self.first_calls(&other, task, seed, limit, abort)?
+            }
+            Err(reason) => Some(Halt::Ended(Ended::Refused(format!(
+                "does not fit another shape ({shape}): {reason}"
+            )))),
+        };
+        let Some(halt) = halted else {
+            return Ok(None);
+        };
+        if let Some(plain) = self.first_calls(job, &mut bench.task, seed, limit, abort)? {
+            return Ok(Some(plain));
+        }
+        Ok(Some(match halt {
+            Halt::Found(inner) | Halt::Ended(Ended::Found(inner)) => {
+                Halt::Found(Finding::HeldOutShape {
+                    shape,
+                    inner: Box::new(inner),
+                })
+            }
+            other => other,
+        }))
+    }
+
+    /// A few verified calls in a fresh runner. `None` is good.
+    fn first_calls(
         &mut self,
         job: &Job<'_>,
         task: &mut LoadedTask,
@@ -124,11 +158,7 @@ impl Lab {
         limit: Duration,
         abort: &Abort,
     ) -> Result<Option<Halt>, HarnessError> {
-        let plan = match self.bind(job.material, task) {
-            Ok(plan) => plan,
-            Err(reason) => return Ok(Some(Halt::Ended(Ended::Refused(reason)))),
-        };
-        let mut session = match self.load(&plan, job.object, task)? {
+        let mut session = match self.load(job.plan, job.object, task)? {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
         };
@@ -139,17 +169,21 @@ impl Lab {
             scrubber: &mut self.scrubber,
             abort,
         };
-        let mut duel = Duel::new(ring, &plan, seed, limit)?;
+        let mut duel = Duel::new(ring, job.plan, seed, limit)?;
         let mut walk = || -> Result<(), Halt> {
-            if !plan.prepare.is_empty() {
+            if !job.plan.prepare.is_empty() {
                 duel.prepare_params()?;
             }
-            for _ in 0..HELD_OUT_CALLS {
+            for _ in 0..FIRST_CALLS {
                 duel.verify(None)?;
             }
-            duel.verify_params(&plan)
+            duel.verify_params(job.plan)
         };
-        Ok(walk().err())
+        match walk() {
+            Ok(()) => Ok(None),
+            Err(Halt::Harness(error)) => Err(error),
+            Err(halt) => Ok(Some(halt)),
+        }
     }
 
     #[expect(
@@ -298,6 +332,15 @@ impl Lab {
         let raw = report::raw_lines(&measured.samples);
         looked.keep("samples.jsonl", raw.as_bytes())?;
         looked.end(Verdict::Ok)
+    }
+}
+
+/// Verdict on what ended a duel; a failure of the harness stays an error.
+fn halted_verdict(halt: Halt) -> Result<Verdict, HarnessError> {
+    match halt {
+        Halt::Harness(error) => Err(error),
+        Halt::Ended(ended) => Ok(verdict::on_end(&ended)),
+        Halt::Found(finding) => Ok(verdict::on_finding(&finding)),
     }
 }
 
