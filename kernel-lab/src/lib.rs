@@ -19,6 +19,7 @@ pub mod evaluate;
 pub mod inputs;
 pub mod judge;
 pub mod nulltest;
+mod pages;
 pub mod paths;
 pub mod plan;
 pub mod serve;

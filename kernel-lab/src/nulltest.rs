@@ -157,7 +157,7 @@ impl Lab {
             .collect::<Result<Vec<_>, _>>()
             .map_err(HarnessError::python("binding a copy"))?;
 
-        let _lock = MachineLock::take(&default_path(), Duration::from_secs(120))?;
+        let _lock = MachineLock::take(&default_path(), Duration::from_mins(2))?;
         let mut session = match self.device.load(&plan, None, &[])? {
             Load::Ready(session) => session,
             Load::Ended(ended) => {
@@ -189,13 +189,13 @@ impl Lab {
             })?,
         };
         let samples = sample(&mut copies, 3, &policy, &mut Rng::new(seed))?;
-        summarise(&samples, self.device.facts(), self.device.parts(), seed)
+        summarise(&samples, &self.device.facts(), self.device.parts(), seed)
     }
 }
 
 fn summarise(
     samples: &Samples,
-    facts: std::collections::BTreeMap<String, String>,
+    facts: &std::collections::BTreeMap<String, String>,
     threads: usize,
     seed: u64,
 ) -> Result<NullTest, HarnessError> {

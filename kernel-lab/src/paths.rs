@@ -96,8 +96,8 @@ fn tidy(path: &Path) -> PathBuf {
 /// torch's own folder of libraries, and that of the NVIDIA wheels, which
 /// libtorch links whether or not there is a GPU.
 fn torch_libraries(venv: &Path) -> Option<Vec<PathBuf>> {
-    let lib = std::fs::read_dir(venv.join("lib")).ok()?;
-    lib.filter_map(|entry| {
+    let mut lib = std::fs::read_dir(venv.join("lib")).ok()?;
+    lib.find_map(|entry| {
         let packages = entry.ok()?.path().join("site-packages");
         let torch = packages.join("torch/lib");
         torch.is_dir().then(|| {
@@ -106,7 +106,6 @@ fn torch_libraries(venv: &Path) -> Option<Vec<PathBuf>> {
             std::iter::once(torch).chain(nvidia).collect()
         })
     })
-    .next()
 }
 
 /// Logical processors that this process may run on.

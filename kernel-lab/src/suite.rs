@@ -68,7 +68,7 @@ impl Lab {
                 problem: "it could not be loaded".to_owned(),
             });
         };
-        let _lock = MachineLock::take(&default_path(), Duration::from_secs(120))?;
+        let _lock = MachineLock::take(&default_path(), Duration::from_mins(2))?;
         let compiled = bench
             .baselines
             .as_ref()

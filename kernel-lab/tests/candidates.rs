@@ -1,8 +1,6 @@
 //! Every candidate in `tests/candidates` gets the verdict that its
 //! `expect.toml` names, from one real worker that lives through all of them.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod worker;
 
 use std::fs;
@@ -38,7 +36,7 @@ fn every_candidate_gets_its_verdict_and_the_lab_lives_on() {
     for name in &names {
         let path = worker::data("candidates").join(name).join("expect.toml");
         let expect: Expect = toml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        let report = worker.report(Operation::Evaluate {
+        let report = worker.report(&Operation::Evaluate {
             dir: worker::experiment(name, &expect.task, dir.path()),
             attempt: 1,
             split: Split::Search,
@@ -65,7 +63,7 @@ fn every_candidate_gets_its_verdict_and_the_lab_lives_on() {
     assert!(wrong.is_empty(), "unexpected verdicts: {wrong:?}");
 
     // After all of them the worker still measures.
-    let report = worker.report(Operation::Evaluate {
+    let report = worker.report(&Operation::Evaluate {
         dir: worker::experiment("honest", "softmax_small", &dir.path().join("again")),
         attempt: 1,
         split: Split::Search,

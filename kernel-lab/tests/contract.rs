@@ -1,8 +1,6 @@
 //! The worker keeps the lab contract: the conformance kit of `protocol`, run
 //! against the real binary, and what goes beyond it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod worker;
 
 use std::io::Write as _;
@@ -16,9 +14,9 @@ fn the_worker_conforms() {
     let good = worker::experiment("honest", "softmax_small", dir.path());
     let bad = worker::experiment("returns_nan", "softmax_small", dir.path());
     let worker = worker::start();
-    // The kit owns both pipe ends; the process lives until it is dropped.
-    let _child = worker.child;
+    // The kit owns both pipe ends; the process lives as long as `child`.
     let outcomes = Kit::new(worker.replies, worker.requests).run(&good, &bad);
+    drop(worker.child);
     let failed: Vec<_> = outcomes
         .iter()
         .filter(|outcome| outcome.failure.is_some())
@@ -81,7 +79,7 @@ fn files_outside_the_experiment_are_refused() {
             files: vec!["../../etc/plan.toml".into()],
         },
     );
-    let report = worker.report(Operation::Check {
+    let report = worker.report(&Operation::Check {
         dir: folder.clone(),
     });
     assert!(report.verdict.reason().contains("plan.toml"));
@@ -96,7 +94,7 @@ fn files_outside_the_experiment_are_refused() {
             files: vec!["plan.toml".into(), "kernel.cpp".into()],
         },
     );
-    let report = worker.report(Operation::Check { dir: folder });
+    let report = worker.report(&Operation::Check { dir: folder });
     assert!(
         report.verdict.reason().contains("not a regular file"),
         "{:?}",

@@ -128,7 +128,11 @@ impl Run<'_> {
         command
             .args(["--no-fail-fast", "--", "--show-output"])
             .args(self.args)
-            .env("ALPHALAB_BIN_DIR", self.workspace.binaries());
+            .env("ALPHALAB_BIN_DIR", self.workspace.binaries())
+            .env(
+                "ALPHALAB_CACHE",
+                self.workspace.target.join("alphalab-cache"),
+            );
         if self.with_system {
             command.env("ALPHALAB_REQUIRE_SYSTEM", "1");
         } else {

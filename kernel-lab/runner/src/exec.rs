@@ -35,7 +35,7 @@ enum Bound {
 
 /// The steps of one slot, ready to run.
 struct Steps {
-    steps: Vec<Bound>,
+    bound: Vec<Bound>,
     parts: usize,
     failure: UnsafeCell<Option<LibraryError>>,
 }
@@ -46,7 +46,7 @@ unsafe impl Sync for Steps {}
 
 impl Job for Steps {
     fn run(&self, part: usize, barrier: &Barrier) {
-        for step in &self.steps {
+        for step in &self.bound {
             match step {
                 Bound::Kernel { entry, slots } => {
                     // SAFETY: the trampoline was generated for exactly these
@@ -98,7 +98,7 @@ impl Loaded {
                 .map(|step| bind_step(step, program, arena, object.as_ref(), slot))
                 .collect::<Result<_, _>>()?;
             Ok(Steps {
-                steps,
+                bound: steps,
                 parts,
                 failure: UnsafeCell::new(None),
             })

@@ -71,7 +71,9 @@ pub struct Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("parts", &self.parts).finish()
+        f.debug_struct("Pool")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
     }
 }
 

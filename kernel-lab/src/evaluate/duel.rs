@@ -12,9 +12,10 @@ use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::Special;
 use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, compare, poison};
+use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
 use crate::task::{Draw, LoadedTask, SETS};
-use crate::timing::contention::OwnDelay;
+use crate::timing::contention::{OwnDelay, page_faults};
 use crate::timing::sampler::{Rounds, Timed};
 use crate::timing::scrub::Scrubber;
 
@@ -37,6 +38,11 @@ const LEAVE_RATIO: f64 = 1.4;
 /// of that it may use: waking up and going to sleep again.
 const IDLE_WINDOW: Duration = Duration::from_millis(10);
 const IDLE_CPU_NS: u64 = 2_000_000;
+/// Fresh pages that a baseline's call may touch: malloc can't always place an
+/// output in memory that was used before, and then the call is made again,
+/// since the candidate's buffers are never fresh either.
+const MAX_FAULTS: u64 = 32;
+const COLD_RETRIES: usize = 4;
 /// One round in this many, on average, has its inputs read back.
 const READ_BACK: u64 = 4;
 
@@ -61,7 +67,7 @@ impl From<HarnessError> for Halt {
 #[derive(Debug)]
 struct Kept {
     call: u64,
-    outputs: Vec<Vec<u8>>,
+    outputs: Vec<Pages>,
 }
 
 /// Everything that one candidate meets on one task and size.
@@ -78,11 +84,14 @@ pub(super) struct Duel<'a> {
     inputs: Vec<(usize, usize)>,
     outputs: Vec<usize>,
     kept: Vec<Kept>,
+    pool: Pool,
     seen: HashMap<ContentHash, u64>,
     calls: u64,
     held: VecDeque<Output>,
     times: [Vec<f64>; 3],
     own_delay: OwnDelay,
+    /// Baseline calls that were made again for touching fresh pages.
+    pub(super) refaulted: usize,
     /// Largest share of the tolerance that any comparison used.
     pub(super) worst_ratio: f64,
     /// Comparisons made.
@@ -115,8 +124,15 @@ impl<'a> Duel<'a> {
         seed: u64,
         limit: Duration,
     ) -> Result<Self, HarnessError> {
+        let Ring {
+            task,
+            session,
+            compiled,
+            scrubber,
+            abort,
+        } = ring;
         let mut inputs = Vec::new();
-        let mut outputs = vec![0; ring.task.signature.outputs.len()];
+        let mut outputs = vec![0; task.signature.outputs.len()];
         for (index, buffer) in plan.buffers.iter().enumerate() {
             match buffer.role {
                 Role::In(input) => inputs.push((index, input)),
@@ -129,22 +145,24 @@ impl<'a> Duel<'a> {
             source,
         })?;
         Ok(Self {
-            task: ring.task,
-            session: ring.session,
-            compiled: ring.compiled,
-            scrubber: ring.scrubber,
-            abort: ring.abort,
+            task,
+            session,
+            compiled,
+            scrubber,
+            abort,
             rng: Rng::new(seed ^ 0x9e37_79b9_7f4a_7c15),
             seed,
             limit,
             inputs,
             outputs,
             kept: Vec::new(),
+            pool: Pool::default(),
             seen: HashMap::new(),
             calls: 0,
             held: VecDeque::with_capacity(HELD + 1),
             times: Default::default(),
             own_delay,
+            refaulted: 0,
             worst_ratio: 0.0,
             compared: 0,
             skipped: Vec::new(),
@@ -178,8 +196,10 @@ impl<'a> Duel<'a> {
         }
         self.read_back(set, slot, draw.call)?;
         let outputs = self.collect(slot)?;
-        self.note_hash(&outputs, draw)?;
-        if let Err(halt) = self.compare(set, draw, &outputs) {
+        let hashed = self.note_hash(&outputs, draw);
+        let compared = hashed.and_then(|()| self.compare(set, draw, &outputs));
+        self.give_back(outputs);
+        if let Err(halt) = compared {
             // A candidate that reported too early is wrong because it is not
             // done: that explains more than the wrong values do.
             self.verify_idle()?;
@@ -242,6 +262,28 @@ impl<'a> Duel<'a> {
         }
     }
 
+    /// Calls the baselines until malloc's heap has grown to what they need.
+    pub(super) fn warm_baselines(&mut self) -> Result<(), Halt> {
+        let contestants = if self.compiled.is_some() {
+            [EAGER, COMPILED].as_slice()
+        } else {
+            &[EAGER]
+        };
+        for round in 0..HELD + 2 {
+            for &contestant in contestants {
+                self.call_baseline(contestant, round % SETS)?;
+            }
+            self.release_held();
+        }
+        Ok(())
+    }
+
+    fn release_held(&mut self) {
+        while self.held.len() > HELD {
+            self.held.pop_front();
+        }
+    }
+
     fn next_draw(&mut self, special: Option<Special>) -> Draw {
         self.calls += 1;
         Draw {
@@ -263,14 +305,16 @@ impl<'a> Duel<'a> {
 
     fn poison(&mut self, slot: usize, call: u64) -> Result<(), Halt> {
         for (output, &buffer) in self.outputs.iter().enumerate() {
-            let mut bytes = self.output_space(output);
+            let mut bytes = self.pool.take(self.output_bytes(output))?;
             poison::fill(
                 self.output_dtype(output),
                 self.seed ^ call,
                 output as u64,
                 &mut bytes,
             );
-            self.session.write(buffer, slot, &bytes)?;
+            let written = self.session.write(buffer, slot, &bytes);
+            self.pool.give(bytes);
+            written?;
         }
         Ok(())
     }
@@ -279,16 +323,22 @@ impl<'a> Duel<'a> {
         self.task.signature.outputs[output].dtype
     }
 
-    fn output_space(&self, output: usize) -> Vec<u8> {
+    fn output_bytes(&self, output: usize) -> usize {
         let meta = &self.task.signature.outputs[output];
         let elements = meta.shape.iter().product::<i64>().max(0) as usize;
-        vec![0; elements * meta.dtype.size_bytes()]
+        elements * meta.dtype.size_bytes()
     }
 
-    fn collect(&mut self, slot: usize) -> Result<Vec<Vec<u8>>, HarnessError> {
+    fn give_back(&mut self, outputs: Vec<Pages>) {
+        for pages in outputs {
+            self.pool.give(pages);
+        }
+    }
+
+    fn collect(&mut self, slot: usize) -> Result<Vec<Pages>, HarnessError> {
         let mut all = Vec::with_capacity(self.outputs.len());
         for output in 0..self.outputs.len() {
-            let mut bytes = self.output_space(output);
+            let mut bytes = self.pool.take(self.output_bytes(output))?;
             self.session.read(self.outputs[output], slot, &mut bytes)?;
             all.push(bytes);
         }
@@ -298,9 +348,11 @@ impl<'a> Duel<'a> {
     fn read_back(&mut self, set: usize, slot: usize, call: u64) -> Result<(), Halt> {
         for &(buffer, input) in &self.inputs {
             let want = self.task.input_bytes(set, input)?;
-            let mut got = vec![0; want.len()];
+            let mut got = self.pool.take(want.len())?;
             self.session.read(buffer, slot, &mut got)?;
-            if got != want {
+            let same = *got == *want;
+            self.pool.give(got);
+            if !same {
                 return Err(Halt::Found(Finding::InputMutated {
                     buffer: format!("in.{input}"),
                     call,
@@ -313,13 +365,13 @@ impl<'a> Duel<'a> {
     /// An answer that was given before, to other inputs, is a cached one. A
     /// special distribution (constant, say) may rightly repeat an answer, and
     /// so may outputs of a few bytes.
-    fn note_hash(&mut self, outputs: &[Vec<u8>], draw: Draw) -> Result<(), Halt> {
+    fn note_hash(&mut self, outputs: &[Pages], draw: Draw) -> Result<(), Halt> {
         const FEW_BYTES: usize = 64;
-        let bytes: usize = outputs.iter().map(Vec::len).sum();
+        let bytes: usize = outputs.iter().map(|pages| pages.len()).sum();
         if draw.special.is_some() || bytes < FEW_BYTES {
             return Ok(());
         }
-        let hash = ContentHash::of_parts(outputs.iter().map(Vec::as_slice));
+        let hash = ContentHash::of_parts(outputs.iter().map(|pages| &**pages));
         match self.seen.insert(hash, draw.call) {
             Some(earlier_call) => Err(Halt::Found(Finding::Stale {
                 call: draw.call,
@@ -329,7 +381,7 @@ impl<'a> Duel<'a> {
         }
     }
 
-    fn compare(&mut self, set: usize, draw: Draw, outputs: &[Vec<u8>]) -> Result<(), Halt> {
+    fn compare(&mut self, set: usize, draw: Draw, outputs: &[Pages]) -> Result<(), Halt> {
         let expected = self.task.expected(set)?;
         for (output, got) in outputs.iter().enumerate() {
             let meta = &self.task.signature.outputs[output];
@@ -410,8 +462,8 @@ impl<'a> Duel<'a> {
         }))
     }
 
-    fn keep(&mut self, call: u64, outputs: Vec<Vec<u8>>) {
-        let bytes: usize = outputs.iter().map(Vec::len).sum();
+    fn keep(&mut self, call: u64, outputs: Vec<Pages>) {
+        let bytes: usize = outputs.iter().map(|pages| pages.len()).sum();
         let room = (KEEP_BYTES / bytes.max(1)).max(8);
         if self.kept.len() < room {
             self.kept.push(Kept { call, outputs });
@@ -421,15 +473,20 @@ impl<'a> Duel<'a> {
         // the choice is made after the call, while the candidate is frozen.
         let position = self.rng.below(self.seen.len() as u64 + 1) as usize;
         if position < room {
-            self.kept[position] = Kept { call, outputs };
+            let old = std::mem::replace(&mut self.kept[position], Kept { call, outputs });
+            self.give_back(old.outputs);
+        } else {
+            self.give_back(outputs);
         }
     }
 
-    fn call_baseline(&mut self, contestant: usize, set: usize) -> Result<Timed, Halt> {
+    /// One call of a baseline, and whether it touched fresh pages.
+    fn call_baseline(&mut self, contestant: usize, set: usize) -> Result<(Timed, bool), Halt> {
         let call = match (contestant, self.compiled) {
             (COMPILED, Some(compiled)) => &compiled[set],
             _ => &self.task.sets[set].eager,
         };
+        let faults_before = page_faults();
         let before = self.own_delay.total_ns();
         let start = Instant::now();
         let output = call
@@ -437,11 +494,15 @@ impl<'a> Duel<'a> {
             .map_err(HarnessError::python("calling a baseline"))?;
         let elapsed_ns = start.elapsed().as_nanos() as f64;
         let delay_ns = self.own_delay.total_ns().saturating_sub(before) as f64;
+        let cold = page_faults() - faults_before > MAX_FAULTS;
         self.held.push_back(output);
-        Ok(Timed {
-            elapsed_ns,
-            delay_ns,
-        })
+        Ok((
+            Timed {
+                elapsed_ns,
+                delay_ns,
+            },
+            cold,
+        ))
     }
 
     fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
@@ -483,16 +544,23 @@ impl Rounds for Duel<'_> {
         let timed = if contestant == CANDIDATE {
             self.call_candidate(round % self.session.slots())?
         } else {
-            self.call_baseline(contestant, round % SETS)?
+            let (mut timed, mut cold) = self.call_baseline(contestant, round % SETS)?;
+            for _ in 0..COLD_RETRIES {
+                if !cold {
+                    break;
+                }
+                self.refaulted += 1;
+                self.scrubber.scrub();
+                (timed, cold) = self.call_baseline(contestant, round % SETS)?;
+            }
+            timed
         };
         self.times[contestant].push(timed.elapsed_ns);
         Ok(timed)
     }
 
     fn finish(&mut self, round: usize) -> Result<(), Halt> {
-        while self.held.len() > HELD {
-            self.held.pop_front();
-        }
+        self.release_held();
         let slot = round % self.session.slots();
         if self.rng.below(READ_BACK) == 0 {
             self.read_back(round % SETS, slot, self.calls)?;

@@ -30,7 +30,7 @@ use crate::timing::lock::{MachineLock, default_path};
 use crate::timing::scrub::Scrubber;
 
 /// Longest wait for the machine-wide measurement lock.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 /// What a plan may ask for.
 pub(crate) const TEMPS: Limits = Limits {
     temp_bytes: 1 << 30,

@@ -22,11 +22,13 @@ use crate::timing::lock::{MachineLock, default_path};
 use crate::timing::sampler::{Samples, sample};
 
 /// Shortest time limit of one call; a slower eager model makes it longer.
-const MIN_CALL_LIMIT: Duration = Duration::from_millis(2000);
+const MIN_CALL_LIMIT: Duration = Duration::from_secs(2);
 /// A call may take this many times as long as eager's.
 const CALL_LIMIT_FACTOR: f64 = 50.0;
 /// Clean rounds below which a result is no result.
 const MIN_CLEAN: usize = 4;
+/// Special distributions at the timed shape, where all were tried at another.
+const SECRET_SPECIALS: usize = 3;
 /// Calls that show whether a candidate works at all on a shape.
 const FIRST_CALLS: usize = 2;
 
@@ -43,6 +45,7 @@ struct Measured {
     samples: Samples,
     prepare_ns: Option<f64>,
     worst_ratio: f64,
+    refaulted: usize,
     compared: usize,
     skipped: Vec<String>,
     not_propagated: Vec<String>,
@@ -126,7 +129,7 @@ impl Lab {
                     plan: &plan,
                     ..*job
                 };
-                self.first_calls(&other, task, seed, limit, abort)?
+                self.first_calls(&other, task, seed, limit, true, abort)?
             }
             Err(reason) => Some(Halt::Ended(Ended::Refused(format!(
                 "does not fit another shape ({shape}): {reason}"
@@ -135,7 +138,8 @@ impl Lab {
         let Some(halt) = halted else {
             return Ok(None);
         };
-        if let Some(plain) = self.first_calls(job, &mut bench.task, seed, limit, abort)? {
+        let specials = matches!(&halt, Halt::Found(Finding::SpecialDistribution { .. }));
+        if let Some(plain) = self.first_calls(job, &mut bench.task, seed, limit, specials, abort)? {
             return Ok(Some(plain));
         }
         Ok(Some(match halt {
@@ -156,6 +160,7 @@ impl Lab {
         task: &mut LoadedTask,
         seed: u64,
         limit: Duration,
+        specials: bool,
         abort: &Abort,
     ) -> Result<Option<Halt>, HarnessError> {
         let mut session = match self.load(job.plan, job.object, task)? {
@@ -176,6 +181,11 @@ impl Lab {
             }
             for _ in 0..FIRST_CALLS {
                 duel.verify(None)?;
+            }
+            if specials {
+                for special in Special::ALL {
+                    duel.verify(Some(special))?;
+                }
             }
             duel.verify_params(job.plan)
         };
@@ -224,7 +234,7 @@ impl Lab {
         progress("correctness", "the task's own distribution");
         duel.verify(None)?;
         if depth == Depth::Evaluate {
-            for special in Special::ALL {
+            for special in chosen_specials(bench.held_out.is_some(), seed) {
                 progress("correctness", special.name());
                 duel.verify(Some(special))?;
             }
@@ -233,6 +243,7 @@ impl Lab {
 
         progress("timing", "interleaved with the baselines");
         let since = Instant::now();
+        duel.warm_baselines()?;
         let mut rng = Rng::new(seed);
         let samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
         let timing = since.elapsed();
@@ -247,6 +258,7 @@ impl Lab {
             samples,
             prepare_ns,
             worst_ratio: duel.worst_ratio,
+            refaulted: duel.refaulted,
             compared: duel.compared,
             skipped: std::mem::take(&mut duel.skipped),
             not_propagated: std::mem::take(&mut duel.not_propagated),
@@ -322,6 +334,7 @@ impl Lab {
         }
         for (name, value) in [
             ("handshake_us", json!(measured.handshake_ns / 1e3)),
+            ("baseline_calls_repeated", json!(measured.refaulted)),
             ("tolerance_used", json!(measured.worst_ratio)),
             ("not_propagated", json!(measured.not_propagated)),
             ("special_skipped", json!(measured.skipped)),
@@ -333,6 +346,17 @@ impl Lab {
         looked.keep("samples.jsonl", raw.as_bytes())?;
         looked.end(Verdict::Ok)
     }
+}
+
+/// The special distributions that are tried at the timed shape: all of them,
+/// or a secret few where the held-out shape has seen all.
+fn chosen_specials(held_out: bool, seed: u64) -> Vec<Special> {
+    let mut specials = Special::ALL.to_vec();
+    if held_out {
+        Rng::new(!seed).shuffle(&mut specials);
+        specials.truncate(SECRET_SPECIALS);
+    }
+    specials
 }
 
 /// Verdict on what ended a duel; a failure of the harness stays an error.

@@ -84,7 +84,7 @@ mod tests {
     fn a_silent_candidate_timed_out() {
         let ended = Ended::TimedOut {
             doing: "run",
-            limit: Duration::from_millis(2000),
+            limit: Duration::from_secs(2),
         };
         assert!(matches!(
             on_end(&ended),

@@ -202,8 +202,8 @@ mod tests {
             warm_up: 2,
             min_rounds: 8,
             max_rounds: 100,
-            max_time: Duration::from_secs(60),
-            hard_time: Duration::from_secs(60),
+            max_time: Duration::from_mins(1),
+            hard_time: Duration::from_mins(1),
             half_width: 0.02,
         }
     }

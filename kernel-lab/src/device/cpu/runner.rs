@@ -15,7 +15,7 @@ use crate::timing::sampler::Timed;
 /// futex wakes the host at once when the runner answers.
 const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest start of a runner: the loader maps libtorch.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Hand-shakes that are measured for the null cost.
 const NULL_CALLS: usize = 15;
 /// Most address space: the plan's arena, libtorch, and what a candidate
@@ -231,7 +231,7 @@ impl Runner {
             futex_wait(
                 &control.answered,
                 answered,
-                Some(ALIVE_EVERY.min(limit - elapsed + Duration::from_millis(1))),
+                Some(ALIVE_EVERY.min(limit.saturating_sub(elapsed) + Duration::from_millis(1))),
             );
             let silent = control.answered.load(Ordering::Acquire) == answered;
             if silent && let Some(reason) = self.ended()? {
@@ -284,16 +284,12 @@ impl Runner {
     /// nanoseconds. libtorch's idle threads don't count: every thaw wakes
     /// them, and then they wait for the working ones.
     fn delay_ns(&self) -> u64 {
-        self.freezer
-            .thread_cpu()
-            .map(|threads| {
-                threads
-                    .iter()
-                    .filter(|thread| self.workers.contains(&thread.tid))
-                    .map(|thread| thread.run_delay_ns)
-                    .sum()
-            })
-            .unwrap_or(0)
+        let threads = self.freezer.thread_cpu().unwrap_or_default();
+        threads
+            .iter()
+            .filter(|thread| self.workers.contains(&thread.tid))
+            .map(|thread| thread.run_delay_ns)
+            .sum()
     }
 
     /// The threads that execute kernels: the main one, and those that the
@@ -325,10 +321,8 @@ impl Runner {
     }
 
     fn run_ns(&self) -> u64 {
-        self.freezer
-            .thread_cpu()
-            .map(|threads| threads.iter().map(|thread| thread.run_ns).sum())
-            .unwrap_or(0)
+        let threads = self.freezer.thread_cpu().unwrap_or_default();
+        threads.iter().map(|thread| thread.run_ns).sum()
     }
 
     /// Threads that exist beyond those it had before the candidate was
