@@ -34,6 +34,12 @@ fn every_candidate_gets_its_verdict_and_the_lab_lives_on() {
     );
     let mut wrong = Vec::new();
     for name in &names {
+        if name == "done_early" && sandbox::doctor().bubblewrap.is_err() {
+            // It finds the block to forge in /proc/self/maps, which the
+            // Landlock backend hides from it.
+            eprintln!("skipped: {name} needs bubblewrap to be able to try");
+            continue;
+        }
         let path = worker::data("candidates").join(name).join("expect.toml");
         let expect: Expect = toml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let report = worker.report(&Operation::Evaluate {

@@ -201,6 +201,8 @@ impl Spawn {
         let mut prefix = Vec::new();
         if self.drops_user {
             prefix.extend(stages::drop_user().map_err(missing)?);
+        } else if self.backend == Backend::Landlock && process::is_root() {
+            prefix.extend(stages::drop_capabilities().map_err(missing)?);
         }
         if let Some(limit) = self.command.limits.processes
             && (self.drops_user || own_user_namespace)

@@ -71,6 +71,24 @@ pub(crate) fn drop_user() -> Result<Vec<OsString>, &'static str> {
     Ok(prefix)
 }
 
+/// Stays root in name and loses every capability, for good. For a program
+/// that only root's file permissions let in; what it reaches is then up to
+/// Landlock alone.
+pub(crate) fn drop_capabilities() -> Result<Vec<OsString>, &'static str> {
+    let setpriv = tool("setpriv").ok_or("setpriv")?;
+    let mut prefix: Vec<OsString> = vec![setpriv.into()];
+    for part in [
+        "--inh-caps=-all",
+        "--ambient-caps=-all",
+        "--bounding-set=-all",
+        "--no-new-privs",
+        "--",
+    ] {
+        prefix.push(part.into());
+    }
+    Ok(prefix)
+}
+
 /// Bounds the number of tasks. `own_user` says that a user namespace counts
 /// this child's tasks apart.
 pub(crate) fn limit_tasks(limit: u64, own_user: bool) -> Result<Vec<OsString>, &'static str> {

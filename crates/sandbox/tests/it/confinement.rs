@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::common::{Probe, backends, patient, shell};
-use sandbox::{Backend, ExitReason, Limits, Policy, SpawnError};
+use sandbox::{Backend, ExitReason, Limits, Output, Policy, SpawnError};
 
 fn open_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -254,6 +254,35 @@ fn unreadable_paths_are_refused_before_the_start() {
         }
     } else {
         eprintln!("skipped: not root");
+    }
+}
+
+#[test]
+fn root_without_another_user_has_no_capabilities() {
+    if !doctor_drops_user() {
+        eprintln!("skipped: not root");
+        return;
+    }
+    let hidden = tempfile::tempdir().unwrap();
+    fs::write(hidden.path().join("file"), "open").unwrap();
+    fs::set_permissions(hidden.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let policy = Policy {
+        read_only: vec![hidden.path().to_owned()],
+        drop_user: false,
+        ..Policy::isolated()
+    };
+    for backend in backends() {
+        let script = format!(
+            "cat {}/file; setpriv --dump | grep '^Capability bounding set'",
+            hidden.path().display()
+        );
+        let finished = shell(policy.clone(), patient(), backend, &script)
+            .stdout(Output::Capture)
+            .run()
+            .unwrap();
+        let text = finished.stdout.text();
+        assert!(text.starts_with("open"), "{backend}: {text}");
+        assert!(text.contains("[none]"), "{backend}: {text}");
     }
 }
 

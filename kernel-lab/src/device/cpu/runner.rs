@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use kernel_runner::wire::{CONTROL_FD, Request, Status, futex_wait, futex_wake};
-use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy};
+use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy, SpawnError};
 
 use super::control::ControlBlock;
 use crate::error::HarnessError;
@@ -88,14 +88,25 @@ impl Runner {
             file_size_bytes: Some(0),
             ..Limits::none()
         };
-        let child = Command::new(&spec.program, policy, limits)
-            .arg(cpus.join(","))
-            .inherit_fd(control.duplicate()?, CONTROL_FD)
-            .stdin(Input::Null)
-            .stdout(Output::Null)
-            .stderr(Output::Piped)
-            .spawn()
-            .map_err(HarnessError::process("start a runner"))?;
+        let spawn = |policy: Policy| -> Result<Result<Child, SpawnError>, HarnessError> {
+            Ok(Command::new(&spec.program, policy, limits.clone())
+                .arg(cpus.join(","))
+                .inherit_fd(control.duplicate()?, CONTROL_FD)
+                .stdin(Input::Null)
+                .stdout(Output::Null)
+                .stderr(Output::Piped)
+                .spawn())
+        };
+        let child = match spawn(policy.clone())? {
+            // A checkout that only its owner may enter: no other user can
+            // run the runner there.
+            Err(SpawnError::Unreadable { .. }) => spawn(Policy {
+                drop_user: false,
+                ..policy
+            })?,
+            other => other,
+        }
+        .map_err(HarnessError::process("start a runner"))?;
         let freezer = child
             .freezer()
             .map_err(HarnessError::process("prepare to freeze the runner"))?;
