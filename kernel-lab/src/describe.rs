@@ -60,7 +60,7 @@ impl Lab {
         let spaces = self
             .templates
             .iter()
-            .filter(|template| template::matches(template, &graph).is_some())
+            .filter(|template| template::matches(template, graph).is_some())
             .map(|template| Space {
                 template: template.name.clone(),
                 summary: template.summary.clone(),

@@ -76,8 +76,9 @@ pub trait Device {
         params: &[(usize, &[u8])],
     ) -> Result<Load, HarnessError>;
 
-    /// Lets the device make ready for the next [`Device::load`]; never called
-    /// while something is timed.
+    /// Lets the device begin to make ready for the next [`Device::load`],
+    /// without waiting for it; never called while something is timed, and
+    /// `load` waits until it is done.
     fn warm(&mut self) -> Result<(), HarnessError>;
 }
 

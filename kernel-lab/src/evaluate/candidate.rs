@@ -106,7 +106,7 @@ pub(super) fn material(
                 ));
             };
             let graph = task.graph()?;
-            let Some(binding) = template::matches(found, &graph) else {
+            let Some(binding) = template::matches(found, graph) else {
                 return Ok(Found::Unusable(
                     "template",
                     format!(

@@ -288,8 +288,8 @@ impl Lab {
         looked.lap("task", started);
         let result = self.walk(dir, looked, &mut bench, abort, progress);
         self.bench = Some(bench);
-        // The next candidate finds a runner that is already up; its start
-        // falls outside every measurement.
+        // The next candidate finds a runner that is up, or nearly: it starts
+        // while this answer is read and the next source is compiled.
         self.device.warm()?;
         result
     }

@@ -12,7 +12,7 @@ use super::duel::{Duel, Halt, Ring};
 use super::lab::{Attempt, Bench, Lab, PATIENCE, draw_seed, sizes_text};
 use super::{Depth, OnProgress, report, verdict};
 use crate::compile::Object;
-use crate::device::{Ended, Load, Session};
+use crate::device::{Device as _, Ended, Load, Session};
 use crate::error::HarnessError;
 use crate::inputs::Special;
 use crate::judge::Finding;
@@ -174,6 +174,8 @@ impl Lab {
             scrubber: &mut self.scrubber,
             abort,
         };
+        // Nothing is timed here: the runner for what comes next may start.
+        self.device.warm()?;
         let mut duel = Duel::new(ring, job.plan, seed, limit)?;
         let mut walk = || -> Result<(), Halt> {
             if !job.plan.prepare.is_empty() {
@@ -243,7 +245,9 @@ impl Lab {
 
         progress("timing", "interleaved with the baselines");
         let since = Instant::now();
-        duel.warm_baselines()?;
+        if depth == Depth::Evaluate {
+            duel.warm_baselines()?;
+        }
         let mut rng = Rng::new(seed);
         let samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
         let timing = since.elapsed();

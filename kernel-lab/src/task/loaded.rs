@@ -2,6 +2,7 @@
 //! parameters, and rotating sets of inputs that can be filled with fresh
 //! values.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use protocol::ContentHash;
@@ -52,6 +53,7 @@ pub struct LoadedTask {
     constants_bytes: Vec<Vec<u8>>,
     module: TaskModule,
     truth: Option<Callable>,
+    graph: OnceCell<OpGraph>,
 }
 
 /// What a candidate's outputs are compared with.
@@ -176,6 +178,7 @@ impl LoadedTask {
             constants_bytes: learned.constants,
             module,
             truth: None,
+            graph: OnceCell::new(),
         };
         task.prepare_truth();
         Ok(task)
@@ -229,11 +232,16 @@ impl LoadedTask {
             .collect()
     }
 
-    /// The op graph of one call.
-    pub fn graph(&self) -> Result<OpGraph, HarnessError> {
-        self.model
+    /// The op graph of one call; exported once.
+    pub fn graph(&self) -> Result<&OpGraph, HarnessError> {
+        if let Some(graph) = self.graph.get() {
+            return Ok(graph);
+        }
+        let graph = self
+            .model
             .graph(&self.sets[0].values)
-            .map_err(HarnessError::python("reading the op graph"))
+            .map_err(HarnessError::python("reading the op graph"))?;
+        Ok(self.graph.get_or_init(|| graph))
     }
 
     /// Bytes of all inputs and all outputs of one call.

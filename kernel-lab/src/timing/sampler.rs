@@ -229,7 +229,7 @@ mod tests {
         };
         let samples = sample(&mut session, 2, &policy(), &mut Rng::new(1)).unwrap();
         assert_eq!(samples.rounds.len(), 8);
-        assert_eq!(samples.contaminated, 1, "round 5; round 0 is warm-up");
+        assert_eq!(samples.contaminated, 2, "rounds 5 and 10; 0 is warm-up");
     }
 
     #[test]

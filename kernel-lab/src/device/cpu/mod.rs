@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kernel_runner::wire::{GUARD_BYTES, Request};
 
-use self::runner::{Answer, Runner, Spec};
+use self::runner::{Answer, Runner, Spec, Starting};
 use self::session::{CpuSession, ended};
 use super::{Device, Load};
 use crate::compile::Object;
@@ -25,8 +25,8 @@ const LOAD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Cpu {
     spec: Spec,
-    /// A runner that has loaded nothing yet.
-    spare: Option<Runner>,
+    /// A runner on its way, for the next candidate.
+    spare: Option<Starting>,
     facts: BTreeMap<String, String>,
 }
 
@@ -73,12 +73,13 @@ impl Device for Cpu {
         params: &[(usize, &[u8])],
     ) -> Result<Load, HarnessError> {
         self.warm()?;
-        let Some(mut runner) = self.spare.take() else {
+        let Some(spare) = self.spare.take() else {
             return Err(HarnessError::Runner {
                 doing: "start",
                 problem: "there is no spare".to_owned(),
             });
         };
+        let mut runner = spare.ready()?;
         runner.measure_handshake()?;
         let placed = match object {
             Some(object) => Some(runner.place(&object.path)?),

@@ -67,9 +67,46 @@ impl std::fmt::Debug for Runner {
     }
 }
 
+/// A runner that was started and has not answered yet: it is loading libtorch
+/// and starting its threads.
+#[derive(Debug)]
+pub(crate) struct Starting(Runner);
+
+impl Starting {
+    /// Waits until it answers, and freezes it.
+    pub(crate) fn ready(self) -> Result<Runner, HarnessError> {
+        let mut runner = self.0;
+        let failed = |problem: String| {
+            Err(HarnessError::Runner {
+                doing: "start",
+                problem,
+            })
+        };
+        match runner.talk(Request::Null, 0, START)? {
+            Answer::Done(_) => {}
+            Answer::Failed(problem) => return failed(problem),
+            Answer::Died(reason) => {
+                return failed(format!("{reason}; {}", runner.last_words()));
+            }
+            Answer::Silent => {
+                return failed(format!("no answer within {} s", START.as_secs()));
+            }
+        }
+        // Its threads exist only now.
+        runner.freezer = runner
+            .child
+            .freezer()
+            .map_err(HarnessError::process("prepare to freeze the runner"))?;
+        runner.freeze()?;
+        runner.threads = runner.count_threads();
+        runner.workers = runner.find_workers();
+        Ok(runner)
+    }
+}
+
 impl Runner {
-    /// Starts a runner and returns once it answers.
-    pub(crate) fn start(spec: &Spec) -> Result<Self, HarnessError> {
+    /// Starts a runner and returns at once.
+    pub(crate) fn start(spec: &Spec) -> Result<Starting, HarnessError> {
         let control = ControlBlock::new()?;
         let inbox = make_inbox()?;
         let cpus = spec
@@ -110,7 +147,7 @@ impl Runner {
         let freezer = child
             .freezer()
             .map_err(HarnessError::process("prepare to freeze the runner"))?;
-        let mut runner = Self {
+        let runner = Self {
             control,
             child,
             freezer,
@@ -122,36 +159,7 @@ impl Runner {
             threads: 0,
             workers: Vec::new(),
         };
-        match runner.talk(Request::Null, 0, START)? {
-            Answer::Done(_) => {}
-            Answer::Failed(problem) => {
-                return Err(HarnessError::Runner {
-                    doing: "start",
-                    problem,
-                });
-            }
-            Answer::Died(reason) => {
-                return Err(HarnessError::Runner {
-                    doing: "start",
-                    problem: format!("{reason}; {}", runner.last_words()),
-                });
-            }
-            Answer::Silent => {
-                return Err(HarnessError::Runner {
-                    doing: "start",
-                    problem: format!("no answer within {} s", START.as_secs()),
-                });
-            }
-        }
-        // Its threads exist only now.
-        runner.freezer = runner
-            .child
-            .freezer()
-            .map_err(HarnessError::process("prepare to freeze the runner"))?;
-        runner.freeze()?;
-        runner.threads = runner.count_threads();
-        runner.workers = runner.find_workers();
-        Ok(runner)
+        Ok(Starting(runner))
     }
 
     /// Measures what a hand-shake costs. Only meaningful before a candidate
