@@ -90,6 +90,8 @@ pub(super) struct Duel<'a> {
     held: VecDeque<Output>,
     times: [Vec<f64>; 3],
     own_delay: OwnDelay,
+    /// The only baseline that takes part, where one was chosen.
+    pub(super) only: Option<usize>,
     /// Baseline calls that were made again for touching fresh pages.
     pub(super) refaulted: usize,
     /// Largest share of the tolerance that any comparison used.
@@ -162,6 +164,7 @@ impl<'a> Duel<'a> {
             held: VecDeque::with_capacity(HELD + 1),
             times: Default::default(),
             own_delay,
+            only: None,
             refaulted: 0,
             worst_ratio: 0.0,
             compared: 0,
@@ -524,6 +527,9 @@ impl Rounds for Duel<'_> {
     }
 
     fn takes_part(&self, contestant: usize, _round: usize) -> bool {
+        if let Some(only) = self.only {
+            return contestant == CANDIDATE || contestant == only;
+        }
         let other = match contestant {
             EAGER if self.compiled.is_some() => COMPILED,
             COMPILED => EAGER,

@@ -73,6 +73,9 @@ pub(crate) struct Bench {
     pub(crate) baselines: Option<Baselines>,
     /// Rough time of an eager call, in nanoseconds.
     pub(crate) eager_ns: f64,
+    /// The baseline that was faster the last time both ran: a quick look
+    /// races against that one alone.
+    pub(crate) leader: Option<usize>,
 }
 
 /// The lab.
@@ -239,6 +242,7 @@ impl Lab {
                 held_out,
                 baselines: None,
                 eager_ns,
+                leader: None,
             });
         }
         if let Some(bench) = &mut self.bench

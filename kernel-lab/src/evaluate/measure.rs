@@ -247,6 +247,8 @@ impl Lab {
         let since = Instant::now();
         if depth == Depth::Evaluate {
             duel.warm_baselines()?;
+        } else {
+            duel.only = bench.leader;
         }
         let mut rng = Rng::new(seed);
         let samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
@@ -275,7 +277,7 @@ impl Lab {
     fn conclude(
         &self,
         mut looked: Attempt<'_>,
-        bench: &Bench,
+        bench: &mut Bench,
         measured: &Measured,
         seed: u64,
     ) -> Result<Report, HarnessError> {
@@ -302,6 +304,7 @@ impl Lab {
             .as_ref()
             .and_then(|baselines| report::scores(&measured.samples, baselines, seed))
             .ok_or_else(|| HarnessError::Busy("there are no samples".to_owned()))?;
+        bench.leader = Some(scores.winner);
         let (_, out_bytes) = bench.task.traffic_bytes();
         let floor_ns = self.roofline.floor_ns(out_bytes, 0.0);
         if scores.candidate_ns < floor_ns {

@@ -41,7 +41,7 @@ impl Depth {
             Self::Check | Self::Try => Policy {
                 warm_up: 1,
                 min_rounds: 4,
-                max_rounds: 24,
+                max_rounds: 16,
                 max_time: Duration::from_millis(220),
                 hard_time: Duration::from_secs(3),
                 half_width: 0.03,
@@ -60,8 +60,8 @@ impl Depth {
     /// Timed calls that are compared with the truth afterwards.
     pub(crate) fn secret_checks(self) -> usize {
         match self {
-            Self::Check => 0,
-            Self::Try => 1,
+            // A quick look has compared its first call and counts nowhere.
+            Self::Check | Self::Try => 0,
             Self::Evaluate => 5,
         }
     }

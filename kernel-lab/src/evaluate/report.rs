@@ -15,6 +15,8 @@ use crate::timing::sampler::Samples;
 pub(crate) struct Scores {
     pub(crate) metrics: BTreeMap<String, Metric>,
     pub(crate) diagnostics: BTreeMap<String, Value>,
+    /// The faster baseline among the contestants.
+    pub(crate) winner: usize,
     /// Median of the candidate, in nanoseconds.
     pub(crate) candidate_ns: f64,
 }
@@ -25,11 +27,11 @@ pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Opt
     let candidate_ns = stats::median(&candidate)?;
     let eager = samples.of(EAGER);
     let compiled = samples.of(COMPILED);
-    let eager_ns = stats::median(&eager)?;
-    let compiled_ns = stats::median(&compiled);
-    let (winner, name) = match compiled_ns {
-        Some(compiled_ns) if compiled_ns < eager_ns => (COMPILED, "compile"),
-        _ => (EAGER, "eager"),
+    let (winner, name) = match (stats::median(&eager), stats::median(&compiled)) {
+        (Some(eager_ns), Some(compiled_ns)) if compiled_ns < eager_ns => (COMPILED, "compile"),
+        (None, Some(_)) => (COMPILED, "compile"),
+        (Some(_), _) => (EAGER, "eager"),
+        (None, None) => return None,
     };
     let (own, other) = samples.pairs(CANDIDATE, winner);
     let ratio = stats::ratio_of_medians(&other, &own, &resampling(seed))?;
@@ -45,10 +47,11 @@ pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Opt
             },
         ),
         ("candidate_ms".to_owned(), metric_ms(&candidate, seed)),
-        ("eager_ms".to_owned(), metric_ms(&eager, seed)),
     ]);
-    if !compiled.is_empty() {
-        metrics.insert("compile_ms".to_owned(), metric_ms(&compiled, seed));
+    for (name, times) in [("eager_ms", &eager), ("compile_ms", &compiled)] {
+        if !times.is_empty() {
+            metrics.insert(name.to_owned(), metric_ms(times, seed));
+        }
     }
     let mut diagnostics = BTreeMap::from([
         ("baseline".to_owned(), json!(name)),
@@ -65,6 +68,7 @@ pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Opt
     Some(Scores {
         metrics,
         diagnostics,
+        winner,
         candidate_ns,
     })
 }
