@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use protocol::ContentHash;
 use serde::{Deserialize, Serialize};
-use torch_bridge::{BoundCall, CompileMode, Interp};
+use torch_bridge::{BoundCall, CompileMode, Interp, Output};
 
 use crate::cache::Cache;
 use crate::error::HarnessError;
 use crate::task::LoadedTask;
+use crate::timing::contention::{OwnDelay, page_faults};
+use crate::timing::sampler::Timed;
 
 /// Calls of each baseline from which the mode to race against is chosen.
 const CHOICE_CALLS: usize = 9;
@@ -129,6 +131,46 @@ impl Baselines {
         }
     }
 }
+
+/// Fresh pages that a timed call may touch: malloc can't always place an
+/// output in memory that was used before.
+const MAX_FAULTS: u64 = 32;
+
+/// One timed call of a baseline.
+pub(crate) struct TimedCall {
+    /// When it ran, and what disturbed it.
+    pub(crate) timed: Timed,
+    /// What it returned; dropping it frees memory, which is not for the clock.
+    pub(crate) output: Output,
+    /// Whether it touched fresh pages: then it should be made again, since a
+    /// candidate's buffers are never fresh either.
+    pub(crate) cold: bool,
+}
+
+impl TimedCall {
+    /// Calls and times. `own_delay` watches this process's threads.
+    pub(crate) fn of(call: &BoundCall, own_delay: &OwnDelay) -> Result<Self, HarnessError> {
+        let faults_before = page_faults();
+        let delay_before = own_delay.total_ns();
+        let start = Instant::now();
+        let output = call
+            .call()
+            .map_err(HarnessError::python("calling a baseline"))?;
+        let elapsed_ns = start.elapsed().as_nanos() as f64;
+        let delay_ns = own_delay.total_ns().saturating_sub(delay_before) as f64;
+        Ok(Self {
+            timed: Timed {
+                elapsed_ns,
+                delay_ns,
+            },
+            output,
+            cold: page_faults() - faults_before > MAX_FAULTS,
+        })
+    }
+}
+
+/// Times a cold call is made again before it is taken as it is.
+pub(crate) const COLD_RETRIES: usize = 4;
 
 /// Median times of two compiled models, called in turn, in nanoseconds.
 fn race(left: &[BoundCall], right: &[BoundCall]) -> Result<(f64, f64), HarnessError> {

@@ -6,12 +6,13 @@
 //! every evaluation.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use stats::Rng;
 use torch_bridge::{BoundCall, Output};
 
+use crate::baseline::{COLD_RETRIES, TimedCall};
 use crate::device::{Call, Device as _, Load, Run, Session};
 use crate::error::HarnessError;
 use crate::evaluate::{Lab, TEMPS, draw_seed, resampling};
@@ -111,18 +112,17 @@ impl Rounds for Copies<'_> {
         } else {
             &self.again[set]
         };
-        let before = self.own_delay.total_ns();
-        let start = Instant::now();
-        let output = call
-            .call()
-            .map_err(HarnessError::python("copying a tensor"))?;
-        let elapsed_ns = start.elapsed().as_nanos() as f64;
-        let delay_ns = self.own_delay.total_ns().saturating_sub(before) as f64;
-        self.held.push(output);
-        Ok(Timed {
-            elapsed_ns,
-            delay_ns,
-        })
+        let mut called = TimedCall::of(call, &self.own_delay)?;
+        for _ in 0..COLD_RETRIES {
+            if !called.cold {
+                break;
+            }
+            self.held.push(called.output);
+            self.scrubber.scrub();
+            called = TimedCall::of(call, &self.own_delay)?;
+        }
+        self.held.push(called.output);
+        Ok(called.timed)
     }
 
     fn finish(&mut self, _round: usize) -> Result<(), HarnessError> {

@@ -2,12 +2,13 @@
 //! kept, a secret few compared with the truth afterwards.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stats::Rng;
 use torch_bridge::{BoundCall, Output, PyFault};
 
 use super::abort::Abort;
+use crate::baseline::{COLD_RETRIES, TimedCall};
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::Special;
@@ -15,7 +16,7 @@ use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, comp
 use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
 use crate::task::{Draw, LoadedTask, SETS};
-use crate::timing::contention::{OwnDelay, page_faults};
+use crate::timing::contention::OwnDelay;
 use crate::timing::sampler::{Rounds, Timed};
 use crate::timing::scrub::Scrubber;
 
@@ -38,11 +39,6 @@ const LEAVE_RATIO: f64 = 1.4;
 /// of that it may use: waking up and going to sleep again.
 const IDLE_WINDOW: Duration = Duration::from_millis(10);
 const IDLE_CPU_NS: u64 = 2_000_000;
-/// Fresh pages that a baseline's call may touch: malloc can't always place an
-/// output in memory that was used before, and then the call is made again,
-/// since the candidate's buffers are never fresh either.
-const MAX_FAULTS: u64 = 32;
-const COLD_RETRIES: usize = 4;
 /// One round in this many, on average, has its inputs read back.
 const READ_BACK: u64 = 4;
 
@@ -489,23 +485,9 @@ impl<'a> Duel<'a> {
             (COMPILED, Some(compiled)) => &compiled[set],
             _ => &self.task.sets[set].eager,
         };
-        let faults_before = page_faults();
-        let before = self.own_delay.total_ns();
-        let start = Instant::now();
-        let output = call
-            .call()
-            .map_err(HarnessError::python("calling a baseline"))?;
-        let elapsed_ns = start.elapsed().as_nanos() as f64;
-        let delay_ns = self.own_delay.total_ns().saturating_sub(before) as f64;
-        let cold = page_faults() - faults_before > MAX_FAULTS;
-        self.held.push_back(output);
-        Ok((
-            Timed {
-                elapsed_ns,
-                delay_ns,
-            },
-            cold,
-        ))
+        let called = TimedCall::of(call, &self.own_delay)?;
+        self.held.push_back(called.output);
+        Ok((called.timed, called.cold))
     }
 
     fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
