@@ -158,7 +158,11 @@ impl Lab {
             .map_err(HarnessError::python("binding a copy"))?;
 
         let _lock = MachineLock::take(&default_path(), Duration::from_mins(2))?;
-        let mut session = match self.device.load(&plan, None, &[])? {
+        let scrubber = &mut self.scrubber;
+        let loaded = self
+            .device
+            .load(&plan, None, &[], &mut || scrubber.scrub())?;
+        let mut session = match loaded {
             Load::Ready(session) => session,
             Load::Ended(ended) => {
                 return Err(HarnessError::Runner {

@@ -124,6 +124,18 @@ impl Loaded {
 }
 
 fn run(steps: &mut Steps, pool: &Pool) -> Result<(), LibraryError> {
+    // Library nodes have threads of their own: a plan of nothing else doesn't
+    // wake ours, which would only stand in their way.
+    if steps
+        .bound
+        .iter()
+        .all(|step| matches!(step, Bound::Library(_)))
+    {
+        return steps.bound.iter_mut().try_for_each(|step| match step {
+            Bound::Library(node) => node.get_mut().run(),
+            Bound::Kernel { .. } => Ok(()),
+        });
+    }
     pool.run(steps);
     match steps.failure.get_mut().take() {
         Some(error) => Err(error),

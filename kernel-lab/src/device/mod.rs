@@ -68,12 +68,15 @@ pub trait Device {
     fn parts(&self) -> usize;
 
     /// Loads a candidate into a fresh process. `params` are the contents of
-    /// the plan's parameter buffers, by index into its buffers.
+    /// the plan's parameter buffers, by index into its buffers. `scrub` puts
+    /// the caches into the state they have before a timed call: what a
+    /// hand-shake costs depends on it.
     fn load(
         &mut self,
         plan: &BoundPlan,
         object: Option<&Object>,
         params: &[(usize, &[u8])],
+        scrub: &mut dyn FnMut(),
     ) -> Result<Load, HarnessError>;
 
     /// Lets the device begin to make ready for the next [`Device::load`],

@@ -440,7 +440,9 @@ impl Lab {
                 params.push((index, bytes));
             }
         }
-        self.device.load(plan, object, &params)
+        let scrubber = &mut self.scrubber;
+        self.device
+            .load(plan, object, &params, &mut || scrubber.scrub())
     }
 }
 

@@ -71,6 +71,7 @@ impl Device for Cpu {
         plan: &BoundPlan,
         object: Option<&Object>,
         params: &[(usize, &[u8])],
+        scrub: &mut dyn FnMut(),
     ) -> Result<Load, HarnessError> {
         self.warm()?;
         let Some(spare) = self.spare.take() else {
@@ -80,7 +81,7 @@ impl Device for Cpu {
             });
         };
         let mut runner = spare.ready()?;
-        runner.measure_handshake()?;
+        runner.measure_handshake(scrub)?;
         let placed = match object {
             Some(object) => Some(runner.place(&object.path)?),
             None => None,

@@ -17,7 +17,7 @@ const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest start of a runner: the loader maps libtorch.
 const START: Duration = Duration::from_mins(1);
 /// Hand-shakes that are measured for the null cost.
-const NULL_CALLS: usize = 15;
+const NULL_CALLS: usize = 11;
 /// Most address space: the plan's arena, libtorch, and what a candidate
 /// allocates for itself.
 const ADDRESS_SPACE_BYTES: u64 = 12 << 30;
@@ -164,9 +164,13 @@ impl Runner {
 
     /// Measures what a hand-shake costs. Only meaningful before a candidate
     /// is loaded: afterwards the answer is a claim.
-    pub(crate) fn measure_handshake(&mut self) -> Result<(), HarnessError> {
+    pub(crate) fn measure_handshake(
+        &mut self,
+        scrub: &mut dyn FnMut(),
+    ) -> Result<(), HarnessError> {
         let mut calls = Vec::with_capacity(NULL_CALLS);
         for _ in 0..NULL_CALLS {
+            scrub();
             if let Answer::Done(timed) = self.exchange(Request::Null, 0, START)? {
                 calls.push(timed);
             }
