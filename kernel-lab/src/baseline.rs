@@ -41,7 +41,7 @@ pub struct Baselines {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Choice {
     schema: u32,
-    /// `default`, `max-autotune`, or `eager` where neither compiles.
+    /// `default` or `max-autotune`.
     mode: String,
 }
 
@@ -58,17 +58,16 @@ impl Baselines {
             .join(format!("{}.json", key(interp, task)));
         let kept = std::fs::read(&path)
             .ok()
-            .and_then(|bytes| serde_json::from_slice::<Choice>(&bytes).ok());
-        if let Some(choice) = kept {
-            let mode = [CompileMode::Default, CompileMode::MaxAutotune]
-                .into_iter()
-                .find(|mode| mode.name() == choice.mode);
-            return Ok(match mode {
-                Some(mode) => Self {
-                    cached: true,
-                    ..Self::compile(task, mode)
-                },
-                None => Self::none("torch.compile failed on this task before", true),
+            .and_then(|bytes| serde_json::from_slice::<Choice>(&bytes).ok())
+            .and_then(|choice| {
+                [CompileMode::Default, CompileMode::MaxAutotune]
+                    .into_iter()
+                    .find(|mode| mode.name() == choice.mode)
+            });
+        if let Some(mode) = kept {
+            return Ok(Self {
+                cached: true,
+                ..Self::compile(task, mode)
             });
         }
         let default = Self::compile(task, CompileMode::Default);
@@ -85,23 +84,27 @@ impl Baselines {
             (None, Some(_)) => autotuned,
             _ => default,
         };
-        let choice = Choice {
-            schema: 1,
-            mode: chosen.mode.map_or("eager", CompileMode::name).to_owned(),
-        };
-        if let Ok(bytes) = serde_json::to_vec(&choice) {
-            Cache::store(&path, &bytes)?;
+        // A failure is not kept: a passing one would leave every later
+        // candidate with a weaker baseline.
+        if let Some(mode) = chosen.mode {
+            let choice = Choice {
+                schema: 1,
+                mode: mode.name().to_owned(),
+            };
+            if let Ok(bytes) = serde_json::to_vec(&choice) {
+                Cache::store(&path, &bytes)?;
+            }
         }
         Ok(chosen)
     }
 
-    fn none(failure: &str, cached: bool) -> Self {
+    fn none(failure: &str) -> Self {
         Self {
             compiled: None,
             mode: None,
             failure: Some(failure.to_owned()),
             compile_time_ms: 0.0,
-            cached,
+            cached: false,
         }
     }
 
@@ -127,7 +130,7 @@ impl Baselines {
                 compile_time_ms: start.elapsed().as_secs_f64() * 1e3,
                 cached: false,
             },
-            Err(fault) => Self::none(&crate::error::chain(&fault), false),
+            Err(fault) => Self::none(&crate::error::chain(&fault)),
         }
     }
 }
