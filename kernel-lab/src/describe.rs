@@ -28,7 +28,12 @@ impl Lab {
             schema: PROTOCOL_VERSION,
             lab: "kernel-lab".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            experiment_schema: serde_json::from_str(EXPERIMENT_SCHEMA).unwrap_or_default(),
+            experiment_schema: serde_json::from_str(EXPERIMENT_SCHEMA).map_err(|error| {
+                HarnessError::Experiment {
+                    dir: "schema/candidate.json".into(),
+                    problem: format!("the built-in schema is no JSON: {error}"),
+                }
+            })?,
             metrics: vec![
                 metric("speedup", "ratio", Some(Direction::Maximise)),
                 metric("candidate_ms", "ms", Some(Direction::Minimise)),

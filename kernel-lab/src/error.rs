@@ -1,6 +1,7 @@
 //! When the harness itself fails. A bad candidate is never one of these: it
 //! is a verdict.
 
+pub use kernel_runner::serve::chain;
 use std::path::PathBuf;
 
 use protocol::{LabError, Retry};
@@ -155,16 +156,4 @@ impl HarnessError {
             },
         }
     }
-}
-
-/// An error and its sources on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

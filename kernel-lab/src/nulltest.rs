@@ -13,7 +13,7 @@ use stats::Rng;
 use torch_bridge::{BoundCall, Output};
 
 use crate::baseline::{COLD_RETRIES, TimedCall};
-use crate::device::{Call, Device as _, Load, Run, Session};
+use crate::device::{Call, Device as _, Load, Run, Session, Wanted};
 use crate::error::HarnessError;
 use crate::evaluate::{Lab, TEMPS, draw_seed, resampling};
 use crate::plan::{Role, bind, parse};
@@ -26,6 +26,10 @@ use crate::timing::scrub::Scrubber;
 /// Elements that are copied: 32 MiB, more than most last-level caches share
 /// with one core, and the size class of the shipped tasks.
 const ELEMENTS: usize = 8 << 20;
+
+/// Placements of the runner's buffers: the ratio of sides that each lie in one
+/// place is that of the places, up to 4% off.
+const SLOTS: usize = 12;
 
 /// A ratio that should be 1.
 #[derive(Clone, Debug, Serialize)]
@@ -159,9 +163,13 @@ impl Lab {
 
         let _lock = MachineLock::take(&default_path(), Duration::from_mins(2))?;
         let scrubber = &mut self.scrubber;
-        let loaded = self
-            .device
-            .load(&plan, None, &[], &mut || scrubber.scrub())?;
+        let wanted = Wanted {
+            plan: &plan,
+            object: None,
+            params: &[],
+            slots: SLOTS,
+        };
+        let loaded = self.device.load(&wanted, &mut || scrubber.scrub())?;
         let mut session = match loaded {
             Load::Ready(session) => session,
             Load::Ended(ended) => {

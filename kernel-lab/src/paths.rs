@@ -3,8 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::device::cpu::Linking;
 use crate::error::HarnessError;
 use crate::evaluate::Config;
+
+/// Programs that candidates run in: without a library, and with libtorch.
+const RUNNERS: [&str; 2] = [Linking::Nothing.program(), Linking::Torch.program()];
 
 /// What the lab takes from its environment, read once.
 #[derive(Clone, Debug, Default)]
@@ -61,16 +65,16 @@ impl Surroundings {
             .bin_dir
             .or_else(|| Some(std::env::current_exe().ok()?.parent()?.to_owned()))
             .unwrap_or_default();
-        let runner = [bin_dir.clone(), bin_dir.join("..")]
+        let runners = [bin_dir.clone(), bin_dir.join("..")]
             .into_iter()
-            .map(|dir| dir.join("kernel-runner"))
-            .find(|path| path.exists())
+            .find(|dir| RUNNERS.iter().all(|name| dir.join(name).exists()))
             .ok_or_else(|| {
                 missing(
                     "be found",
                     format!(
-                        "no `kernel-runner` in `{}`; build it with \
+                        "no {} in `{}`; build them with \
                          `cargo build --release -p kernel-runner`",
+                        RUNNERS.map(|name| format!("`{name}`")).join(" or "),
                         bin_dir.display()
                     ),
                 )
@@ -82,7 +86,7 @@ impl Surroundings {
             cache: self
                 .cache
                 .unwrap_or_else(|| std::env::temp_dir().join("alphalab-cache")),
-            runner: tidy(&runner),
+            runners: tidy(&runners),
             libraries,
             cpus,
         })

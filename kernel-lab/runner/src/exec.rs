@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_int, c_void};
 
 use crate::arena::Arena;
-use crate::library::{LibraryError, Node};
+use crate::node::{Library, LibraryError, Node, NodeSpec};
 use crate::pool::{Barrier, Job, Pool};
 use crate::wire::{Program, WireArg, WireBuffer, WireStep};
 
@@ -30,7 +30,7 @@ pub enum LoadError {
 
 enum Bound {
     Kernel { entry: Entry, slots: Vec<u64> },
-    Library(UnsafeCell<Node>),
+    Library(UnsafeCell<Box<dyn Node>>),
 }
 
 /// The steps of one slot, ready to run.
@@ -87,15 +87,26 @@ impl std::fmt::Debug for Loaded {
 impl Loaded {
     /// Loads the candidate's shared object and binds every step. The
     /// candidate's constructors run in here.
-    pub fn load(program: &Program, arena: &Arena, parts: usize) -> Result<Self, LoadError> {
+    pub fn load(
+        program: &Program,
+        arena: &Arena,
+        parts: usize,
+        library: Option<&dyn Library>,
+    ) -> Result<Self, LoadError> {
         let object = match &program.object {
             Some(path) => Some(Object::open(path)?),
             None => None,
         };
+        let binder = Binder {
+            program,
+            arena,
+            object: object.as_ref(),
+            library,
+        };
         let bind = |steps: &[WireStep], slot: usize| -> Result<Steps, LoadError> {
             let steps = steps
                 .iter()
-                .map(|step| bind_step(step, program, arena, object.as_ref(), slot))
+                .map(|step| binder.bind(step, slot))
                 .collect::<Result<_, _>>()?;
             Ok(Steps {
                 bound: steps,
@@ -143,53 +154,67 @@ fn run(steps: &mut Steps, pool: &Pool) -> Result<(), LibraryError> {
     }
 }
 
-fn bind_step(
-    step: &WireStep,
-    program: &Program,
-    arena: &Arena,
-    object: Option<&Object>,
-    slot: usize,
-) -> Result<Bound, LoadError> {
-    let buffer = |index: usize| -> Result<&WireBuffer, LoadError> {
-        program.buffers.get(index).ok_or(LoadError::Buffer(index))
-    };
-    match step {
-        WireStep::Kernel { entry, args } => {
-            let object = object.ok_or_else(|| LoadError::Symbol(entry.clone()))?;
-            let slots = args
-                .iter()
-                .map(|arg| match *arg {
-                    WireArg::Buffer(index) => Ok(arena.address(buffer(index)?, slot) as u64),
-                    WireArg::I64(value) => Ok(value.cast_unsigned()),
-                    WireArg::F64(bits) => Ok(bits),
-                })
-                .collect::<Result<_, LoadError>>()?;
-            Ok(Bound::Kernel {
-                entry: object.entry(entry)?,
-                slots,
-            })
-        }
-        WireStep::Library {
-            op,
-            inputs,
-            outputs,
-            attrs,
-        } => {
-            let resolve = |indices: &[usize]| {
-                indices
+/// What steps are bound to.
+struct Binder<'a> {
+    program: &'a Program,
+    arena: &'a Arena,
+    object: Option<&'a Object>,
+    library: Option<&'a dyn Library>,
+}
+
+impl Binder<'_> {
+    fn buffer(&self, index: usize) -> Result<&WireBuffer, LoadError> {
+        self.program
+            .buffers
+            .get(index)
+            .ok_or(LoadError::Buffer(index))
+    }
+
+    fn bind(&self, step: &WireStep, slot: usize) -> Result<Bound, LoadError> {
+        match step {
+            WireStep::Kernel { entry, args } => {
+                let object = self
+                    .object
+                    .ok_or_else(|| LoadError::Symbol(entry.clone()))?;
+                let slots = args
                     .iter()
-                    .map(|&index| buffer(index))
-                    .collect::<Result<Vec<_>, _>>()
-            };
-            let node = Node::bind(
+                    .map(|arg| match *arg {
+                        WireArg::Buffer(index) => {
+                            Ok(self.arena.address(self.buffer(index)?, slot) as u64)
+                        }
+                        WireArg::I64(value) => Ok(value.cast_unsigned()),
+                        WireArg::F64(bits) => Ok(bits),
+                    })
+                    .collect::<Result<_, LoadError>>()?;
+                Ok(Bound::Kernel {
+                    entry: object.entry(entry)?,
+                    slots,
+                })
+            }
+            WireStep::Library {
                 op,
-                &resolve(inputs)?,
-                &resolve(outputs)?,
+                inputs,
+                outputs,
                 attrs,
-                arena,
-                slot,
-            )?;
-            Ok(Bound::Library(UnsafeCell::new(node)))
+            } => {
+                let library = self
+                    .library
+                    .ok_or_else(|| LibraryError::NoLibrary(op.clone()))?;
+                let resolve = |indices: &[usize]| {
+                    indices
+                        .iter()
+                        .map(|&index| self.buffer(index))
+                        .collect::<Result<Vec<_>, _>>()
+                };
+                let spec = NodeSpec {
+                    op,
+                    inputs: &resolve(inputs)?,
+                    outputs: &resolve(outputs)?,
+                    attrs,
+                };
+                let node = library.bind(spec, self.arena, slot)?;
+                Ok(Bound::Library(UnsafeCell::new(node)))
+            }
         }
     }
 }

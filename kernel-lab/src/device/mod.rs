@@ -59,6 +59,21 @@ pub enum Call {
     },
 }
 
+/// What is to be loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// What to execute.
+    pub plan: &'a BoundPlan,
+    /// The compiled candidate; a plan of library nodes alone has none.
+    pub object: Option<&'a Object>,
+    /// Contents of the plan's parameter buffers, by index into its buffers.
+    pub params: &'a [(usize, &'a [u8])],
+    /// Copies of inputs and outputs that calls take turns with, where memory
+    /// allows. Where in physical memory a buffer lies is worth some percent:
+    /// the more there are, the less one placement decides.
+    pub slots: usize,
+}
+
 /// A kind of hardware.
 pub trait Device {
     /// Facts for reports: model, threads, backend of the sandbox.
@@ -67,17 +82,10 @@ pub trait Device {
     /// Number of parts that kernels are split into.
     fn parts(&self) -> usize;
 
-    /// Loads a candidate into a fresh process. `params` are the contents of
-    /// the plan's parameter buffers, by index into its buffers. `scrub` puts
-    /// the caches into the state they have before a timed call: what a
-    /// hand-shake costs depends on it.
-    fn load(
-        &mut self,
-        plan: &BoundPlan,
-        object: Option<&Object>,
-        params: &[(usize, &[u8])],
-        scrub: &mut dyn FnMut(),
-    ) -> Result<Load, HarnessError>;
+    /// Loads a candidate into a fresh process. `scrub` puts the caches into
+    /// the state they have before a timed call: what a hand-shake costs
+    /// depends on it.
+    fn load(&mut self, wanted: &Wanted<'_>, scrub: &mut dyn FnMut()) -> Result<Load, HarnessError>;
 
     /// Lets the device begin to make ready for the next [`Device::load`],
     /// without waiting for it; never called while something is timed, and

@@ -39,6 +39,8 @@ const LEAVE_RATIO: f64 = 1.4;
 /// of that it may use: waking up and going to sleep again.
 const IDLE_WINDOW: Duration = Duration::from_millis(10);
 const IDLE_CPU_NS: u64 = 2_000_000;
+/// Bytes of an output that are read where none is kept.
+const QUICK_BYTES: usize = 1 << 20;
 /// One round in this many, on average, has its inputs read back.
 const READ_BACK: u64 = 4;
 
@@ -80,12 +82,14 @@ pub(super) struct Duel<'a> {
     inputs: Vec<(usize, usize)>,
     outputs: Vec<usize>,
     kept: Vec<Kept>,
-    pool: Pool,
+    pool: &'a mut Pool,
     seen: HashMap<ContentHash, u64>,
     calls: u64,
     held: VecDeque<Output>,
     times: [Vec<f64>; 3],
     own_delay: OwnDelay,
+    /// Whether timed outputs are kept, to be compared afterwards.
+    pub(super) keeps: bool,
     /// The only baseline that takes part, where one was chosen.
     pub(super) only: Option<usize>,
     /// Baseline calls that were made again for touching fresh pages.
@@ -110,6 +114,8 @@ pub(super) struct Ring<'a> {
     pub(super) compiled: Option<&'a [BoundCall]>,
     /// Cache scrubber.
     pub(super) scrubber: &'a mut Scrubber,
+    /// Buffers for outputs.
+    pub(super) pool: &'a mut Pool,
     /// Whether the answer is still wanted.
     pub(super) abort: &'a Abort,
 }
@@ -127,6 +133,7 @@ impl<'a> Duel<'a> {
             session,
             compiled,
             scrubber,
+            pool,
             abort,
         } = ring;
         let mut inputs = Vec::new();
@@ -154,12 +161,13 @@ impl<'a> Duel<'a> {
             inputs,
             outputs,
             kept: Vec::new(),
-            pool: Pool::default(),
+            pool,
             seen: HashMap::new(),
             calls: 0,
             held: VecDeque::with_capacity(HELD + 1),
             times: Default::default(),
             own_delay,
+            keeps: true,
             only: None,
             refaulted: 0,
             worst_ratio: 0.0,
@@ -194,7 +202,7 @@ impl<'a> Duel<'a> {
             return Err(Halt::Found(finding));
         }
         self.read_back(set, slot, draw.call)?;
-        let outputs = self.collect(slot)?;
+        let outputs = self.collect(slot, usize::MAX)?;
         let hashed = self.note_hash(&outputs, draw);
         let compared = hashed.and_then(|()| self.compare(set, draw, &outputs));
         self.give_back(outputs);
@@ -334,10 +342,11 @@ impl<'a> Duel<'a> {
         }
     }
 
-    fn collect(&mut self, slot: usize) -> Result<Vec<Pages>, HarnessError> {
+    /// The outputs in a slot, at most the first `most` bytes of each.
+    fn collect(&mut self, slot: usize, most: usize) -> Result<Vec<Pages>, HarnessError> {
         let mut all = Vec::with_capacity(self.outputs.len());
         for output in 0..self.outputs.len() {
-            let mut bytes = self.pool.take(self.output_bytes(output))?;
+            let mut bytes = self.pool.take(self.output_bytes(output).min(most))?;
             self.session.read(self.outputs[output], slot, &mut bytes)?;
             all.push(bytes);
         }
@@ -553,14 +562,20 @@ impl Rounds for Duel<'_> {
         if self.rng.below(READ_BACK) == 0 {
             self.read_back(round % SETS, slot, self.calls)?;
         }
-        let outputs = self.collect(slot)?;
+        // What is not kept is only told from other answers.
+        let most = if self.keeps { usize::MAX } else { QUICK_BYTES };
+        let outputs = self.collect(slot, most)?;
         let draw = Draw {
             seed: self.seed,
             call: self.calls,
             special: None,
         };
         self.note_hash(&outputs, draw)?;
-        self.keep(self.calls, outputs);
+        if self.keeps {
+            self.keep(self.calls, outputs);
+        } else {
+            self.give_back(outputs);
+        }
         Ok(())
     }
 }

@@ -20,9 +20,10 @@ use crate::baseline::Baselines;
 use crate::cache::Cache;
 use crate::compile::{Compiler, Cxx, Object, Outcome};
 use crate::device::cpu::Cpu;
-use crate::device::{Device, Load};
+use crate::device::{Device, Load, Wanted};
 use crate::error::HarnessError;
 use crate::judge::Roofline;
+use crate::pages::Pool;
 use crate::plan::{BoundPlan, Limits, bind, parse, trampoline};
 use crate::task::{LoadedTask, TaskLibrary};
 use crate::template::Template;
@@ -50,8 +51,8 @@ pub struct Config {
     pub templates: PathBuf,
     /// Folder that is kept between processes.
     pub cache: PathBuf,
-    /// The `kernel-runner` binary.
-    pub runner: PathBuf,
+    /// Folder with the runners' binaries.
+    pub runners: PathBuf,
     /// Folders of libtorch and of the libraries it needs.
     pub libraries: Vec<PathBuf>,
     /// Logical processors to measure on.
@@ -71,6 +72,8 @@ pub(crate) struct Bench {
     pub(crate) task: LoadedTask,
     pub(crate) held_out: Option<LoadedTask>,
     pub(crate) baselines: Option<Baselines>,
+    /// Buffers for outputs, kept from one candidate to the next.
+    pub(crate) pool: Pool,
     /// Rough time of an eager call, in nanoseconds.
     pub(crate) eager_ns: f64,
     /// The baseline that was faster the last time both ran: a quick look
@@ -185,7 +188,7 @@ impl Lab {
         .map_err(HarnessError::python("starting Python"))?;
         let compiler = Cxx::find(&cache.objects())?;
         let device = Cpu::new(
-            config.runner.clone(),
+            &config.runners,
             config.libraries.clone(),
             config.cpus.clone(),
         );
@@ -241,6 +244,7 @@ impl Lab {
                 task: loaded,
                 held_out,
                 baselines: None,
+                pool: Pool::default(),
                 eager_ns,
                 leader: None,
             });
@@ -429,6 +433,7 @@ impl Lab {
         plan: &BoundPlan,
         object: Option<&Object>,
         task: &LoadedTask,
+        slots: usize,
     ) -> Result<Load, HarnessError> {
         let mut params = Vec::new();
         for (index, buffer) in plan.buffers.iter().enumerate() {
@@ -441,8 +446,13 @@ impl Lab {
             }
         }
         let scrubber = &mut self.scrubber;
-        self.device
-            .load(plan, object, &params, &mut || scrubber.scrub())
+        let wanted = Wanted {
+            plan,
+            object,
+            params: &params,
+            slots,
+        };
+        self.device.load(&wanted, &mut || scrubber.scrub())
     }
 }
 

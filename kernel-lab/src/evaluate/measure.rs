@@ -16,6 +16,7 @@ use crate::device::{Device as _, Ended, Load, Session};
 use crate::error::HarnessError;
 use crate::inputs::Special;
 use crate::judge::Finding;
+use crate::pages::Pool;
 use crate::plan::BoundPlan;
 use crate::task::LoadedTask;
 use crate::timing::lock::{MachineLock, default_path};
@@ -86,10 +87,11 @@ impl Lab {
             .report
             .durations_ms
             .insert("lock_wait".to_owned(), lock.waited().as_secs_f64() * 1e3);
-        let mut session = match self.load(job.plan, job.object, &bench.task)? {
-            Load::Ready(session) => session,
-            Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
-        };
+        let mut session =
+            match self.load(job.plan, job.object, &bench.task, looked.depth.slots())? {
+                Load::Ready(session) => session,
+                Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
+            };
         let result = self.duel(
             looked.depth,
             job,
@@ -122,6 +124,7 @@ impl Lab {
         let Some(task) = &mut bench.held_out else {
             return Ok(None);
         };
+        let pool = &mut bench.pool;
         let shape = sizes_text(task);
         let halted = match self.bind(job.material, task) {
             Ok(plan) => {
@@ -129,7 +132,7 @@ impl Lab {
                     plan: &plan,
                     ..*job
                 };
-                self.first_calls(&other, task, seed, limit, true, abort)?
+                self.first_calls(&other, task, pool, seed, limit, true, abort)?
             }
             Err(reason) => Some(Halt::Ended(Ended::Refused(format!(
                 "does not fit another shape ({shape}): {reason}"
@@ -139,7 +142,8 @@ impl Lab {
             return Ok(None);
         };
         let specials = matches!(&halt, Halt::Found(Finding::SpecialDistribution { .. }));
-        if let Some(plain) = self.first_calls(job, &mut bench.task, seed, limit, specials, abort)? {
+        let task = &mut bench.task;
+        if let Some(plain) = self.first_calls(job, task, pool, seed, limit, specials, abort)? {
             return Ok(Some(plain));
         }
         Ok(Some(match halt {
@@ -154,16 +158,21 @@ impl Lab {
     }
 
     /// A few verified calls in a fresh runner. `None` is good.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller; each is a different thing"
+    )]
     fn first_calls(
         &mut self,
         job: &Job<'_>,
         task: &mut LoadedTask,
+        pool: &mut Pool,
         seed: u64,
         limit: Duration,
         specials: bool,
         abort: &Abort,
     ) -> Result<Option<Halt>, HarnessError> {
-        let mut session = match self.load(job.plan, job.object, task)? {
+        let mut session = match self.load(job.plan, job.object, task, Depth::Try.slots())? {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
         };
@@ -172,6 +181,7 @@ impl Lab {
             session: session.as_mut(),
             compiled: None,
             scrubber: &mut self.scrubber,
+            pool,
             abort,
         };
         // Nothing is timed here: the runner for what comes next may start.
@@ -223,9 +233,12 @@ impl Lab {
             session,
             compiled,
             scrubber: &mut self.scrubber,
+            pool: &mut bench.pool,
             abort,
         };
         let mut duel = Duel::new(ring, job.plan, seed, call_limit(bench.eager_ns))?;
+
+        duel.keeps = depth.secret_checks() > 0;
 
         let since = Instant::now();
         let prepare_ns = if job.plan.prepare.is_empty() {

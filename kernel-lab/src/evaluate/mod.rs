@@ -42,7 +42,7 @@ impl Depth {
                 warm_up: 1,
                 min_rounds: 4,
                 max_rounds: 16,
-                max_time: Duration::from_millis(220),
+                max_time: Duration::from_millis(110),
                 hard_time: Duration::from_secs(3),
                 half_width: 0.03,
             },
@@ -50,10 +50,18 @@ impl Depth {
                 warm_up: 2,
                 min_rounds: 12,
                 max_rounds: 200,
-                max_time: Duration::from_millis(2500),
+                max_time: Duration::from_millis(2300),
                 hard_time: Duration::from_secs(10),
                 half_width: 0.02,
             },
+        }
+    }
+
+    /// Copies of inputs and outputs that calls take turns with.
+    pub(crate) fn slots(self) -> usize {
+        match self {
+            Self::Check | Self::Try => 2,
+            Self::Evaluate => 4,
         }
     }
 

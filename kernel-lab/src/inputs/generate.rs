@@ -44,45 +44,12 @@ pub enum Distribution {
     },
 }
 
-/// Fewest elements worth a thread of their own.
-const MIN_PER_THREAD: usize = 1 << 16;
-
 /// Fills a tensor of `dtype` with values of stream `stream` under `seed`.
 ///
 /// `out` holds little-endian elements. Values are rounded to the element type;
 /// a type too narrow for the distribution takes the nearest value it has.
 pub fn fill(distribution: &Distribution, dtype: Dtype, seed: u64, stream: u64, out: &mut [u8]) {
     fill_at(distribution, dtype, Key::new(seed, stream), 0, out);
-}
-
-/// Like [`fill()`] on `threads` threads, with the same result.
-pub fn fill_parallel(
-    distribution: &Distribution,
-    dtype: Dtype,
-    seed: u64,
-    stream: u64,
-    out: &mut [u8],
-    threads: usize,
-) {
-    let key = Key::new(seed, stream);
-    let elements = out.len() / dtype.size_bytes();
-    let per_thread = elements.div_ceil(threads.max(1)).max(MIN_PER_THREAD);
-    if per_thread >= elements {
-        return fill_at(distribution, dtype, key, 0, out);
-    }
-    std::thread::scope(|scope| {
-        let mut chunks = out.chunks_mut(per_thread * dtype.size_bytes()).enumerate();
-        let first = chunks.next();
-        for (index, chunk) in chunks {
-            scope.spawn(move || {
-                fill_at(distribution, dtype, key, (index * per_thread) as u64, chunk);
-            });
-        }
-        // The calling thread takes a share too.
-        if let Some((_, chunk)) = first {
-            fill_at(distribution, dtype, key, 0, chunk);
-        }
-    });
 }
 
 /// Fills part of a tensor: the elements from position `start` on.

@@ -17,7 +17,7 @@ mod normal;
 mod special;
 
 pub use family::{Draw, Family, infer, infer_all};
-pub use generate::{Distribution, fill, fill_at, fill_parallel};
+pub use generate::{Distribution, fill, fill_at};
 pub use mix::Key;
 pub use special::{Domain, Special};
 

@@ -16,13 +16,12 @@ const STAGGER: usize = 4096 + 64 * 3;
 
 /// Most bytes of all slots together.
 const MAX_SLOT_BYTES: usize = 768 << 20;
-/// Slots where memory allows.
-const SLOTS: usize = 3;
 /// Largest mapping that a candidate may make for itself.
 pub(crate) const MAX_MAPPING_BYTES: u64 = 1 << 30;
 
-/// Lays a plan out. `object` is the candidate's path as the runner sees it.
-pub(crate) fn program(plan: &BoundPlan, object: Option<String>) -> Program {
+/// Lays a plan out. `object` is the candidate's path as the runner sees it;
+/// there are at most `slots` slots, and at least one.
+pub(crate) fn program(plan: &BoundPlan, object: Option<String>, slots: usize) -> Program {
     let rotates = |role: &Role| matches!(role, Role::In(_) | Role::Out(_));
     let slot_bytes: usize = plan
         .buffers
@@ -30,7 +29,7 @@ pub(crate) fn program(plan: &BoundPlan, object: Option<String>) -> Program {
         .filter(|buffer| rotates(&buffer.role))
         .map(|buffer| buffer.bytes as usize + 2 * GUARD_BYTES + STAGGER)
         .sum();
-    let slots = (MAX_SLOT_BYTES / slot_bytes.max(1)).clamp(1, SLOTS);
+    let slots = (MAX_SLOT_BYTES / slot_bytes.max(1)).min(slots).max(1);
 
     let mut cursor = 0;
     let mut place = |bytes: usize| {

@@ -6,17 +6,16 @@ mod runner;
 mod session;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kernel_runner::wire::{GUARD_BYTES, Request};
 
+pub use self::runner::Linking;
 use self::runner::{Answer, Runner, Spec, Starting};
 use self::session::{CpuSession, ended};
-use super::{Device, Load};
-use crate::compile::Object;
+use super::{Device, Load, Wanted};
 use crate::error::HarnessError;
-use crate::plan::BoundPlan;
 
 /// Longest load: the candidate's constructors run in it.
 const LOAD: Duration = Duration::from_secs(10);
@@ -27,13 +26,15 @@ pub struct Cpu {
     spec: Spec,
     /// A runner on its way, for the next candidate.
     spare: Option<Starting>,
+    /// What the last candidate needed, which the next one probably needs too.
+    linking: Linking,
     facts: BTreeMap<String, String>,
 }
 
 impl Cpu {
-    /// Candidates run on `cpus`, one thread each, in processes of `program`
-    /// that link the libraries in `libraries`.
-    pub fn new(program: PathBuf, libraries: Vec<PathBuf>, cpus: Vec<usize>) -> Self {
+    /// Candidates run on `cpus`, one thread each, in processes of the
+    /// programs in `folder`; one of these links the libraries in `libraries`.
+    pub fn new(folder: &Path, libraries: Vec<PathBuf>, cpus: Vec<usize>) -> Self {
         let doctor = sandbox::doctor();
         let facts = BTreeMap::from([
             ("cpu".to_owned(), model_name()),
@@ -47,11 +48,12 @@ impl Cpu {
         ]);
         Self {
             spec: Spec {
-                program,
+                folder: folder.to_owned(),
                 libraries,
                 cpus,
             },
             spare: None,
+            linking: Linking::Nothing,
             facts,
         }
     }
@@ -66,27 +68,25 @@ impl Device for Cpu {
         self.spec.cpus.len()
     }
 
-    fn load(
-        &mut self,
-        plan: &BoundPlan,
-        object: Option<&Object>,
-        params: &[(usize, &[u8])],
-        scrub: &mut dyn FnMut(),
-    ) -> Result<Load, HarnessError> {
-        self.warm()?;
-        let Some(spare) = self.spare.take() else {
-            return Err(HarnessError::Runner {
-                doing: "start",
-                problem: "there is no spare".to_owned(),
-            });
-        };
-        let mut runner = spare.ready()?;
+    fn load(&mut self, wanted: &Wanted<'_>, scrub: &mut dyn FnMut()) -> Result<Load, HarnessError> {
+        let Wanted {
+            plan,
+            object,
+            params,
+            slots,
+        } = *wanted;
+        self.linking = Linking::of(plan);
+        let mut runner = match self.spare.take() {
+            Some(spare) if spare.linking() == self.linking => spare,
+            _ => Runner::start(&self.spec, self.linking)?,
+        }
+        .ready()?;
         runner.measure_handshake(scrub)?;
         let placed = match object {
             Some(object) => Some(runner.place(&object.path)?),
             None => None,
         };
-        let program = layout::program(plan, placed);
+        let program = layout::program(plan, placed, slots);
         let text = serde_json::to_vec(&program).map_err(|error| HarnessError::Runner {
             doing: "take a program",
             problem: error.to_string(),
@@ -137,13 +137,13 @@ impl Device for Cpu {
 
     fn warm(&mut self) -> Result<(), HarnessError> {
         if self.spare.is_none() {
-            self.spare = Some(Runner::start(&self.spec)?);
+            self.spare = Some(Runner::start(&self.spec, self.linking)?);
         }
         Ok(())
     }
 }
 
-/// Bytes of guard bands that lie before a buffer and after it.
+// Buffers are aligned to cache lines, and a guard band lies before each.
 const _: () = assert!(GUARD_BYTES.is_multiple_of(64));
 
 fn model_name() -> String {

@@ -9,6 +9,7 @@ use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy
 
 use super::control::ControlBlock;
 use crate::error::HarnessError;
+use crate::plan::{BoundPlan, BoundStep};
 use crate::timing::sampler::Timed;
 
 /// Sleep between two looks at whether a silent runner is still alive. The
@@ -17,17 +18,47 @@ const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest start of a runner: the loader maps libtorch.
 const START: Duration = Duration::from_mins(1);
 /// Hand-shakes that are measured for the null cost.
-const NULL_CALLS: usize = 11;
+const NULL_CALLS: usize = 5;
 /// Most address space: the plan's arena, libtorch, and what a candidate
 /// allocates for itself.
 const ADDRESS_SPACE_BYTES: u64 = 12 << 30;
 
+/// What a runner brings along. Loading libtorch takes a third of a second,
+/// and most candidates need none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linking {
+    /// Kernels only.
+    Nothing,
+    /// Library nodes, by libtorch.
+    Torch,
+}
+
+impl Linking {
+    /// What a plan needs.
+    pub(crate) fn of(plan: &BoundPlan) -> Self {
+        let is_library = |step: &BoundStep| matches!(step, BoundStep::Library { .. });
+        if plan.prepare.iter().chain(&plan.steps).any(is_library) {
+            Self::Torch
+        } else {
+            Self::Nothing
+        }
+    }
+
+    /// Name of the binary.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Nothing => "kernel-runner",
+            Self::Torch => "kernel-runner-torch",
+        }
+    }
+}
+
 /// What every runner of a device has in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
-    /// The `kernel-runner` binary.
-    pub(crate) program: PathBuf,
-    /// Folders with the shared libraries it links.
+    /// Folder of the runners' binaries.
+    pub(crate) folder: PathBuf,
+    /// Folders with the shared libraries that [`Linking::Torch`] needs.
     pub(crate) libraries: Vec<PathBuf>,
     /// Logical processors, one thread each.
     pub(crate) cpus: Vec<usize>,
@@ -67,22 +98,30 @@ impl std::fmt::Debug for Runner {
     }
 }
 
-/// A runner that was started and has not answered yet: it is loading libtorch
-/// and starting its threads.
+/// A runner that was started and has not answered yet: it is being
+/// loaded and starting its threads.
 #[derive(Debug)]
-pub(crate) struct Starting(Runner);
+pub(crate) struct Starting {
+    runner: Runner,
+    linking: Linking,
+}
 
 impl Starting {
+    /// What it links.
+    pub(crate) fn linking(&self) -> Linking {
+        self.linking
+    }
+
     /// Waits until it answers, and freezes it.
     pub(crate) fn ready(self) -> Result<Runner, HarnessError> {
-        let mut runner = self.0;
+        let mut runner = self.runner;
         let failed = |problem: String| {
             Err(HarnessError::Runner {
                 doing: "start",
                 problem,
             })
         };
-        match runner.talk(Request::Null, 0, START)? {
+        match runner.exchange(Request::Null, 0, START)? {
             Answer::Done(_) => {}
             Answer::Failed(problem) => return failed(problem),
             Answer::Died(reason) => {
@@ -106,7 +145,7 @@ impl Starting {
 
 impl Runner {
     /// Starts a runner and returns at once.
-    pub(crate) fn start(spec: &Spec) -> Result<Starting, HarnessError> {
+    pub(crate) fn start(spec: &Spec, linking: Linking) -> Result<Starting, HarnessError> {
         let control = ControlBlock::new()?;
         let inbox = make_inbox()?;
         let cpus = spec
@@ -114,7 +153,11 @@ impl Runner {
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>();
-        let mut read_only = spec.libraries.clone();
+        let program = spec.folder.join(linking.program());
+        let mut read_only = match linking {
+            Linking::Nothing => Vec::new(),
+            Linking::Torch => spec.libraries.clone(),
+        };
         read_only.push(inbox.path().to_owned());
         let policy = Policy::runner(read_only)
             .env("OMP_WAIT_POLICY", "passive")
@@ -126,7 +169,7 @@ impl Runner {
             ..Limits::none()
         };
         let spawn = |policy: Policy| -> Result<Result<Child, SpawnError>, HarnessError> {
-            Ok(Command::new(&spec.program, policy, limits.clone())
+            Ok(Command::new(&program, policy, limits.clone())
                 .arg(cpus.join(","))
                 .inherit_fd(control.duplicate()?, CONTROL_FD)
                 .stdin(Input::Null)
@@ -159,7 +202,7 @@ impl Runner {
             threads: 0,
             workers: Vec::new(),
         };
-        Ok(Starting(runner))
+        Ok(Starting { runner, linking })
     }
 
     /// Measures what a hand-shake costs. Only meaningful before a candidate
@@ -213,15 +256,6 @@ impl Runner {
     /// time runs from before the thaw until every thread is known to stand
     /// still.
     pub(crate) fn exchange(
-        &mut self,
-        request: Request,
-        slot: u32,
-        limit: Duration,
-    ) -> Result<Answer, HarnessError> {
-        self.talk(request, slot, limit)
-    }
-
-    fn talk(
         &mut self,
         request: Request,
         slot: u32,
@@ -334,18 +368,21 @@ impl Runner {
 
     /// Processor time that the runner uses while nothing is asked of it.
     pub(crate) fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError> {
-        let before = self.run_ns();
+        let before = self.run_ns()?;
         self.freezer
             .thaw()
             .map_err(HarnessError::process("thaw the runner"))?;
         std::thread::sleep(window);
         self.freeze()?;
-        Ok(self.run_ns().saturating_sub(before))
+        Ok(self.run_ns()?.saturating_sub(before))
     }
 
-    fn run_ns(&self) -> u64 {
-        let threads = self.freezer.thread_cpu().unwrap_or_default();
-        threads.iter().map(|thread| thread.run_ns).sum()
+    fn run_ns(&self) -> Result<u64, HarnessError> {
+        let threads = self
+            .freezer
+            .thread_cpu()
+            .map_err(HarnessError::process("read the runner's processor time"))?;
+        Ok(threads.iter().map(|thread| thread.run_ns).sum())
     }
 
     /// Threads that exist beyond those it had before the candidate was

@@ -73,7 +73,7 @@ impl CpuSession {
 
     fn checked(&self, buffer: usize, slot: usize, len: usize) -> Result<u64, HarnessError> {
         match self.program.buffers.get(buffer) {
-            Some(wire) if wire.bytes == len && slot < self.program.slots => {
+            Some(wire) if len <= wire.bytes && slot < self.program.slots => {
                 Ok(self.address(wire, slot))
             }
             _ => Err(HarnessError::Runner {

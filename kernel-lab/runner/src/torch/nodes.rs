@@ -1,13 +1,18 @@
-//! Library nodes: the few operators that a plan may take from libtorch.
+//! The few operators that a plan may take from libtorch.
 
 use tch::{Kind, Tensor};
 
-use crate::arena::Arena;
-use crate::wire::{WireBuffer, WireDtype};
+use kernel_runner::arena::Arena;
+use kernel_runner::node::{Library, LibraryError, Node, NodeSpec};
+use kernel_runner::wire::{WireBuffer, WireDtype};
 
-/// A library node with its tensors bound to the arena, for one slot.
+/// libtorch as the library.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Torch;
+
+/// An operator with its tensors bound to the arena, for one slot.
 #[derive(Debug)]
-pub struct Node {
+struct TorchNode {
     op: Op,
     inputs: Vec<Tensor>,
     output: Tensor,
@@ -31,44 +36,30 @@ enum Op {
     },
 }
 
-/// Why a library node can't be bound or executed.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// Not on the list.
-    #[error("`{0}` is not a library node of the runner")]
-    UnknownOp(String),
-    /// Wrong number of buffers.
-    #[error("`{op}` takes {want} inputs and one output, got {inputs} and {outputs}")]
-    Arity {
-        /// Operator.
-        op: String,
-        /// What it takes.
-        want: &'static str,
-        /// Inputs given.
-        inputs: usize,
-        /// Outputs given.
-        outputs: usize,
-    },
-    /// libtorch refused.
-    #[error("`{op}` failed: {message}")]
-    Torch {
-        /// Operator.
-        op: String,
-        /// What libtorch said.
-        message: String,
-    },
-}
+impl Library for Torch {
+    fn warm_up(&self, threads: usize) {
+        tch::set_num_threads(threads as i32);
+        let a = Tensor::ones([256, 256], (Kind::Float, tch::Device::Cpu));
+        let big = Tensor::ones([1 << 20], (Kind::Float, tch::Device::Cpu));
+        let image = Tensor::ones([2, 8, 32, 32], (Kind::Float, tch::Device::Cpu));
+        let filter = Tensor::ones([8, 8, 3, 3], (Kind::Float, tch::Device::Cpu));
+        let _no_grad = tch::no_grad_guard();
+        let _ = (a.mm(&a), &big + &big);
+        let _ = image.conv2d(&filter, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1);
+    }
 
-impl Node {
-    /// Binds operator `op` to buffers of `slot`.
-    pub fn bind(
-        op: &str,
-        inputs: &[&WireBuffer],
-        outputs: &[&WireBuffer],
-        attrs: &[(String, Vec<i64>)],
+    fn bind(
+        &self,
+        spec: NodeSpec<'_>,
         arena: &Arena,
         slot: usize,
-    ) -> Result<Self, LibraryError> {
+    ) -> Result<Box<dyn Node>, LibraryError> {
+        let NodeSpec {
+            op,
+            inputs,
+            outputs,
+            attrs,
+        } = spec;
         let attr = |name: &str, default: i64| -> Vec<i64> {
             attrs
                 .iter()
@@ -121,18 +112,19 @@ impl Node {
                 outputs: 1,
             });
         }
-        Ok(Self {
+        Ok(Box::new(TorchNode {
             op: parsed,
             inputs: inputs
                 .iter()
                 .map(|buffer| view(buffer, arena, slot))
                 .collect(),
             output: view(output, arena, slot),
-        })
+        }))
     }
+}
 
-    /// Executes the node on the calling thread and libtorch's own.
-    pub fn run(&mut self) -> Result<(), LibraryError> {
+impl Node for TorchNode {
+    fn run(&mut self) -> Result<(), LibraryError> {
         let out = &self.output;
         let inputs = &self.inputs;
         let bias = inputs.get(2);
@@ -167,7 +159,7 @@ impl Node {
                 *groups,
             ),
         };
-        result.map(|_| ()).map_err(|error| LibraryError::Torch {
+        result.map(|_| ()).map_err(|error| LibraryError::Refused {
             op: format!("{:?}", self.op),
             message: error.to_string(),
         })
@@ -197,17 +189,4 @@ fn view(buffer: &WireBuffer, arena: &Arena, slot: usize) -> Tensor {
             tch::Device::Cpu,
         )
     }
-}
-
-/// Starts libtorch's own threads and its lazily built state, so that nothing
-/// needs a new thread after the lock-down.
-pub fn warm_up(threads: usize) {
-    tch::set_num_threads(threads as i32);
-    let a = Tensor::ones([256, 256], (Kind::Float, tch::Device::Cpu));
-    let big = Tensor::ones([1 << 20], (Kind::Float, tch::Device::Cpu));
-    let image = Tensor::ones([2, 8, 32, 32], (Kind::Float, tch::Device::Cpu));
-    let filter = Tensor::ones([8, 8, 3, 3], (Kind::Float, tch::Device::Cpu));
-    let _no_grad = tch::no_grad_guard();
-    let _ = (a.mm(&a), &big + &big);
-    let _ = image.conv2d(&filter, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1);
 }
