@@ -184,6 +184,7 @@ impl Lab {
             min_rounds: 60,
             max_rounds: 4000,
             max_time: limit,
+            patience: limit,
             hard_time: limit,
             half_width: 0.0075,
         };

@@ -10,6 +10,7 @@ use super::abort::Abort;
 use super::candidate::Material;
 use super::duel::{Duel, Halt, Ring};
 use super::lab::{Attempt, Bench, Lab, PATIENCE, draw_seed, sizes_text};
+use super::report::check;
 use super::{Depth, OnProgress, report, verdict};
 use crate::compile::Object;
 use crate::device::{Device as _, Ended, Load, Session};
@@ -307,7 +308,7 @@ impl Lab {
         let clean = measured.samples.rounds.len();
         if clean < MIN_CLEAN {
             return Err(HarnessError::Busy(format!(
-                "only {clean} rounds were undisturbed, {} were not; stop other programs and \
+                "only {clean} rounds were fit to count, {} were not; stop other programs and \
                  try again",
                 measured.samples.contaminated
             )));
@@ -320,6 +321,19 @@ impl Lab {
         bench.leader = Some(scores.winner);
         let (_, out_bytes) = bench.task.traffic_bytes();
         let floor_ns = self.roofline.floor_ns(out_bytes, 0.0);
+        looked.report.checks.push(check(
+            "quiet",
+            measured.samples.disturbed == 0,
+            if measured.samples.disturbed == 0 {
+                format!("{} disturbed rounds dropped", measured.samples.contaminated)
+            } else {
+                format!(
+                    "the machine was busy: {} of {clean} rounds were disturbed, by up to 30% of a \
+                     call",
+                    measured.samples.disturbed
+                )
+            },
+        ));
         if scores.candidate_ns < floor_ns {
             let finding = Finding::TooFast {
                 floor_ns,

@@ -43,7 +43,8 @@ impl Depth {
                 min_rounds: 4,
                 max_rounds: 16,
                 max_time: Duration::from_millis(110),
-                hard_time: Duration::from_secs(3),
+                patience: Duration::from_millis(400),
+                hard_time: Duration::from_secs(2),
                 half_width: 0.03,
             },
             Self::Evaluate => Policy {
@@ -51,7 +52,8 @@ impl Depth {
                 min_rounds: 12,
                 max_rounds: 200,
                 max_time: Duration::from_millis(2300),
-                hard_time: Duration::from_secs(10),
+                patience: Duration::from_secs(4),
+                hard_time: Duration::from_secs(8),
                 half_width: 0.02,
             },
         }

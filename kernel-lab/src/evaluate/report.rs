@@ -60,6 +60,7 @@ pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Opt
             json!(baselines.mode.map(torch_bridge::CompileMode::name)),
         ),
         ("rounds_dropped".to_owned(), json!(samples.contaminated)),
+        ("rounds_disturbed".to_owned(), json!(samples.disturbed)),
         ("steal_ticks".to_owned(), json!(samples.steal_ticks)),
     ]);
     if let Some(failure) = &baselines.failure {

@@ -12,6 +12,15 @@ const MAX_DELAY_SHARE: f64 = 0.03;
 /// Waits shorter than this are the hand-over between two of our own threads.
 const MIN_DELAY_NS: f64 = 150_000.0;
 
+/// Share of a timed call that its threads waited for a processor.
+pub fn waited_share(elapsed_ns: f64, delay_ns: f64) -> f64 {
+    if elapsed_ns > 0.0 {
+        delay_ns / elapsed_ns
+    } else {
+        0.0
+    }
+}
+
 /// Whether a call of `elapsed_ns`, whose threads together waited `delay_ns`
 /// for a processor, was disturbed by foreign work.
 pub fn is_contaminated(elapsed_ns: f64, delay_ns: f64) -> bool {

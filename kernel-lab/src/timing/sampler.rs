@@ -4,7 +4,8 @@
 //! on inputs that are fresh in that round. Comparisons are made within
 //! rounds, so what drifts over seconds (clocks, neighbours) hits both sides.
 //! A round in which a contestant's threads had to wait for a processor is
-//! dropped whole.
+//! dropped whole, unless the machine is so busy that there are hardly others:
+//! then the least disturbed ones count, and the result says so.
 
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,9 @@ pub struct Policy {
     pub max_rounds: usize,
     /// Longest session; it is exceeded only to reach `min_rounds`.
     pub max_time: Duration,
+    /// Session after which disturbed rounds are made do with, if there are
+    /// too few others.
+    pub patience: Duration,
     /// Longest session whatever else.
     pub hard_time: Duration,
     /// Relative half-width of the ratio's 95% interval that is narrow enough.
@@ -64,6 +68,8 @@ pub struct Samples {
     pub rounds: Vec<Vec<Option<f64>>>,
     /// Rounds that were dropped for foreign load.
     pub contaminated: usize,
+    /// Rounds among `rounds` that were disturbed, but less than others.
+    pub disturbed: usize,
     /// Ticks of 10 ms that a hypervisor took during the session.
     pub steal_ticks: u64,
     /// Length of the session, in seconds.
@@ -92,6 +98,15 @@ impl Samples {
     }
 }
 
+/// A round in which somebody waited for a processor.
+struct Disturbed {
+    /// Largest share of a call that its threads waited.
+    waited_share: f64,
+    times: Vec<Option<f64>>,
+}
+
+/// Share of a call beyond which a disturbed round says nothing.
+const MAX_WAITED_SHARE: f64 = 0.3;
 /// Rounds between two looks at the stopping rule.
 const LOOK_EVERY: usize = 4;
 
@@ -105,18 +120,22 @@ pub fn sample<R: Rounds>(
     let start = Instant::now();
     let steal_before = contention::steal_ticks();
     let mut samples = Samples::default();
+    let mut disturbed: Vec<Disturbed> = Vec::new();
     let mut order: Vec<usize> = (0..contestants).collect();
     for round in 0.. {
         session.prepare(round)?;
         rng.shuffle(&mut order);
         let mut times = vec![None; contestants];
         let mut clean = true;
+        let mut waited_share: f64 = 0.0;
         for &contestant in &order {
             if !session.takes_part(contestant, round) {
                 continue;
             }
             let timed = session.call(contestant, round)?;
             clean &= !contention::is_contaminated(timed.elapsed_ns, timed.delay_ns);
+            let share = contention::waited_share(timed.elapsed_ns, timed.delay_ns);
+            waited_share = waited_share.max(share);
             times[contestant] = Some(timed.elapsed_ns);
         }
         session.finish(round)?;
@@ -126,15 +145,40 @@ pub fn sample<R: Rounds>(
         if clean {
             samples.rounds.push(times);
         } else {
-            samples.contaminated += 1;
+            disturbed.push(Disturbed {
+                waited_share,
+                times,
+            });
         }
-        if is_enough(&samples, contestants, policy, start.elapsed()) {
+        let elapsed = start.elapsed();
+        if is_enough(&samples, contestants, policy, elapsed)
+            || (elapsed >= policy.patience
+                && samples.rounds.len() + usable(&disturbed) >= policy.min_rounds)
+        {
             break;
         }
+    }
+    samples.contaminated = disturbed.len();
+    if samples.rounds.len() < policy.min_rounds {
+        let kept = disturbed
+            .into_iter()
+            .filter(|round| round.waited_share <= MAX_WAITED_SHARE)
+            .map(|round| round.times);
+        let clean = samples.rounds.len();
+        samples.rounds.extend(kept);
+        samples.disturbed = samples.rounds.len() - clean;
+        samples.contaminated -= samples.disturbed;
     }
     samples.steal_ticks = contention::steal_ticks().saturating_sub(steal_before);
     samples.elapsed_s = start.elapsed().as_secs_f64();
     Ok(samples)
+}
+
+fn usable(disturbed: &[Disturbed]) -> usize {
+    disturbed
+        .iter()
+        .filter(|round| round.waited_share <= MAX_WAITED_SHARE)
+        .count()
 }
 
 fn is_enough(samples: &Samples, contestants: usize, policy: &Policy, elapsed: Duration) -> bool {
@@ -203,6 +247,7 @@ mod tests {
             min_rounds: 8,
             max_rounds: 100,
             max_time: Duration::from_mins(1),
+            patience: Duration::from_mins(1),
             hard_time: Duration::from_mins(1),
             half_width: 0.02,
         }
@@ -230,6 +275,56 @@ mod tests {
         let samples = sample(&mut session, 2, &policy(), &mut Rng::new(1)).unwrap();
         assert_eq!(samples.rounds.len(), 8);
         assert_eq!(samples.contaminated, 2, "rounds 5 and 10; 0 is warm-up");
+    }
+
+    /// Every call waits for a fifth of its time, the last rounds for longer.
+    struct Busy;
+
+    impl Rounds for Busy {
+        type Halt = String;
+
+        fn prepare(&mut self, _round: usize) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn takes_part(&self, _contestant: usize, _round: usize) -> bool {
+            true
+        }
+
+        fn call(&mut self, _contestant: usize, round: usize) -> Result<Timed, String> {
+            Ok(Timed {
+                elapsed_ns: 1e7,
+                delay_ns: if round < 12 { 2e6 } else { 5e6 },
+            })
+        }
+
+        fn finish(&mut self, _round: usize) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn on_a_busy_machine_the_least_disturbed_rounds_count_and_are_counted() {
+        let impatient = Policy {
+            patience: Duration::ZERO,
+            hard_time: Duration::from_mins(1),
+            ..policy()
+        };
+        let samples = sample(&mut Busy, 2, &impatient, &mut Rng::new(1)).unwrap();
+        assert_eq!((samples.rounds.len(), samples.disturbed), (8, 8));
+        assert_eq!(samples.contaminated, 0);
+        // Never enough of them: what there is is taken when time is up.
+        let long = Policy {
+            min_rounds: 20,
+            patience: Duration::ZERO,
+            hard_time: Duration::from_millis(1),
+            ..policy()
+        };
+        let samples = sample(&mut Busy, 2, &long, &mut Rng::new(1)).unwrap();
+        assert!(
+            samples.disturbed <= 10,
+            "those that waited for half are out"
+        );
     }
 
     #[test]
