@@ -413,6 +413,7 @@ impl World for Orderly {
                 Entry::Model { calls, .. } => Message::Assistant {
                     text: String::new(),
                     calls: calls.iter().map(|call| call.requested.clone()).collect(),
+                    carry: None,
                 },
                 Entry::Tool {
                     id, tool, answer, ..
@@ -421,6 +422,7 @@ impl World for Orderly {
                     tool: tool.clone(),
                     ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
                     body: inline(&answer.body),
+                    images: Vec::new(),
                 },
             })
             .collect();
@@ -437,8 +439,9 @@ impl World for Orderly {
                     schema: tool.schema.clone(),
                 })
                 .collect(),
+            max_output_tokens: 1_000,
         };
-        let response = Builtin.turn(&request).expect("an answer");
+        let response = Builtin.turn(&request, &mut |_| {}).expect("an answer");
         ModelReply {
             text: Body::Inline(json!("")),
             calls: response.calls,

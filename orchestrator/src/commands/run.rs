@@ -49,6 +49,9 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
     // Everything that can be wrong with the input is found before anything
     // is written.
     let model = model::by_spec(&options.model)?;
+    for note in model.notes() {
+        eprintln!("note: {note}");
+    }
     let folder = places.adapter(&options.adapter);
     if !folder.is_dir() {
         return Err(AdapterError::Missing {

@@ -16,6 +16,9 @@ use crate::model::{Message, ToolSchema, TurnRequest};
 use crate::store::Batch;
 use crate::tools::{self, LabRequest, Reply};
 
+/// Most tokens of one reply.
+const MAX_OUTPUT_TOKENS: u64 = 16_384;
+
 impl Driver {
     /// Begins an effect, or performs it if it needs no slot. True if the
     /// state has changed.
@@ -186,13 +189,13 @@ impl Driver {
         let Some(request) = self.turn_request(agent)? else {
             return Err(DriverError::Stuck);
         };
-        match self.session.model.turn(&request) {
+        match self.session.model.turn(&request, &mut |_| {}) {
             Ok(response) => {
                 let mut batch = Batch::new();
                 let reply = ModelReply {
                     text: batch.body(Value::String(response.text)),
                     calls: response.calls,
-                    tokens: response.tokens,
+                    tokens: [response.usage.prompt(), response.usage.output],
                     cost_usd: response.cost_usd,
                 };
                 batch.push(
@@ -221,6 +224,7 @@ impl Driver {
                 Entry::Model { text, calls } => Message::Assistant {
                     text: as_text(store.document(text)?),
                     calls: calls.iter().map(|call| call.requested.clone()).collect(),
+                    carry: None,
                 },
                 Entry::Tool {
                     id, tool, answer, ..
@@ -229,6 +233,7 @@ impl Driver {
                     tool: tool.clone(),
                     ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
                     body: store.document(&answer.body)?,
+                    images: Vec::new(),
                 },
             });
         }
@@ -246,6 +251,7 @@ impl Driver {
             system: as_text(store.document(&agent.prompt)?),
             messages,
             tools,
+            max_output_tokens: MAX_OUTPUT_TOKENS,
         }))
     }
 }

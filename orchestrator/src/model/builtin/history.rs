@@ -37,7 +37,9 @@ impl<'a> History<'a> {
                         Arguments::Malformed(_) => None,
                     }));
                 }
-                Message::Tool { id, tool, ok, body } => {
+                Message::Tool {
+                    id, tool, ok, body, ..
+                } => {
                     if let Some((_, arguments)) = asked.iter().find(|(known, _)| known == id) {
                         answered.push(Answered {
                             tool,

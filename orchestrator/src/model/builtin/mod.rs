@@ -14,7 +14,10 @@ mod worker;
 
 use serde_json::Value;
 
-use super::{Caps, ChatModel, ModelError, TurnRequest, TurnResponse};
+use super::{
+    Caps, ChatModel, Delta, ModelError, Reservation, Stop, TurnFailure, TurnRequest, TurnResponse,
+    Usage,
+};
 use crate::core::agent::{Arguments, RequestedCall, Role};
 use history::History;
 
@@ -27,10 +30,22 @@ impl ChatModel for Builtin {
         Caps {
             deterministic: true,
             paid: false,
+            vision: false,
+            web_search: false,
+            context: None,
+            max_output: None,
         }
     }
 
-    fn turn(&self, request: &TurnRequest) -> Result<TurnResponse, ModelError> {
+    fn reserve(&self, _request: &TurnRequest) -> Reservation {
+        Reservation::default()
+    }
+
+    fn turn(
+        &self,
+        request: &TurnRequest,
+        _observe: &mut dyn FnMut(Delta),
+    ) -> Result<TurnResponse, TurnFailure> {
         let history = History::of(&request.messages);
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
@@ -43,7 +58,8 @@ impl ChatModel for Builtin {
             return Err(ModelError::Refused {
                 role: request.role.word(),
                 why: format!("there is no tool `{tool}`"),
-            });
+            }
+            .into());
         }
         let turn = history.turns;
         let calls = calls
@@ -58,8 +74,12 @@ impl ChatModel for Builtin {
         Ok(TurnResponse {
             text: String::new(),
             calls,
-            tokens: [0, 0],
+            carry: None,
+            usage: Usage::default(),
             cost_usd: 0.0,
+            model: "builtin".to_owned(),
+            stop: Stop::Done,
+            attempts: Vec::new(),
         })
     }
 }

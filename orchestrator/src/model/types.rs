@@ -1,0 +1,227 @@
+//! What a model is asked and answers, in no provider's dialect.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::failure::{Attempt, TurnFailure};
+use crate::core::agent::{RequestedCall, Role};
+
+/// What a model can do and costs; decides how it is driven.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about a model, each asked for by name"
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// The same request always gets the same reply.
+    pub deterministic: bool,
+    /// Turns cost money and are reserved for in the budget.
+    pub paid: bool,
+    /// It sees images.
+    pub vision: bool,
+    /// The provider searches the web itself when a tool `web_search` is
+    /// offered; the harness never sees those calls.
+    pub web_search: bool,
+    /// Tokens that a request and its reply may have together, if known.
+    pub context: Option<u64>,
+    /// Most tokens of one reply, if known.
+    pub max_output: Option<u64>,
+}
+
+/// A tool as a model is shown it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolSchema {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub schema: Value,
+}
+
+/// A picture that goes with a tool's answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `image/png` and the like.
+    pub media_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({}, {} bytes)", self.media_type, self.bytes.len())
+    }
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// From the harness.
+    User {
+        /// The text.
+        text: String,
+    },
+    /// From the model.
+    Assistant {
+        /// What it said.
+        text: String,
+        /// What it wanted done.
+        calls: Vec<RequestedCall>,
+        /// What came with [`TurnResponse::carry`], unchanged.
+        carry: Option<Value>,
+    },
+    /// From a tool.
+    Tool {
+        /// Id of the call.
+        id: String,
+        /// Name of the tool.
+        tool: String,
+        /// Whether the call did what it was for.
+        ok: bool,
+        /// The answer.
+        body: Value,
+        /// Pictures to look at.
+        images: Vec<Image>,
+    },
+}
+
+/// One turn's request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnRequest {
+    /// Who the model is to be.
+    pub role: Role,
+    /// The prompt.
+    pub system: String,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// The tools it may use.
+    pub tools: Vec<ToolSchema>,
+    /// Most tokens the reply may have, reasoning included.
+    pub max_output_tokens: u64,
+}
+
+/// What a turn used, in tokens. The four kinds of tokens don't overlap, but
+/// `reasoning` is a part of `output`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Read at the full price.
+    pub input: u64,
+    /// Read from the provider's cache.
+    pub cache_read: u64,
+    /// Read and put into the provider's cache.
+    pub cache_write: u64,
+    /// Written.
+    pub output: u64,
+    /// Of those, not shown.
+    pub reasoning: u64,
+    /// Searches of the web that the provider made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub searches: u64,
+    /// The server did not count: these are estimates, too high rather than
+    /// too low.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Usage {
+    /// All tokens read, whatever their price.
+    pub fn prompt(&self) -> u64 {
+        self.input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
+    }
+
+    /// All tokens.
+    pub fn total(&self) -> u64 {
+        self.prompt().saturating_add(self.output)
+    }
+}
+
+/// Why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// The model was done, or wants its calls answered.
+    Done,
+    /// It ran into the limit of tokens: the text or the last call is cut off.
+    Length,
+    /// The provider paused it; sending the conversation again goes on.
+    Paused,
+}
+
+/// One turn's reply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnResponse {
+    /// What the model said.
+    pub text: String,
+    /// What it wants done, in order.
+    pub calls: Vec<RequestedCall>,
+    /// The provider's own form of the reply (thinking with its signatures,
+    /// reasoning items), which must come back unchanged with the answers of
+    /// the calls. None if text and calls are all there is.
+    pub carry: Option<Value>,
+    /// What the attempt that succeeded used.
+    pub usage: Usage,
+    /// What it cost, in US dollars.
+    pub cost_usd: f64,
+    /// The model that answered, as the provider calls it.
+    pub model: String,
+    /// Why it ended.
+    pub stop: Stop,
+    /// Attempts that failed before, some of which may have been billed.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Upper bound of what one attempt can cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// US dollars.
+    pub usd: f64,
+    /// Tokens.
+    pub tokens: u64,
+}
+
+/// A piece of a reply under way, for live display only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// More of the text.
+    Text(String),
+    /// More of the reasoning, as far as the provider shows it.
+    Reasoning(String),
+    /// A tool call has begun.
+    ToolCall(String),
+}
+
+/// A model. `turn` blocks and may be called from many threads at once.
+pub trait ChatModel: Send + Sync {
+    /// What it can do and costs.
+    fn caps(&self) -> Caps;
+
+    /// Upper bound of what *one attempt* at this request can cost. An attempt
+    /// with [`super::Billing::Unknown`] is booked at this.
+    fn reserve(&self, request: &TurnRequest) -> Reservation;
+
+    /// Answers one turn, trying again where that may help. What `observe` is
+    /// told of a failed attempt is void.
+    fn turn(
+        &self,
+        request: &TurnRequest,
+        observe: &mut dyn FnMut(Delta),
+    ) -> Result<TurnResponse, TurnFailure>;
+
+    /// What the user should know about it before a campaign starts.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
