@@ -1,0 +1,578 @@
+//! Adapters: the shipped ones, broken ones, patches, and the choice of one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use orchestrator::adapter::{
+    Adapter, AdapterError, AdapterHistory, EntryKind, Extent, FILES, HistoryError, Judge, Patch,
+    Problem, Programs, PromptRole, example_context,
+};
+use orchestrator::core::agent::Role;
+use orchestrator::core::settings::MetricSettings;
+
+#[path = "adapters/leaks.rs"]
+mod leaks;
+
+const SHIPPED: [&str; 4] = [
+    "cuda-kernels",
+    "llm-pretraining",
+    "time-series",
+    "traffic-forecasting",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn shipped(name: &str) -> PathBuf {
+    root().join("adapters").join(name)
+}
+
+fn text(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).expect("a file")
+}
+
+/// A copy that a test may break.
+fn copy(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in FILES {
+        fs::copy(shipped(name).join(file), folder.path().join(file)).expect("a copy");
+    }
+    folder
+}
+
+fn change(folder: &Path, file: &str, from: &str, to: &str) {
+    let before = text(folder, file);
+    assert!(before.contains(from), "`{file}` has no `{from}`");
+    fs::write(folder.join(file), before.replacen(from, to, 1)).expect("a file");
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+#[test]
+fn four_adapters_are_shipped_with_eleven_files_each() {
+    let names: BTreeSet<String> = fs::read_dir(root().join("adapters"))
+        .expect("adapters")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names, SHIPPED.map(str::to_owned).into());
+    for name in SHIPPED {
+        let files: BTreeSet<String> = fs::read_dir(shipped(name))
+            .expect("an adapter")
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(files, FILES.map(str::to_owned).into(), "{name}");
+    }
+}
+
+#[test]
+fn the_shipped_adapters_have_no_problems() {
+    for name in SHIPPED {
+        assert_eq!(listed(&Adapter::validate(&shipped(name))), "", "{name}");
+        let adapter = Adapter::load(&shipped(name)).expect("an adapter");
+        assert_eq!(adapter.manifest.name, name);
+    }
+}
+
+#[test]
+fn a_role_has_one_prompt_and_every_prompt_a_role() {
+    let files: BTreeSet<&str> = PromptRole::ALL.iter().map(|role| role.file()).collect();
+    assert_eq!(files.len(), 9);
+    assert!(files.iter().all(|file| FILES.contains(file)));
+}
+
+#[test]
+fn the_critic_is_told_nothing_but_evaluation_and_schema() {
+    let names: BTreeSet<String> = example_context(PromptRole::Critic, Extent::Full)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let allowed = [
+        "objective",
+        "domain",
+        "device",
+        "metric",
+        "schema",
+        "evaluation",
+        "files",
+        "tools",
+    ];
+    assert_eq!(names, allowed.map(str::to_owned).into());
+    let folder = copy("time-series");
+    change(
+        folder.path(),
+        "phase2_critic.md",
+        "# Critic",
+        "{{ knowledge }}",
+    );
+    let problems = Adapter::validate(folder.path());
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0]
+            .what
+            .starts_with("`knowledge` is not defined for the Critic"),
+        "{}",
+        problems[0]
+    );
+}
+
+/// One broken adapter: its name, and how it is broken.
+type Broken = (&'static str, fn(&Path));
+
+const BROKEN: [Broken; 16] = [
+    ("a missing file", |folder| {
+        fs::remove_file(folder.join("phase3_fixer.md")).expect("a file");
+    }),
+    ("an undefined name", |folder| {
+        change(
+            folder,
+            "phase3_strategist.md",
+            "{{ objective }}",
+            "{{ objektive }}",
+        );
+    }),
+    ("an undefined field in a loop", |folder| {
+        change(
+            folder,
+            "phase3_reporter.md",
+            "{{ row.verdict }}",
+            "{{ row.verdikt }}",
+        );
+    }),
+    ("a field of what may be absent", |folder| {
+        change(folder, "phase1.md", "# Explorer", "{{ data.time.column }}");
+    }),
+    ("a wrong key", |folder| {
+        change(folder, "manifest.toml", "converged_gain", "converged_gian");
+    }),
+    ("a key that is nothing's", |folder| {
+        change(
+            folder,
+            "manifest.toml",
+            "[metric]",
+            "[weather]\nsunny = true\n\n[metric]",
+        );
+    }),
+    ("a metric without a direction", |folder| {
+        change(folder, "manifest.toml", "direction = \"maximise\"\n", "");
+    }),
+    ("no metric", |folder| {
+        change(folder, "manifest.toml", "[metric]", "[budgets_of_old]");
+    }),
+    ("a direction that is none", |folder| {
+        change(folder, "manifest.toml", "\"maximise\"", "\"up\"");
+    }),
+    ("a direction that the name denies", |folder| {
+        change(folder, "manifest.toml", "\"maximise\"", "\"minimise\"");
+    }),
+    ("a direction that the formula denies", |folder| {
+        change(
+            folder,
+            "manifest.toml",
+            "direction = \"maximise\"",
+            "direction = \"maximise\"\nformula = \"rmse\"",
+        );
+    }),
+    ("an empty prompt", |folder| {
+        fs::write(folder.join("phase2_tester.md"), "  \n").expect("a file");
+    }),
+    ("values of the wrong type and range", |folder| {
+        change(folder, "manifest.toml", "hours = 0.115", "hours = \"many\"");
+        change(folder, "manifest.toml", "turns = 80", "turns = 1");
+        change(
+            folder,
+            "manifest.toml",
+            "lab = \"kernel-lab\"",
+            "lab = \"../kernel-lab\"",
+        );
+        change(
+            folder,
+            "manifest.toml",
+            "\"kernels/tasks\"",
+            "\"../../elsewhere\"",
+        );
+    }),
+    ("no TOML", |folder| {
+        change(
+            folder,
+            "manifest.toml",
+            "name = \"cuda-kernels\"",
+            "name = ",
+        );
+    }),
+    ("paths of one machine", |folder| {
+        change(
+            folder,
+            "phase1.md",
+            "# Explorer",
+            "Look into /home/me/data.",
+        );
+        change(
+            folder,
+            "phase3_fixer.md",
+            "# Fixer",
+            "See `C:\\data` first.",
+        );
+    }),
+    ("many things at once", |folder| {
+        fs::remove_file(folder.join("phase1.md")).expect("a file");
+        fs::write(folder.join("phase3_fixer.md"), "").expect("a file");
+        fs::write(folder.join("phase2_builder.md"), vec![b'x'; 40_000]).expect("a file");
+        fs::write(folder.join("phase2_critic.md"), [0xff, 0xfe]).expect("a file");
+        change(folder, "manifest.toml", "schema = 1", "schema = 2");
+        change(folder, "phase2_tester.md", "{% endif %}", "");
+        change(
+            folder,
+            "phase3_strategist.md",
+            "{{ objective }}",
+            "{{ nobody_knows }}\n{{ polici.turns }}",
+        );
+    }),
+];
+
+#[test]
+fn a_broken_adapter_is_told_what_is_wrong() {
+    let mut told = String::new();
+    for (name, breaks) in BROKEN {
+        let folder = copy("cuda-kernels");
+        breaks(folder.path());
+        let problems = Adapter::validate(folder.path());
+        assert!(!problems.is_empty(), "{name}: nothing was found");
+        told.push_str(&format!("== {name}\n{}\n", listed(&problems)));
+        let usable = problems.iter().all(|problem| !problem.is_error());
+        match Adapter::load(folder.path()) {
+            Ok(_) => assert!(usable, "{name}: loaded in spite of errors"),
+            Err(AdapterError::Invalid { problems, .. }) => {
+                assert!(!usable && problems.iter().all(Problem::is_error), "{name}");
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn nothing_measures_without_a_lab_or_commands() {
+    let folder = copy("cuda-kernels");
+    change(folder.path(), "manifest.toml", "lab = \"kernel-lab\"\n", "");
+    let told = listed(&Adapter::validate(folder.path()));
+    assert!(told.contains("neither a lab nor an evaluation"), "{told}");
+}
+
+#[test]
+fn a_lab_that_is_not_built_is_told() {
+    let bin = tempfile::tempdir().expect("a folder");
+    let programs = Programs::new(bin.path().to_owned(), std::ffi::OsStr::new(""));
+    let told = |name: &str| listed(&Adapter::validate_here(&shipped(name), &programs));
+    insta::assert_snapshot!(format!(
+        "{}{}{}{}",
+        told("cuda-kernels"),
+        told("llm-pretraining"),
+        told("traffic-forecasting"),
+        told("time-series"),
+    ));
+    fs::write(bin.path().join("train-lab"), "").expect("a file");
+    assert_eq!(told("llm-pretraining"), "");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told() {
+    let folder = copy("time-series");
+    change(
+        folder.path(),
+        "manifest.toml",
+        "score = [\"python\", \"score.py\"]",
+        "score = [\"scorer\", \"--fast\"]",
+    );
+    let bin = tempfile::tempdir().expect("a folder");
+    let path = bin.path().as_os_str().to_owned();
+    fs::write(bin.path().join("forecast-lab"), "").expect("a file");
+    let programs = Programs::new(bin.path().to_owned(), &path);
+    let told = listed(&Adapter::validate_here(folder.path(), &programs));
+    assert!(
+        told.contains("`evaluation.score`: there is no program `scorer`"),
+        "{told}"
+    );
+    fs::write(bin.path().join("scorer"), "").expect("a file");
+    assert_eq!(
+        listed(&Adapter::validate_here(folder.path(), &programs)),
+        ""
+    );
+}
+
+#[test]
+fn the_lab_measures_where_it_is_built_and_commands_elsewhere() {
+    let manifest = |name: &str| Adapter::load(&shipped(name)).expect("an adapter").manifest;
+    let series = manifest("time-series");
+    assert_eq!(series.judge(|_| true), Ok(Judge::Lab("forecast-lab")));
+    assert!(matches!(series.judge(|_| false), Ok(Judge::Commands(_))));
+    let error = manifest("llm-pretraining")
+        .judge(|_| false)
+        .expect_err("no lab");
+    assert_eq!(
+        (error.adapter.as_str(), error.lab.as_str()),
+        ("llm-pretraining", "train-lab")
+    );
+}
+
+#[test]
+fn nothing_beats_a_baseline_that_nobody_measured() {
+    let manifest = Adapter::load(&shipped("traffic-forecasting"))
+        .expect("an adapter")
+        .manifest;
+    assert_eq!(manifest.metric.baseline_value, None);
+    let metric = MetricSettings::from(manifest.metric);
+    assert!(metric.baseline_value < 0.0 && metric.baseline_value.is_finite());
+}
+
+#[test]
+fn the_prompts_of_cuda_kernels_render() {
+    let folder = copy("cuda-kernels");
+    fs::write(
+        folder.path().join("domain_knowledge.md"),
+        "Known on {{ device }}.",
+    )
+    .expect("a file");
+    let adapter = Adapter::load(folder.path()).expect("an adapter");
+    for role in PromptRole::ALL {
+        for extent in [Extent::Full, Extent::Bare] {
+            let name = format!("prompt_{role:?}_{extent:?}").to_lowercase();
+            insta::assert_snapshot!(name, render(&adapter, role, extent));
+        }
+    }
+}
+
+/// A prompt from an example: what a caller gets from typed contexts.
+fn render(adapter: &Adapter, role: PromptRole, extent: Extent) -> String {
+    adapter
+        .render_variables(role, example_context(role, extent))
+        .expect("a prompt")
+}
+
+#[test]
+fn no_prompt_leaves_holes() {
+    for name in SHIPPED {
+        let adapter = Adapter::load(&shipped(name)).expect("an adapter");
+        for role in PromptRole::ALL {
+            for extent in [Extent::Full, Extent::Bare] {
+                let prompt = render(&adapter, role, extent);
+                assert!(
+                    !prompt.contains("\n\n\n"),
+                    "{name} {role:?} {extent:?}\n{prompt}"
+                );
+                assert!(
+                    !prompt.contains("none"),
+                    "{name} {role:?} {extent:?}\n{prompt}"
+                );
+                assert!(
+                    !prompt.contains("{{") && !prompt.contains("{%"),
+                    "{name} {role:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_planners_roles_need_no_more_than_the_driver_knows() {
+    let known = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
+    let context = known(serde_json::json!({
+        "objective": "Be quick",
+        "device": "cpu",
+        "metric": {
+            "name": "speedup", "unit": "ratio", "direction": "maximise",
+            "baseline": "the other", "baseline_value": 1.0,
+        },
+        "policy": {
+            "tries_per_worker": 3, "finalists": 1, "try_s": 1.0, "evaluate_s": 1.0,
+            "remeasure_s": 1.0, "converged_gain": 0.02, "turns": 20,
+        },
+        "playbook": "# Playbook",
+        "experiment": {
+            "id": "e0001", "task": "gelu", "name": "one", "hypothesis": "h", "templates": [],
+        },
+    }));
+    for name in SHIPPED {
+        let adapter = Adapter::load(&shipped(name)).expect("an adapter");
+        for role in [Role::Strategist, Role::Worker] {
+            let prompt = adapter.prompt(role, context.clone()).expect("a prompt");
+            assert!(
+                prompt.contains("Be quick") && prompt.contains("# Playbook"),
+                "{prompt}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_prompt_never_quotes_the_stand_in_for_a_baseline() {
+    let adapter = Adapter::load(&shipped("traffic-forecasting")).expect("an adapter");
+    let mut context = example_context(PromptRole::Strategist, Extent::Full);
+    let metric = MetricSettings::from(adapter.manifest.metric.clone());
+    context.insert(
+        "metric".to_owned(),
+        serde_json::to_value(metric).expect("a metric"),
+    );
+    let prompt = adapter.prompt(Role::Strategist, context).expect("a prompt");
+    assert!(
+        prompt.contains("the same hour one week earlier."),
+        "{prompt}"
+    );
+    assert!(!prompt.contains("179769313"), "{prompt}");
+}
+
+fn patch(file: &str, text: &str) -> Patch {
+    Patch {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        why: "a test".to_owned(),
+        by: "supervisor".to_owned(),
+    }
+}
+
+#[test]
+fn patches_are_kept_take_effect_on_loading_and_can_be_taken_back() {
+    let folder = copy("cuda-kernels");
+    let first = text(folder.path(), "phase3_reporter.md");
+    let mut history = AdapterHistory::open(folder.path()).expect("a history");
+    let one = patch("phase3_reporter.md", "One: {{ objective }}\n");
+    let two = patch("phase3_reporter.md", "Two: {{ objective }}\n");
+    assert_eq!(history.apply(&one).expect("an entry"), 1);
+    assert_eq!(history.apply(&two).expect("an entry"), 2);
+    let adapter = Adapter::load(folder.path()).expect("an adapter");
+    let prompt = render(&adapter, PromptRole::Reporter, Extent::Full);
+    assert_eq!(prompt, "Two: Do as well as the metric allows");
+    assert_eq!(
+        history
+            .revert(2, "no good", "supervisor")
+            .expect("an entry"),
+        3
+    );
+    assert_eq!(text(folder.path(), "phase3_reporter.md"), one.text);
+    assert_eq!(
+        history
+            .revert(1, "no good", "supervisor")
+            .expect("an entry"),
+        4
+    );
+    assert_eq!(text(folder.path(), "phase3_reporter.md"), first);
+    // Taking back what took back is a change like any other.
+    assert_eq!(
+        history
+            .revert(4, "good after all", "user")
+            .expect("an entry"),
+        5
+    );
+    assert_eq!(text(folder.path(), "phase3_reporter.md"), one.text);
+    let again = AdapterHistory::open(folder.path()).expect("a history");
+    assert_eq!(again.entries(), history.entries());
+    let kinds: Vec<EntryKind> = again.entries().iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds[..2], [EntryKind::Patch; 2]);
+    assert_eq!(kinds[2..], [EntryKind::Revert; 3]);
+    assert_eq!(
+        text(&folder.path().join(".history/0002"), "before"),
+        one.text
+    );
+}
+
+#[test]
+fn a_patch_that_would_break_the_adapter_changes_nothing() {
+    let folder = copy("cuda-kernels");
+    let before: Vec<String> = FILES.iter().map(|file| text(folder.path(), file)).collect();
+    let mut history = AdapterHistory::open(folder.path()).expect("a history");
+    let manifest = text(folder.path(), "manifest.toml");
+    for bad in [
+        patch("phase1.md", "{{ nobody_knows }}"),
+        patch("phase1.md", ""),
+        patch("phase1.md", &"x".repeat(40_000)),
+        patch("manifest.toml", &manifest.replace("maximise", "sideways")),
+    ] {
+        let error = history.apply(&bad).expect_err("a refusal");
+        assert!(matches!(error, HistoryError::Refused { .. }), "{error}");
+    }
+    let same = patch("phase1.md", &text(folder.path(), "phase1.md"));
+    let error = history.apply(&same).expect_err("a refusal");
+    assert!(matches!(error, HistoryError::Unchanged { .. }), "{error}");
+    let error = history.revert(7, "", "").expect_err("a refusal");
+    assert!(matches!(error, HistoryError::NoSuchEntry { .. }), "{error}");
+    let after: Vec<String> = FILES.iter().map(|file| text(folder.path(), file)).collect();
+    assert_eq!(before, after);
+    assert!(!folder.path().join(".history").exists());
+}
+
+#[test]
+fn a_broken_adapter_can_be_repaired_file_by_file() {
+    let folder = copy("cuda-kernels");
+    let good = text(folder.path(), "phase1.md");
+    fs::write(folder.path().join("phase1.md"), "{{ a }}").expect("a file");
+    fs::write(folder.path().join("phase3_fixer.md"), "{{ b }}").expect("a file");
+    let mut history = AdapterHistory::open(folder.path()).expect("a history");
+    history.apply(&patch("phase1.md", &good)).expect("an entry");
+    assert_eq!(Adapter::validate(folder.path()).len(), 1);
+}
+
+#[test]
+fn no_file_name_leads_out_of_the_folder() {
+    let around = tempfile::tempdir().expect("a folder");
+    let folder = around.path().join("adapter");
+    fs::rename(copy("cuda-kernels").keep(), &folder).expect("a folder");
+    let mut history = AdapterHistory::open(&folder).expect("a history");
+    for name in [
+        "../phase1.md",
+        "./phase1.md",
+        "phase1.md/",
+        "phase1.md\0",
+        ".history/0001/entry.toml",
+        "/phase1.md",
+        "sub/phase1.md",
+        "PHASE1.MD",
+        "",
+        "notes.md",
+    ] {
+        let error = history
+            .apply(&patch(name, "{{ objective }}"))
+            .expect_err("a refusal");
+        assert!(
+            matches!(error, HistoryError::NoSuchFile { .. }),
+            "{name}: {error}"
+        );
+    }
+    let names: Vec<_> = fs::read_dir(around.path())
+        .expect("a folder")
+        .flatten()
+        .collect();
+    assert_eq!(names.len(), 1);
+}
+
+#[test]
+fn links_are_not_followed() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let secret = outside.path().join("secret");
+    fs::write(&secret, "{{ objective }} as it was").expect("a file");
+    let folder = copy("cuda-kernels");
+    let prompt = folder.path().join("phase1.md");
+    fs::remove_file(&prompt).expect("a file");
+    std::os::unix::fs::symlink(&secret, &prompt).expect("a link");
+    let mut history = AdapterHistory::open(folder.path()).expect("a history");
+    let error = history
+        .apply(&patch("phase1.md", "{{ objective }}"))
+        .expect_err("a refusal");
+    assert!(matches!(error, HistoryError::Link { .. }), "{error}");
+    assert_eq!(text(outside.path(), "secret"), "{{ objective }} as it was");
+    std::os::unix::fs::symlink(outside.path(), folder.path().join(".history")).expect("a link");
+    let error = AdapterHistory::open(folder.path()).expect_err("a refusal");
+    assert!(matches!(error, HistoryError::Link { .. }), "{error}");
+    let error = history
+        .apply(&patch("phase3_fixer.md", "{{ objective }}"))
+        .expect_err("a refusal");
+    assert!(matches!(error, HistoryError::Link { .. }), "{error}");
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1);
+}
