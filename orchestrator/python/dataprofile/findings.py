@@ -41,7 +41,7 @@ def of_objective(found, task, objective):
         found.add("objective-without-metric", WARNING, "objective", f"{said}; {way} was assumed",
                   "confirm this metric, or name another in the objective", metric["name"], "metric")
     elif metric["source"] == "objective-wording":
-        found.add("metric-assumed", INFO, "objective", f"the objective gives a direction but no exact metric; {way} was assumed",
+        found.add("metric-assumed", INFO, "objective", f"the objective names no exact metric that fits; {way} was assumed",
                   "confirm this metric, or name another in the objective", metric["name"], "metric")
     if metric["contradiction"]:
         found.add("metric-contradiction", SERIOUS, "objective",

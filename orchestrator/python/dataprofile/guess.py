@@ -95,7 +95,7 @@ def guess(table, column_roles, time_name, group_names, step_facts, objective, wa
     elif time_name and regular >= 0.9 and not asked["classify"] and numeric:
         likely = [n for n in usable if TARGET_NAMES.search(n)]
         forecast = wide and (len(numeric) >= 2 or not likely) or bool(group_names)
-        if target is not None and (metric or {}).get("task") == "classification":
+        if target is not None and (metric or {}).get("task") == "classification" and not asked["forecast"]:
             forecast = False
         if forecast:
             confidence = max(confidence, 0.8)
@@ -189,6 +189,13 @@ def kind_of(table, target, metric, asked):
 
 def choose_metric(kind, metric, table=None, target=None):
     """The objective's metric, or the task's usual one."""
+    amounts = ("regression", "forecast")
+    misfit = metric is not None and (
+        (kind in amounts and metric["task"] == "classification")
+        or (kind in ("classification", "text-classification") and metric["task"] in amounts))
+    if misfit:
+        name, direction = words.DEFAULT_METRIC[kind]
+        return {"name": name, "direction": direction, "source": "objective-wording", "contradiction": None}
     if metric is not None and metric["name"] not in ("loss", "error", "score"):
         return {"name": metric["name"], "direction": metric["direction"], "source": "objective",
                 "contradiction": metric["contradiction"]}

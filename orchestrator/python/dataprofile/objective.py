@@ -29,7 +29,7 @@ METRICS = [
     (r"\bf1\b|\bf-?score\b|\bf-?measure\b", "f1", MAXIMISE, "classification"),
     (r"matthews|\bmcc\b", "mcc", MAXIMISE, "classification"),
     (r"\bkappa\b", "kappa", MAXIMISE, "classification"),
-    (r"accuracy|accurately", "accuracy", MAXIMISE, "classification"),
+    (r"\baccuracy\b", "accuracy", MAXIMISE, "classification"),
     (r"\bprecision\b", "precision", MAXIMISE, "classification"),
     (r"\brecall\b|sensitivity", "recall", MAXIMISE, "classification"),
     (r"\bsharpe\b", "sharpe", MAXIMISE, "forecast"),
@@ -49,6 +49,8 @@ FORECAST = r"\bforecast\w*|\bhorizon\b|\bahead\b|\bnext\b|\bfuture\b|\btomorrow\
 CLASSIFY = r"\bclassif\w*|\bcategor(y|ies|ise|ize)\w*|\bdetect\w*|\bwhether\b|\bwhich class\b|\blabel\w*\b|\bsentiment\b|\btopic\b"
 REGRESS = r"\bregress\w*|\bestimat\w*|\bhow (much|many)\b"
 AFTER = r"\b(predict\w*|forecast\w*|estimat\w*|classif\w*|model|target( is| column)?|explain|detect|infer)\b"
+# Columns of these names are rarely meant by "24 hours ahead".
+TIME_UNITS = {"second", "minute", "hour", "day", "week", "month", "quarter", "year", "time", "date"}
 AWAY = r"\b(from|using|by|per|given|for each|across|based on|with|without|ignoring|except|not|in|on)\b"
 
 DEFAULT_METRIC = {
@@ -118,6 +120,8 @@ def named_column(objective, names):
     best = None
     for name in names:
         words = words_of(name)
+        if words in TIME_UNITS and f"`{name}`" not in exact:
+            continue
         if not words or len(words) < 2 and f"`{name}`" not in exact and f" {name} " not in f" {exact} ":
             continue
         forms = [words] + ([words + "s"] if not words.endswith("s") else [words[:-1]])
