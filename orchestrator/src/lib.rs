@@ -14,6 +14,7 @@ pub mod commands;
 pub mod core;
 pub mod driver;
 pub mod exec;
+pub mod explore;
 pub mod model;
 pub mod report;
 pub mod store;

@@ -7,9 +7,6 @@ use std::path::Path;
 use crate::problem::Problem;
 use crate::spawn;
 
-/// The environment with torch takes 4.7 GB; pip needs room beside it.
-const ROOM_GB: u64 = 7;
-
 /// The labs compile C++ and load it; they know this platform only.
 pub(crate) fn platform() -> Option<Problem> {
     (!cfg!(all(target_os = "linux", target_arch = "x86_64"))).then(|| {
@@ -33,20 +30,21 @@ pub(crate) fn compiler() -> Option<Problem> {
     })
 }
 
-/// Room for the virtual environment; `None` as well where `df` can't tell.
-pub(crate) fn room(venv: &Path) -> Option<Problem> {
+/// Room for a virtual environment, in GB; `None` as well where `df` can't tell.
+/// `variable` is what puts the environment elsewhere.
+pub(crate) fn room(venv: &Path, needed_gb: u64, variable: &str) -> Option<Problem> {
     let existing = venv.ancestors().find(|folder| folder.is_dir())?;
     let mut df = spawn::command("df");
     df.args(["-Pk"]).arg(existing);
     let output = df.output().ok()?;
     let free_gb = free_gb(&String::from_utf8_lossy(&output.stdout))?;
-    (free_gb < ROOM_GB).then(|| {
+    (free_gb < needed_gb).then(|| {
         Problem::new(
             format!(
-                "{free_gb} GB free in {}, {ROOM_GB} GB needed",
+                "{free_gb} GB free in {}, {needed_gb} GB needed",
                 existing.display()
             ),
-            "free some space, or set ALPHALAB_VENV to a folder on a larger disk",
+            format!("free some space, or set {variable} to a folder on a larger disk"),
         )
     })
 }

@@ -14,9 +14,10 @@ use crate::{ci, run, setup, testing};
     name = "cargo xtask",
     bin_name = "cargo xtask",
     after_help = "Environment:\n  \
-        ALPHALAB_VENV     where the Python environment lives (default: .venv in the checkout)\n  \
-        ALPHALAB_PYTHON   the interpreter to make it from (default: the first fit one on PATH)\n  \
-        CARGO_TARGET_DIR  where Cargo builds (default: target in the checkout)"
+        ALPHALAB_VENV        where the Python environment with torch lives (default: .venv in the checkout)\n  \
+        ALPHALAB_AGENT_VENV  where the agents' Python environment lives (default: .venv-agents in the checkout)\n  \
+        ALPHALAB_PYTHON      the interpreter to make them from (default: the first fit one on PATH)\n  \
+        CARGO_TARGET_DIR     where Cargo builds (default: target in the checkout)"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -25,9 +26,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Check the machine and install the pinned torch into a virtual environment
+    /// Check the machine, install the pinned torch and the agents' pinned Python packages
     ///
-    /// Takes about 3 minutes and 5 GB the first time, under a second after that.
+    /// Each has a virtual environment of its own. Takes about 4 minutes and 6 GB the first time, under a second after that.
     Setup,
     /// Set up, build, and start a campaign; without ARGS the default one
     ///

@@ -23,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) venv: PathBuf,
     /// The interpreter underneath, whose libpython is linked.
     pub(crate) python: Python,
+    /// The virtual environment of the agents, without torch.
+    pub(crate) agents: PathBuf,
 }
 
 impl Environment {
@@ -33,7 +35,7 @@ impl Environment {
 
     /// The folder of libtorch.
     pub(crate) fn torch_lib(&self) -> PathBuf {
-        torch_lib(&self.venv, self.python.version)
+        site_packages(&self.venv, self.python.version).join("torch/lib")
     }
 
     /// The variables that builds and labs read. `path` is the `PATH` so far.
@@ -44,6 +46,7 @@ impl Environment {
             ("LIBTORCH_USE_PYTORCH", "1".to_owned()),
             ("PYO3_PYTHON", text(&self.interpreter())),
             ("ALPHALAB_VENV", text(&self.venv)),
+            ("ALPHALAB_AGENT_VENV", text(&self.agents)),
             ("ALPHALAB_TORCH_LIB", text(&self.torch_lib())),
             ("ALPHALAB_PYTHON_LIB", text(&self.python.libdir)),
         ]
@@ -74,10 +77,10 @@ pub(crate) fn replace(file: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("failed to write {}", file.display()))
 }
 
-/// The folder of libtorch in a virtual environment.
-pub(crate) fn torch_lib(venv: &Path, version: [u32; 3]) -> PathBuf {
+/// The folder of packages in a virtual environment.
+pub(crate) fn site_packages(venv: &Path, version: [u32; 3]) -> PathBuf {
     let [major, minor, _] = version;
-    venv.join(format!("lib/python{major}.{minor}/site-packages/torch/lib"))
+    venv.join(format!("lib/python{major}.{minor}/site-packages"))
 }
 
 /// The environment's programs first: torch-sys runs whatever `python3` is.
@@ -92,12 +95,13 @@ fn search_path(first: &Path, path: &OsStr) -> String {
 }
 
 /// `force`, because a variable of a shell that has another environment
-/// activated would win otherwise; `ALPHALAB_VENV` is the reader's to choose.
+/// activated would win otherwise; `ALPHALAB_VENV` and
+/// `ALPHALAB_AGENT_VENV` are the reader's to choose.
 fn render(variables: &[(&str, String)]) -> String {
     let mut text = format!("{HEADER}[env]\n");
     for (name, value) in variables {
         let value = quote(value);
-        let line = if *name == "ALPHALAB_VENV" {
+        let line = if matches!(*name, "ALPHALAB_VENV" | "ALPHALAB_AGENT_VENV") {
             writeln!(text, "{name} = {value}")
         } else {
             writeln!(text, "{name} = {{ value = {value}, force = true }}")
@@ -130,6 +134,7 @@ mod tests {
                 headers: true,
                 ensurepip: true,
             },
+            agents: "/a gents".into(),
         }
     }
 
@@ -160,6 +165,7 @@ mod tests {
             Some("/e n/\"v\"\\/bin/python")
         );
         assert_eq!(variables["ALPHALAB_VENV"].as_str(), Some("/e n/\"v\"\\"));
+        assert_eq!(variables["ALPHALAB_AGENT_VENV"].as_str(), Some("/a gents"));
     }
 
     #[test]

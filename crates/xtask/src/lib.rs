@@ -1,5 +1,5 @@
-//! The developer tasks behind `cargo xtask`: set up the Python environment
-//! with torch, build the binaries, run the default campaign, test, check.
+//! The developer tasks behind `cargo xtask`: set up the Python environments
+//! (one with torch, one for agents), build the binaries, run the default campaign, test, check.
 //!
 //! Nothing here needs torch, so that the first command on a fresh machine
 //! compiles in under a minute. Decisions (which interpreter, what to do with a
@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents_python;
 mod checks;
 mod ci;
 mod cli;

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::agents_python::AgentsPython;
 use crate::checks;
 use crate::environment::Environment;
 use crate::problem::Problems;
 use crate::python;
 use crate::ui::Ui;
-use crate::venv::{self, Venv};
+use crate::venv::{self, TORCH, Venv};
 use crate::workspace::Workspace;
 
 /// A machine where the labs build.
@@ -24,17 +25,21 @@ impl Ready {
     /// The result in one line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "setup: ready in {:.1} s (Python {}, torch {}, {})",
+            "setup: ready in {:.1} s (Python {}, torch {}, {}, agents' Python {})",
             self.took.as_secs_f64(),
             self.environment.python.version(),
             venv::torch_version(),
-            self.environment.venv.display()
+            self.environment.venv.display(),
+            self.environment.agents.display()
         )
     }
 }
 
-/// Checks the machine, makes the virtual environment if need be, and writes
-/// the Cargo configuration that points at it. Does nothing twice.
+/// The environment with torch takes 4.7 GB; pip needs room beside it.
+const ROOM_GB: u64 = 7;
+
+/// Checks the machine, makes the virtual environments if need be, and writes
+/// the Cargo configuration that points at them. Does nothing twice.
 ///
 /// # Errors
 ///
@@ -49,11 +54,13 @@ pub(crate) fn setup(workspace: &Workspace) -> Result<Ready> {
         .collect();
 
     let wanted = python::wanted()?;
-    let venv = Venv::lock(&workspace.venv, ui)?;
+    let venv = Venv::lock(&workspace.venv, &TORCH, ui)?;
     let ready = venv.ready(wanted.as_ref())?;
+    let agents = AgentsPython::look(&workspace.agent_venv, wanted.as_ref(), ui)?;
+    problems.extend(agents.problem());
     let mut chosen = None;
     if ready.is_none() {
-        problems.extend(checks::room(&workspace.venv));
+        problems.extend(checks::room(&workspace.venv, ROOM_GB, TORCH.variable));
         match python::choose(&python::candidates()?) {
             Ok(python) => chosen = Some(python),
             Err(lacks) => problems.extend(lacks),
@@ -67,9 +74,11 @@ pub(crate) fn setup(workspace: &Workspace) -> Result<Ready> {
         venv.install(python, &workspace.log("setup.log"), ui)?;
     }
     let python = ready.or(chosen).context("no interpreter was chosen")?;
+    agents.complete(&python, &workspace.log("setup-agents.log"), ui)?;
     let environment = Environment {
         venv: workspace.venv.clone(),
         python,
+        agents: workspace.agent_venv.clone(),
     };
     environment.write_config(&workspace.local_config())?;
     Ok(Ready {

@@ -122,8 +122,9 @@ fn follow(reader: PipeReader) -> mpsc::Receiver<String> {
     receiver
 }
 
-/// Runs a command with its output in a log file; where it fails, the error
-/// carries the log's last lines.
+/// Runs a command with its output in a log file, network addresses left out:
+/// a private package index is nobody else's business. Where the command fails,
+/// the error carries the log's last lines.
 pub(crate) fn logged(command: Command, log: &Path, mut on_line: impl FnMut(&str)) -> Result<()> {
     let what = describe(&command);
     if let Some(folder) = log.parent() {
@@ -134,10 +135,11 @@ pub(crate) fn logged(command: Command, log: &Path, mut on_line: impl FnMut(&str)
         File::create(log).with_context(|| format!("failed to create {}", log.display()))?;
     let mut written = Ok(());
     let status = lines(command, |line| {
+        let line = without_addresses(line);
         if written.is_ok() {
             written = writeln!(file, "{line}");
         }
-        on_line(line);
+        on_line(&line);
     })?;
     written.with_context(|| format!("failed to write {}", log.display()))?;
     if status.success() {
@@ -151,6 +153,33 @@ pub(crate) fn logged(command: Command, log: &Path, mut on_line: impl FnMut(&str)
         log.display(),
         tail.join("\n    ")
     )
+}
+
+/// A line with `(address)` for each URL and each `host='…'`.
+fn without_addresses(line: &str) -> String {
+    let mut kept = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((start, end)) = address(rest) {
+        kept.push_str(&rest[..start]);
+        kept.push_str("(address)");
+        rest = &rest[end..];
+    }
+    kept + rest
+}
+
+/// Where the first address of a text begins and ends.
+fn address(text: &str) -> Option<(usize, usize)> {
+    const BEGINNINGS: [&str; 4] = ["https://", "http://", "host='", "host=\""];
+    let (start, beginning) = BEGINNINGS
+        .iter()
+        .filter_map(|beginning| Some((text.find(beginning)?, beginning)))
+        .min()?;
+    let inside = start + beginning.len();
+    let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '>' | ')' | ',');
+    let end = text[inside..]
+        .find(ends)
+        .map_or(text.len(), |length| inside + length);
+    Some((start, end))
 }
 
 fn describe(command: &Command) -> String {
@@ -197,6 +226,20 @@ mod tests {
             "{text}"
         );
         assert!(fs::read_to_string(&log).expect("log").starts_with("1\n2\n"));
+    }
+
+    #[test]
+    fn addresses_are_left_out() {
+        let check = |line: &str, expected: &str| assert_eq!(without_addresses(line), expected);
+        check(
+            "Looking in indexes: https://u:p@index.example/simple, http://b/",
+            "Looking in indexes: (address), (address)",
+        );
+        check(
+            "HTTPSConnectionPool(host='index.example', port=443)",
+            "HTTPSConnectionPool((address)', port=443)",
+        );
+        check("Collecting numpy==2.4.6", "Collecting numpy==2.4.6");
     }
 
     #[test]

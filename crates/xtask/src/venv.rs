@@ -1,4 +1,6 @@
-//! The virtual environment with torch: made, repaired, or left alone.
+//! A virtual environment: made, repaired, or left alone. What goes into one is
+//! a [`Recipe`]: there is torch's here, and the agents' in
+//! [`crate::agents_python`].
 //!
 //! A stamp, written last, says what was installed; a marker, removed last,
 //! says that an installation was under way. So whatever instant a set-up was
@@ -10,14 +12,41 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{replace, torch_lib};
+use crate::environment::{replace, site_packages};
 use crate::problem::{Problem, Problems};
 use crate::python::Python;
 use crate::spawn;
 use crate::ui::Ui;
 
-/// What is installed, pinned; comments are Python's.
-pub(crate) const REQUIREMENTS: &str = include_str!("../requirements.txt");
+/// What one environment is for, and how it is filled.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    /// What is installed, in a few words.
+    pub(crate) what: &'static str,
+    /// How long that takes and how much it is.
+    pub(crate) usually: &'static str,
+    /// What is installed, pinned; comments are Python's.
+    pub(crate) requirements: &'static str,
+    /// pip's options beyond the usual.
+    pub(crate) options: &'static [&'static str],
+    /// Modules that must load once all is installed.
+    pub(crate) modules: &'static str,
+    /// Files, relative to `site-packages`, whose absence shows damage.
+    pub(crate) parts: &'static [&'static str],
+    /// The variable that puts the environment elsewhere.
+    pub(crate) variable: &'static str,
+}
+
+/// The environment whose libtorch the labs link.
+pub(crate) static TORCH: Recipe = Recipe {
+    what: "torch 2.13.0",
+    usually: "about 2 min, 4.7 GB",
+    requirements: include_str!("../requirements.txt"),
+    options: &[],
+    modules: "torch, numpy, setuptools",
+    parts: &["torch/lib/libtorch_cpu.so"],
+    variable: "ALPHALAB_VENV",
+};
 
 const STAMP: &str = ".alphalab-stamp.json";
 const MARKER: &str = ".alphalab-installing";
@@ -41,8 +70,8 @@ enum Found {
     Unfinished,
     /// An environment that somebody else made.
     Unstamped,
-    /// One of ours; `intact` if its interpreter, libpython's folder and
-    /// libtorch are still there.
+    /// One of ours; `intact` if its interpreter, libpython's folder and the
+    /// recipe's parts are still there.
     Stamped { stamp: Stamp, intact: bool },
 }
 
@@ -59,7 +88,7 @@ enum Action {
     Refuse,
 }
 
-fn decide(found: &Found, wanted: Option<&Python>) -> Action {
+fn decide(found: &Found, wanted: Option<&Python>, requirements: &str) -> Action {
     match found {
         Found::Nothing | Found::Unfinished => Action::Create,
         Found::Foreign => Action::Refuse,
@@ -68,7 +97,7 @@ fn decide(found: &Found, wanted: Option<&Python>) -> Action {
             let other = wanted.is_some_and(|wanted| *wanted != stamp.python);
             if other || !intact {
                 Action::Create
-            } else if stamp.requirements == REQUIREMENTS {
+            } else if stamp.requirements == requirements {
                 Action::Keep(stamp.python.clone())
             } else {
                 Action::Install
@@ -81,13 +110,14 @@ fn decide(found: &Found, wanted: Option<&Python>) -> Action {
 #[derive(Debug)]
 pub(crate) struct Venv {
     folder: PathBuf,
+    recipe: &'static Recipe,
     /// Released when it is closed.
     _lock: File,
 }
 
 impl Venv {
     /// Waits for another set-up of the same environment to end.
-    pub(crate) fn lock(folder: &Path, ui: Ui) -> Result<Self> {
+    pub(crate) fn lock(folder: &Path, recipe: &'static Recipe, ui: Ui) -> Result<Self> {
         fs::create_dir_all(folder)
             .with_context(|| format!("failed to create {}", folder.display()))?;
         let lock = File::create(folder.join(LOCK))
@@ -99,13 +129,14 @@ impl Venv {
         }
         Ok(Self {
             folder: folder.to_owned(),
+            recipe,
             _lock: lock,
         })
     }
 
     /// The interpreter of an environment that needs nothing done.
     pub(crate) fn ready(&self, wanted: Option<&Python>) -> Result<Option<Python>> {
-        match decide(&self.look()?, wanted) {
+        match self.decide(wanted)? {
             Action::Keep(python) => Ok(Some(python)),
             Action::Install | Action::Create => Ok(None),
             Action::Refuse => Err(Problems::from(Problem::new(
@@ -113,15 +144,22 @@ impl Venv {
                     "{} is not empty and not a Python environment",
                     self.folder.display()
                 ),
-                "set ALPHALAB_VENV to another folder, or empty that one",
+                format!(
+                    "set {} to another folder, or empty that one",
+                    self.recipe.variable
+                ),
             ))
             .into()),
         }
     }
 
+    fn decide(&self, wanted: Option<&Python>) -> Result<Action> {
+        Ok(decide(&self.look()?, wanted, self.recipe.requirements))
+    }
+
     /// Makes the environment what it should be. pip's output goes to `log`.
     pub(crate) fn install(&self, python: &Python, log: &Path, ui: Ui) -> Result<()> {
-        let reuse = decide(&self.look()?, None) == Action::Install
+        let reuse = self.decide(None)? == Action::Install
             && Python::probe(&self.folder.join("bin/python")).is_ok_and(|base| base == *python)
             && self.has_pip();
         let marker = self.folder.join(MARKER);
@@ -143,13 +181,14 @@ impl Venv {
         self.mark()?;
 
         let step = ui.step(
-            &format!("installing {}", torch_requirement().replace("==", " ")),
-            "about 2 min, 4.7 GB",
+            &format!("installing {}", self.recipe.what),
+            self.recipe.usually,
         );
         let mut pip = spawn::command(self.folder.join("bin/python"));
         pip.args(["-m", "pip", "install", "--progress-bar=off", "--no-input"])
             // What is downloaded once is not worth 2 GB of cache.
             .arg("--no-cache-dir")
+            .args(self.recipe.options)
             .args(["--disable-pip-version-check", "--requirement"])
             .arg(self.requirements_file()?)
             // A user's site or another environment must not count as installed.
@@ -160,14 +199,17 @@ impl Venv {
         spawn::logged(pip, log, |line| step.at(line.trim()))?;
         step.done();
 
-        let step = ui.step("loading torch for the first time", "about 10 s");
+        let step = ui.step(
+            &format!("loading {} for the first time", self.recipe.modules),
+            "about 10 s",
+        );
         let mut import = spawn::command(self.folder.join("bin/python"));
-        import.args(["-I", "-c", "import torch, numpy, setuptools"]);
+        import.args(["-I", "-c", &format!("import {}", self.recipe.modules)]);
         spawn::logged(import, log, |_| {})?;
         step.done();
 
         let stamp = Stamp {
-            requirements: REQUIREMENTS.to_owned(),
+            requirements: self.recipe.requirements.to_owned(),
             python: python.clone(),
         };
         let text = serde_json::to_string_pretty(&stamp).context("failed to write the stamp")?;
@@ -201,13 +243,15 @@ impl Venv {
                 Found::Foreign
             });
         };
-        let parts = [
+        let packages = site_packages(&self.folder, stamp.python.version);
+        let intact = [
             self.folder.join("bin/python"),
             stamp.python.executable.clone(),
             stamp.python.libdir.clone(),
-            torch_lib(&self.folder, stamp.python.version).join("libtorch_cpu.so"),
-        ];
-        let intact = parts.iter().all(|part| part.exists());
+        ]
+        .into_iter()
+        .chain(self.recipe.parts.iter().map(|part| packages.join(part)))
+        .all(|part| part.exists());
         Ok(Found::Stamped { stamp, intact })
     }
 
@@ -253,14 +297,15 @@ impl Venv {
     /// program was built with, the same that the stamp will hold.
     fn requirements_file(&self) -> Result<PathBuf> {
         let file = self.folder.join(".alphalab-requirements.txt");
-        replace(&file, REQUIREMENTS)?;
+        replace(&file, self.recipe.requirements)?;
         Ok(file)
     }
 }
 
 /// `torch==2.13.0`
 fn torch_requirement() -> &'static str {
-    REQUIREMENTS
+    TORCH
+        .requirements
         .lines()
         .find(|line| line.starts_with("torch=="))
         .unwrap_or("torch")
@@ -274,6 +319,8 @@ pub(crate) fn torch_version() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const REQUIREMENTS: &str = TORCH.requirements;
 
     fn python(micro: u32) -> Python {
         Python {
@@ -298,14 +345,17 @@ mod tests {
     #[test]
     fn a_finished_environment_is_kept() {
         let found = stamped(REQUIREMENTS, true);
-        assert_eq!(decide(&found, None), Action::Keep(python(1)));
-        assert_eq!(decide(&found, Some(&python(1))), Action::Keep(python(1)));
+        assert_eq!(decide(&found, None, REQUIREMENTS), Action::Keep(python(1)));
+        assert_eq!(
+            decide(&found, Some(&python(1)), REQUIREMENTS),
+            Action::Keep(python(1))
+        );
     }
 
     #[test]
     fn other_requirements_are_installed_into_it() {
         assert_eq!(
-            decide(&stamped("torch==1.0\n", true), None),
+            decide(&stamped("torch==1.0\n", true), None, REQUIREMENTS),
             Action::Install
         );
     }
@@ -313,15 +363,18 @@ mod tests {
     #[test]
     fn another_interpreter_or_a_missing_part_starts_afresh() {
         let found = stamped(REQUIREMENTS, true);
-        assert_eq!(decide(&found, Some(&python(2))), Action::Create);
+        assert_eq!(
+            decide(&found, Some(&python(2)), REQUIREMENTS),
+            Action::Create
+        );
         let found = stamped(REQUIREMENTS, false);
-        assert_eq!(decide(&found, None), Action::Create);
+        assert_eq!(decide(&found, None, REQUIREMENTS), Action::Create);
     }
 
     #[test]
     fn what_lies_there_is_told_apart() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let venv = Venv::lock(folder.path(), Ui::new("test")).expect("locks");
+        let venv = Venv::lock(folder.path(), &TORCH, Ui::new("test")).expect("locks");
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("writes");
         };
@@ -350,7 +403,7 @@ mod tests {
     fn a_folder_with_files_is_never_cleared() {
         let folder = tempfile::tempdir().expect("temporary folder");
         fs::write(folder.path().join("thesis.txt"), "years of work").expect("writes");
-        let venv = Venv::lock(folder.path(), Ui::new("test")).expect("locks");
+        let venv = Venv::lock(folder.path(), &TORCH, Ui::new("test")).expect("locks");
         let error = venv.ready(None).expect_err("refuses");
         assert!(error.is::<Problems>(), "{error}");
         assert!(venv.clear().is_err());
@@ -362,7 +415,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         fs::write(folder.path().join("pyvenv.cfg"), "").expect("writes");
         fs::create_dir_all(folder.path().join("lib/x")).expect("creates");
-        let venv = Venv::lock(folder.path(), Ui::new("test")).expect("locks");
+        let venv = Venv::lock(folder.path(), &TORCH, Ui::new("test")).expect("locks");
         venv.clear().expect("clears");
         let mut left: Vec<_> = fs::read_dir(folder.path())
             .expect("lists")
@@ -370,7 +423,7 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, [MARKER, LOCK]);
-        assert_eq!(decide(&venv.look().expect("looks"), None), Action::Create);
+        assert_eq!(venv.decide(None).expect("decides"), Action::Create);
     }
 
     #[test]
@@ -379,5 +432,6 @@ mod tests {
             assert!(line.contains("=="), "{line:?} is not pinned");
         }
         assert_eq!(torch_version(), "2.13.0");
+        assert_eq!(TORCH.what, format!("torch {}", torch_version()));
     }
 }

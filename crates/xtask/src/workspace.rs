@@ -19,6 +19,8 @@ pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
     /// The virtual environment, which may not exist yet.
     pub(crate) venv: PathBuf,
+    /// The virtual environment of the agents, which may not exist yet.
+    pub(crate) agent_venv: PathBuf,
     /// The names of the workspace's packages.
     pub(crate) packages: Vec<String>,
 }
@@ -37,7 +39,7 @@ struct Package {
 
 impl Workspace {
     /// Asks Cargo about the workspace of the current directory, and the
-    /// environment about `ALPHALAB_VENV`.
+    /// environment about `ALPHALAB_VENV` and `ALPHALAB_AGENT_VENV`.
     pub(crate) fn locate() -> Result<Self> {
         let mut command = spawn::command(cargo());
         command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
@@ -51,7 +53,16 @@ impl Workspace {
         let metadata: Metadata = serde_json::from_slice(&output.stdout)
             .context("failed to read the output of cargo metadata")?;
         Ok(Self {
-            venv: venv(&metadata.workspace_root, env::var_os("ALPHALAB_VENV")),
+            venv: folder(
+                &metadata.workspace_root,
+                env::var_os("ALPHALAB_VENV"),
+                ".venv",
+            ),
+            agent_venv: folder(
+                &metadata.workspace_root,
+                env::var_os("ALPHALAB_AGENT_VENV"),
+                ".venv-agents",
+            ),
             root: metadata.workspace_root,
             target: metadata.target_directory,
             packages: metadata.packages.into_iter().map(|p| p.name).collect(),
@@ -79,10 +90,10 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn venv(root: &Path, asked: Option<OsString>) -> PathBuf {
+fn folder(root: &Path, asked: Option<OsString>, usual: &str) -> PathBuf {
     match asked {
         Some(path) if !path.is_empty() => root.join(path),
-        _ => root.join(".venv"),
+        _ => root.join(usual),
     }
 }
 
@@ -93,6 +104,7 @@ mod tests {
     #[test]
     fn the_environment_lives_in_the_checkout_unless_asked_elsewhere() {
         let root = Path::new("/checkout");
+        let venv = |root, asked| folder(root, asked, ".venv");
         assert_eq!(venv(root, None), Path::new("/checkout/.venv"));
         assert_eq!(venv(root, Some("".into())), Path::new("/checkout/.venv"));
         assert_eq!(venv(root, Some("env".into())), Path::new("/checkout/env"));
