@@ -58,9 +58,15 @@ pub(crate) fn arguments(
             Err(_) => add(&[&"--ro-bind-try", &path, &path]),
         }
     }
-    add(&[
-        &"--proc", &"/proc", &"--dev", &"/dev", &"--perms", &"1777", &"--tmpfs", &"/tmp",
-    ]);
+    add(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
+    let private: &[&str] = if policy.is_agent() {
+        &["/tmp", "/dev/shm"]
+    } else {
+        &["/tmp"]
+    };
+    for folder in private {
+        add(&[&"--perms", &"1777", &"--tmpfs", folder]);
+    }
     let cpu = "/sys/devices/system/cpu";
     add(&[&"--ro-bind-try", &cpu, &cpu]);
     for (path, writable) in mounts(policy, program) {
@@ -71,6 +77,17 @@ pub(crate) fn arguments(
             add(&[&"--perms", &"0755", &"--dir", folder]);
         }
         add(&[&if writable { "--bind" } else { "--ro-bind" }, &path, &path]);
+    }
+    for path in &policy.hidden {
+        if path.is_dir() {
+            add(&[&"--perms", &"0555", &"--tmpfs", path, &"--remount-ro", path]);
+        } else {
+            add(&[&"--ro-bind", &"/dev/null", path]);
+        }
+    }
+    if policy.is_agent() {
+        // Both are in memory, and nobody would count what is put there.
+        add(&[&"--remount-ro", &"/dev", &"--remount-ro", &"/"]);
     }
     for filter in filters {
         add(&[&"--add-seccomp-fd", &filter.to_string()]);

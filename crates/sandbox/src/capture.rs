@@ -1,7 +1,8 @@
 //! Output of a child, kept with bounded memory.
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader, Read};
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsRawFd;
 
 /// Bytes kept from the start and, separately, from the end.
@@ -14,6 +15,7 @@ pub struct Captured {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     total_bytes: u64,
+    copied_bytes: u64,
 }
 
 impl Captured {
@@ -31,6 +33,21 @@ impl Captured {
     /// Bytes that the child wrote.
     pub fn total_bytes(&self) -> u64 {
         self.total_bytes
+    }
+
+    /// Bytes that are in the file of [`crate::Output::Copy`], the first ones.
+    pub fn copied_bytes(&self) -> u64 {
+        self.copied_bytes
+    }
+
+    /// The kept bytes of the start; those of the end are in [`Self::tail`].
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The kept bytes of the end that are not in [`Self::head`].
+    pub fn tail(&self) -> Vec<u8> {
+        self.tail.iter().copied().collect()
     }
 
     /// Whether bytes in the middle were left out.
@@ -66,11 +83,13 @@ pub(crate) struct Stream {
     /// `None` once the other end is closed.
     pub(crate) pipe: Option<PipeReader>,
     pub(crate) captured: Captured,
+    /// A file that gets all of it, and how many bytes more it takes.
+    copy: Option<(File, u64)>,
 }
 
 impl Stream {
     /// Takes a pipe over; reading from it will not block.
-    pub(crate) fn new(pipe: PipeReader) -> io::Result<Self> {
+    pub(crate) fn new(pipe: PipeReader, copy: Option<(File, u64)>) -> io::Result<Self> {
         // SAFETY: the descriptor is open and ours.
         let result = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
         if result < 0 {
@@ -79,7 +98,24 @@ impl Stream {
         Ok(Self {
             pipe: Some(pipe),
             captured: Captured::default(),
+            copy,
         })
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.captured.push(bytes);
+        if let Some((file, room)) = &mut self.copy {
+            let fits = bytes
+                .len()
+                .min(usize::try_from(*room).unwrap_or(usize::MAX));
+            // A full disk ends the copy, not the command.
+            if file.write_all(&bytes[..fits]).is_err() {
+                self.copy = None;
+                return;
+            }
+            *room -= fits as u64;
+            self.captured.copied_bytes += fits as u64;
+        }
     }
 
     /// Reads what is there.
@@ -89,7 +125,7 @@ impl Stream {
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
-                    self.captured.push(&buffer[..count]);
+                    self.take(&buffer[..count]);
                     // One buffer per visit, so that a flood cannot keep the
                     // caller from looking at the clock.
                     if count == buffer.len() {
@@ -140,6 +176,19 @@ mod tests {
         let text = captured.text();
         assert!(text.starts_with("startx") && text.ends_with("xend"));
         assert!(text.contains("bytes left out"));
+    }
+
+    #[test]
+    fn a_copy_ends_at_its_cap() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut stream = Stream::new(reader, Some((file.reopen().unwrap(), 10))).unwrap();
+        writer.write_all(b"0123456789abcdef").unwrap();
+        drop(writer);
+        stream.pump().unwrap();
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"0123456789");
+        assert_eq!(stream.captured.copied_bytes(), 10);
+        assert_eq!(stream.captured.text(), "0123456789abcdef");
     }
 
     #[test]

@@ -7,11 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{Captured, Stream};
 use crate::family::Family;
-use crate::process::Usage;
+use crate::process::{self, Usage};
+use crate::tree::{Growth, TreeWatch};
 use crate::{FreezeError, Freezer, Limits, MemoryError, ThreadCpu, memory};
 
 /// How often watched limits are looked at.
 const WATCH: Duration = Duration::from_millis(10);
+/// How often at least, where looking takes long: looking may take one part in
+/// [`WATCH_SHARE`] of one processor.
+const WATCH_LATEST: Duration = Duration::from_millis(200);
+const WATCH_SHARE: u32 = 10;
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +46,19 @@ pub enum ExitReason {
         /// The limit.
         limit: u64,
     },
-    /// Killed by the kernel: it used too much processor time.
+    /// Killed by the kernel or by us: it used too much processor time.
     CpuExceeded {
         /// The limit in seconds.
+        limit: u64,
+    },
+    /// Killed by us: it filled the writable folders.
+    DiskExceeded {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Killed by us: it made too many files, or folders too deep.
+    FilesExceeded {
+        /// The limit.
         limit: u64,
     },
 }
@@ -67,6 +82,10 @@ impl fmt::Display for ExitReason {
                 write!(f, "ran more than {limit} processes and threads")
             }
             Self::CpuExceeded { limit } => write!(f, "used more than {limit} s of processor time"),
+            Self::DiskExceeded { limit } => {
+                write!(f, "wrote more than {} MiB to disk", limit >> 20)
+            }
+            Self::FilesExceeded { limit } => write!(f, "made more than {limit} files"),
         }
     }
 }
@@ -101,6 +120,8 @@ pub struct Finished {
     /// Largest resident memory in bytes: of any single process, or of the tree
     /// where its memory was watched.
     pub max_rss_bytes: u64,
+    /// Bytes that the writable folders gained, where that was watched.
+    pub disk_bytes: u64,
 }
 
 /// A running child. Dropping it kills its whole tree.
@@ -113,8 +134,12 @@ pub struct Child {
     piped: [Option<PipeReader>; 2],
     captured: [Option<Stream>; 2],
     freezer: Option<Freezer>,
+    /// For limits that take more than a look at the living processes.
+    tree: Option<TreeWatch>,
     watched: Instant,
+    watch_every: Duration,
     seen: Usage,
+    growth: Growth,
     /// Why we killed it.
     verdict: Option<ExitReason>,
     ended: Option<Ended>,
@@ -134,6 +159,7 @@ impl Child {
         stdin: Option<PipeWriter>,
         piped: [Option<PipeReader>; 2],
         captured: [Option<Stream>; 2],
+        tree: Option<TreeWatch>,
     ) -> Self {
         Self {
             family,
@@ -143,8 +169,11 @@ impl Child {
             piped,
             captured,
             freezer: None,
+            tree,
             watched: started,
+            watch_every: WATCH,
             seen: Usage::default(),
+            growth: Growth::default(),
             verdict: None,
             ended: None,
         }
@@ -206,6 +235,7 @@ impl Child {
                 .map_or_else(|| self.started.elapsed(), |ended| ended.wall),
             cpu_s: self.seen.cpu_s,
             max_rss_bytes: self.seen.resident_bytes,
+            disk_bytes: self.growth.bytes,
         })
     }
 
@@ -303,11 +333,11 @@ impl Child {
                 return self.end_because(ExitReason::TimedOut { limit }).map(Some);
             }
             let wall = self.limits.wall.map(|limit| self.started + limit);
-            let watches = self.limits.resident_bytes.is_some() || self.limits.processes.is_some();
-            let wake = [deadline, wall, watches.then_some(self.watched + WATCH)]
-                .into_iter()
-                .flatten()
-                .min();
+            let watches = self.tree.is_some()
+                || self.limits.resident_bytes.is_some()
+                || self.limits.processes.is_some();
+            let look = watches.then_some(self.watched + self.watch_every);
+            let wake = [deadline, wall, look].into_iter().flatten().min();
             self.poll(wake.map(|wake| wake.saturating_duration_since(now)))?;
             self.pump()?;
             if let Some(limit) = self.limits.output_bytes
@@ -321,7 +351,7 @@ impl Child {
                 return self.end().map(Some);
             }
             if watches
-                && self.watched.elapsed() >= WATCH
+                && self.watched.elapsed() >= self.watch_every
                 && let Some(reason) = self.watch()
             {
                 return self.end_because(reason).map(Some);
@@ -380,9 +410,28 @@ impl Child {
 
     /// Looks at the tree and says which limit it broke.
     fn watch(&mut self) -> Option<ExitReason> {
-        let usage = self.family.usage();
+        let started = Instant::now();
+        let usage = self.look();
         self.watched = Instant::now();
-        self.remember(usage);
+        if self.tree.is_some() {
+            let cost = self.watched - started;
+            self.watch_every = (cost * WATCH_SHARE).clamp(WATCH, WATCH_LATEST);
+        }
+        if let Some(limit) = self.limits.tree_cpu_s
+            && usage.cpu_s >= limit as f64
+        {
+            return Some(ExitReason::CpuExceeded { limit });
+        }
+        if let Some(limit) = self.limits.disk_bytes
+            && self.growth.bytes > limit
+        {
+            return Some(ExitReason::DiskExceeded { limit });
+        }
+        if let Some(limit) = self.limits.disk_files
+            && self.growth.files > limit
+        {
+            return Some(ExitReason::FilesExceeded { limit });
+        }
         if let Some(limit) = self.limits.resident_bytes
             && usage.resident_bytes > limit
         {
@@ -394,6 +443,20 @@ impl Child {
         }
     }
 
+    /// What the tree uses now; remembered.
+    fn look(&mut self) -> Usage {
+        let seen = self.family.look();
+        let usage = match &mut self.tree {
+            Some(tree) => {
+                self.growth = tree.growth();
+                tree.usage(&seen, self.limits.resident_bytes)
+            }
+            None => process::usage(seen.iter().map(|process| process.stat)),
+        };
+        self.remember(usage);
+        usage
+    }
+
     fn remember(&mut self, usage: Usage) {
         self.seen.resident_bytes = self.seen.resident_bytes.max(usage.resident_bytes);
         self.seen.cpu_s = self.seen.cpu_s.max(usage.cpu_s);
@@ -401,8 +464,7 @@ impl Child {
 
     fn end_because(&mut self, reason: ExitReason) -> Result<ExitReason, WaitError> {
         self.verdict = Some(reason);
-        let usage = self.family.usage();
-        self.remember(usage);
+        self.look();
         self.end()
     }
 
@@ -413,6 +475,7 @@ impl Child {
         let (status, usage) = reap(self.family.monitor()).map_err(self.fail("wait for the end"))?;
         self.remember(usage);
         let reason = self.verdict.unwrap_or_else(|| self.decode(status));
+        let reason = self.judge_disk(reason);
         // Known from here on, whatever happens to the output.
         self.ended = Some(Ended { reason, wall });
         let fail = self.fail("read the output");
@@ -422,6 +485,20 @@ impl Child {
             .try_for_each(Stream::drain)
             .map_err(fail)?;
         Ok(reason)
+    }
+
+    /// A program may fill the disk and end between two looks.
+    fn judge_disk(&mut self, reason: ExitReason) -> ExitReason {
+        let Some(tree) = &mut self.tree else {
+            return reason;
+        };
+        self.growth = tree.last_growth();
+        match (self.limits.disk_bytes, self.limits.disk_files) {
+            _ if self.verdict.is_some() => reason,
+            (Some(limit), _) if self.growth.bytes > limit => ExitReason::DiskExceeded { limit },
+            (_, Some(limit)) if self.growth.files > limit => ExitReason::FilesExceeded { limit },
+            _ => reason,
+        }
     }
 
     fn decode(&self, status: i32) -> ExitReason {

@@ -6,7 +6,8 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use crate::child::{Child, Finished};
-use crate::spawn::{Spawn, check_paths};
+use crate::paths::check_paths;
+use crate::spawn::Spawn;
 use crate::{Backend, BackendChoice, Limits, Policy, SpawnError, backend, process};
 
 /// Where a child's input comes from.
@@ -31,6 +32,13 @@ pub enum Output {
     Inherit,
     /// Into memory, bounded; read while the caller waits for the child.
     Capture,
+    /// As [`Self::Capture`], and the first `cap_bytes` into a file too.
+    Copy {
+        /// Where it is written.
+        file: File,
+        /// How much of it at most.
+        cap_bytes: u64,
+    },
     /// [`Child::take_stdout`] or [`Child::take_stderr`].
     Piped,
     /// An open file.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-use crate::process::{self, PidFd, Stat, Usage};
+use crate::process::{self, PidFd, Seen};
 
 /// How long a killed process may take to disappear before it is given up on;
 /// only one in an uninterruptible system call takes any time.
@@ -66,6 +66,22 @@ impl Family {
         })
     }
 
+    /// As [`Self::observe_namespace`], where our direct child is the first
+    /// process inside.
+    pub(crate) fn observe_first(first: u32) -> io::Result<Self> {
+        let monitor_fd = PidFd::open(first)?;
+        let program = await_child(first, &monitor_fd);
+        Ok(Self {
+            monitor: first,
+            first: Some((first, PidFd::open(first)?)),
+            monitor_fd,
+            program,
+            namespaced: true,
+            own_proc: false,
+            mark: String::new(),
+        })
+    }
+
     /// Our direct child.
     pub(crate) fn monitor(&self) -> u32 {
         self.monitor
@@ -95,17 +111,20 @@ impl Family {
         }
     }
 
-    /// What all processes use together.
-    pub(crate) fn usage(&self) -> Usage {
-        let inside = self
-            .first
-            .as_ref()
-            .filter(|_| self.own_proc)
-            .and_then(|(first, _)| process::namespace_stats(*first));
-        match inside {
-            Some(stats) => process::usage(stats),
-            None => process::usage(self.members().into_iter().filter_map(Stat::read)),
-        }
+    /// All processes but the monitor, as they are now.
+    pub(crate) fn look(&self) -> Vec<Seen> {
+        let first = self.first.as_ref().map(|(first, _)| *first);
+        self.private_root()
+            .and_then(process::namespace)
+            .or_else(|| first.and_then(process::look_below))
+            .unwrap_or_else(|| process::look_at(self.members()))
+    }
+
+    /// The first process of a namespace that has its own `/proc`, `/tmp` and
+    /// `/dev/shm`.
+    pub(crate) fn private_root(&self) -> Option<u32> {
+        let (first, _) = self.first.as_ref().filter(|_| self.own_proc)?;
+        Some(*first)
     }
 
     /// Kills everything and waits until it is gone, except for our direct

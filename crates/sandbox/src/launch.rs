@@ -10,10 +10,12 @@
 
 use std::ffi::{CString, c_int, c_void};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Sender};
+
+use crate::process::{self, PidFd};
 
 /// Why a process could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +45,37 @@ pub(crate) struct Launch {
     pub(crate) limits: Vec<(u32, u64, u64)>,
     /// Processors; `None` means all.
     pub(crate) cpus: Option<Vec<usize>>,
+    /// Whether it becomes the first process of new PID, network (as the
+    /// second says), IPC and mount namespaces, in a user namespace unless we
+    /// are root.
+    pub(crate) namespaces: Option<Namespaces>,
     /// An enforced Landlock ruleset.
     pub(crate) landlock: Option<RawFd>,
     /// System-call filters, installed in this order.
     pub(crate) filters: Vec<seccompiler::BpfProgram>,
 }
 
-const STEPS: [&str; 11] = [
+/// New namespaces for a process.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    /// Whether the network is the outer one.
+    pub(crate) network: bool,
+    /// What the mount namespace shows otherwise.
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// A change to what a path shows.
+#[derive(Debug)]
+pub(crate) enum Mount {
+    /// The same, read-only.
+    ReadOnly(CString),
+    /// An empty folder.
+    EmptyFolder(CString),
+    /// An empty file.
+    EmptyFile(CString),
+}
+
+const STEPS: [&str; 12] = [
     "",
     "open a session",
     "tie its life to ours",
@@ -61,6 +87,7 @@ const STEPS: [&str; 11] = [
     "give up gaining privileges",
     "enforce the Landlock rules",
     "install the system-call filter",
+    "cover what it must not change or see",
 ];
 const EXECUTE: &str = "execute the file";
 
@@ -74,6 +101,8 @@ struct Prepared<'a> {
     first_free: RawFd,
     affinity: [u64; 16],
     parent: libc::pid_t,
+    /// Our process; looked at from a namespace in which it has no number.
+    parent_fd: RawFd,
     failed_step: AtomicI32,
     failed_errno: AtomicI32,
 }
@@ -116,11 +145,36 @@ impl Launch {
         })
     }
 
+    fn clone_flags(&self) -> c_int {
+        let Some(namespaces) = &self.namespaces else {
+            return 0;
+        };
+        let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWNS;
+        if !namespaces.network {
+            flags |= libc::CLONE_NEWNET;
+        }
+        if !process::is_root() {
+            flags |= libc::CLONE_NEWUSER;
+        }
+        flags
+    }
+
     fn start_here(&self) -> Result<u32, LaunchError> {
         let pointers = |strings: &[CString]| {
             let mut list: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
             list.push(std::ptr::null());
             list
+        };
+        let fail = |step, source| {
+            Err(LaunchError {
+                program: self.program.to_string_lossy().into_owned(),
+                step,
+                source,
+            })
+        };
+        let parent = match PidFd::open(std::process::id()) {
+            Ok(handle) => handle,
+            Err(source) => return fail("find us alive", source),
         };
         let prepared = Prepared {
             launch: self,
@@ -138,15 +192,9 @@ impl Launch {
             affinity: affinity(self.cpus.as_deref()),
             // SAFETY: getpid has no preconditions.
             parent: unsafe { libc::getpid() },
+            parent_fd: parent.as_fd().as_raw_fd(),
             failed_step: AtomicI32::new(0),
             failed_errno: AtomicI32::new(0),
-        };
-        let fail = |step, source| {
-            Err(LaunchError {
-                program: self.program.to_string_lossy().into_owned(),
-                step,
-                source,
-            })
         };
         // 16-byte elements keep the stack aligned.
         let mut stack = vec![0_u128; 4096];
@@ -161,7 +209,7 @@ impl Launch {
             let pid = libc::clone(
                 child_main,
                 stack.as_mut_ptr_range().end.cast(),
-                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | self.clone_flags(),
                 (&raw const prepared).cast_mut().cast(),
             );
             let source = io::Error::last_os_error();
@@ -224,6 +272,74 @@ macro_rules! check {
     };
 }
 
+/// Keeps later mounts to this mount namespace.
+///
+/// # Safety
+/// Only in a mount namespace of its own.
+unsafe fn private_mounts() -> i64 {
+    let (flags, none) = (libc::MS_REC | libc::MS_PRIVATE, std::ptr::null::<c_void>());
+    // SAFETY: a C string and null pointers, as this use of the call wants.
+    unsafe { libc::syscall(libc::SYS_mount, none, c"/".as_ptr(), none, flags, none) }
+}
+
+/// Covers one path; negative on failure.
+///
+/// # Safety
+/// Only in a mount namespace of its own.
+unsafe fn cover(mount: &Mount) -> i64 {
+    let none = std::ptr::null::<c_void>();
+    // SAFETY: all strings are C strings that live for the calls; the
+    // description has the size that is given.
+    unsafe {
+        let bind = |from: &CString, onto: &CString| {
+            let flags = libc::MS_BIND | libc::MS_REC;
+            libc::syscall(
+                libc::SYS_mount,
+                from.as_ptr(),
+                onto.as_ptr(),
+                none,
+                flags,
+                none,
+            )
+        };
+        match mount {
+            Mount::ReadOnly(path) => {
+                let bound = bind(path, path);
+                if bound < 0 {
+                    return bound;
+                }
+                // Set, cleared, propagation, user namespace.
+                let description = [libc::MOUNT_ATTR_RDONLY, 0, 0, 0];
+                libc::syscall(
+                    libc::SYS_mount_setattr,
+                    libc::AT_FDCWD,
+                    path.as_ptr(),
+                    libc::AT_RECURSIVE,
+                    description.as_ptr(),
+                    size_of_val(&description),
+                )
+            }
+            Mount::EmptyFolder(path) => {
+                let name = c"tmpfs".as_ptr();
+                let options = c"size=4k,nr_inodes=1,mode=0555".as_ptr();
+                libc::syscall(
+                    libc::SYS_mount,
+                    name,
+                    path.as_ptr(),
+                    name,
+                    libc::MS_RDONLY,
+                    options,
+                )
+            }
+            Mount::EmptyFile(path) => {
+                let flags = libc::MS_BIND;
+                let null = c"/dev/null".as_ptr();
+                libc::syscall(libc::SYS_mount, null, path.as_ptr(), none, flags, none)
+            }
+        }
+    }
+}
+
 /// The child's whole life before `execve`. Shares memory with the suspended
 /// parent: no allocation, no locks, no panics; raw system calls where glibc's
 /// wrapper would touch state of the parent's threads.
@@ -259,8 +375,16 @@ extern "C" fn child_main(argument: *mut c_void) -> c_int {
                 0
             )
         );
-        if libc::syscall(libc::SYS_getppid) != i64::from(prepared.parent) {
-            // The parent was killed before the signal was armed.
+        // Otherwise the parent was killed before the signal was armed.
+        if launch.namespaces.is_some() {
+            let mut alive = libc::pollfd {
+                fd: prepared.parent_fd,
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            let ended = libc::syscall(libc::SYS_poll, &raw mut alive, 1, 0);
+            check!(prepared, 3, -ended);
+        } else if libc::syscall(libc::SYS_getppid) != i64::from(prepared.parent) {
             check!(prepared, 3, -1);
         }
         check!(
@@ -298,6 +422,12 @@ extern "C" fn child_main(argument: *mut c_void) -> c_int {
             check!(prepared, 6, libc::syscall(libc::SYS_dup2, parked, target));
         }
 
+        if let Some(namespaces) = &launch.namespaces {
+            check!(prepared, 11, private_mounts());
+            for mount in &namespaces.mounts {
+                check!(prepared, 11, cover(mount));
+            }
+        }
         if let Some(cwd) = &launch.cwd {
             check!(prepared, 7, libc::syscall(libc::SYS_chdir, cwd.as_ptr()));
         }

@@ -25,6 +25,7 @@
 //! A program that is about to load hostile code into itself adds
 //! [`lockdown`], from the inside.
 
+mod agent;
 mod backend;
 mod bubblewrap;
 mod capture;
@@ -37,13 +38,17 @@ mod landlock_rules;
 mod launch;
 pub mod lockdown;
 mod memory;
+mod paths;
 mod policy;
 mod process;
 mod seccomp;
 mod spawn;
 mod spawn_error;
 mod stages;
+mod tree;
+mod walk;
 
+pub use agent::AgentPlaces;
 pub use backend::{Backend, BackendChoice, BackendError, Doctor, doctor};
 pub use capture::Captured;
 pub use child::{Child, ExitReason, Finished, WaitError};

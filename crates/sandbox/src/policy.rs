@@ -19,6 +19,13 @@ pub enum SeccompProfile {
     /// [`Self::Baseline`], and no socket but Unix sockets.
     #[default]
     NoNetwork,
+    /// [`Self::Baseline`], and nothing that would get around the watch from
+    /// outside: no namespace of any kind, no typing into terminals, no memory
+    /// that no process shows, no second system-call table. Sockets as
+    /// [`Policy::network`] says; Landlock, which cannot tell one Unix socket
+    /// from another, gets none without the network. The policy as a whole is
+    /// then that of [`Policy::agent`].
+    Agent,
 }
 
 /// What a child may see.
@@ -30,11 +37,18 @@ pub enum SeccompProfile {
 pub struct Policy {
     /// Whether the child is confined at all; false runs it without a backend.
     pub isolated: bool,
-    /// Files and folders that it may read and execute.
+    /// Files and folders that it may read and execute. One that lies inside a
+    /// folder of [`Self::read_write`] stays read-only there; under
+    /// [`Backend::Landlock`](crate::Backend::Landlock) only with
+    /// [`SeccompProfile::Agent`].
     pub read_only: Vec<PathBuf>,
     /// Folders that it may also write. Where [`Self::drop_user`] applies, the
-    /// folder itself (not its contents) is given to that user.
+    /// folder itself (not its contents, except with [`SeccompProfile::Agent`]) is
+    /// given to that user.
     pub read_write: Vec<PathBuf>,
+    /// Files and folders inside the above that the child must not see; only
+    /// with [`SeccompProfile::Agent`].
+    pub hidden: Vec<PathBuf>,
     /// Working directory; must be visible inside.
     pub cwd: PathBuf,
     /// The whole environment: nothing is inherited. (A shell or bubblewrap on
@@ -60,6 +74,7 @@ impl Policy {
             isolated: false,
             read_only: Vec::new(),
             read_write: Vec::new(),
+            hidden: Vec::new(),
             cwd: PathBuf::from("/"),
             env: Vec::new(),
             network: true,
@@ -102,6 +117,11 @@ impl Policy {
         }
     }
 
+    /// Whether this is for a command that an agent wrote.
+    pub(crate) fn is_agent(&self) -> bool {
+        self.seccomp == SeccompProfile::Agent
+    }
+
     /// Adds a variable to the environment, replacing one of the same name.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
@@ -126,8 +146,15 @@ pub struct Limits {
     pub resident_bytes: Option<u64>,
     /// Processor time of each process, in whole seconds.
     pub cpu_s: Option<u64>,
+    /// Processor time of the whole tree, of its dead too, in seconds; watched.
+    pub tree_cpu_s: Option<u64>,
     /// Size of each written file.
     pub file_size_bytes: Option<u64>,
+    /// Growth of the writable folders, with files that have no name any more
+    /// but are open; watched.
+    pub disk_bytes: Option<u64>,
+    /// Files and folders that the writable folders may gain; watched.
+    pub disk_files: Option<u64>,
     /// Processes and threads of the whole tree; watched, and where the child
     /// has its own user (see the module `stages`) bounded by the kernel too.
     pub processes: Option<u64>,
@@ -146,7 +173,10 @@ impl Limits {
             address_space_bytes: None,
             resident_bytes: None,
             cpu_s: None,
+            tree_cpu_s: None,
             file_size_bytes: None,
+            disk_bytes: None,
+            disk_files: None,
             processes: None,
             open_files: None,
             wall: None,

@@ -14,7 +14,12 @@ pub(crate) struct Stat {
     pub(crate) session: u32,
     /// User plus system time in clock ticks.
     pub(crate) cpu_ticks: u64,
+    /// The same of the children that it has waited for, and of theirs.
+    pub(crate) waited_ticks: u64,
     pub(crate) threads: u32,
+    /// Start in clock ticks since the machine's: with the number it names a
+    /// process for good.
+    pub(crate) start: u64,
     pub(crate) resident_pages: u64,
 }
 
@@ -30,14 +35,19 @@ impl Stat {
         let session = fields.nth(1)?.parse().ok()?;
         let user: u64 = fields.nth(7)?.parse().ok()?;
         let system: u64 = fields.next()?.parse().ok()?;
-        let threads = fields.nth(4)?.parse().ok()?;
-        let resident_pages = fields.nth(3)?.parse().ok()?;
+        let waited_user: u64 = fields.next()?.parse().ok()?;
+        let waited_system: u64 = fields.next()?.parse().ok()?;
+        let threads = fields.nth(2)?.parse().ok()?;
+        let start = fields.nth(1)?.parse().ok()?;
+        let resident_pages = fields.nth(1)?.parse().ok()?;
         Some(Self {
             state,
             parent,
             session,
             cpu_ticks: user + system,
+            waited_ticks: waited_user + waited_system,
             threads,
+            start,
             resident_pages,
         })
     }
@@ -127,16 +137,63 @@ pub(crate) fn usage(stats: impl IntoIterator<Item = Stat>) -> Usage {
     total
 }
 
+/// A process that was looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Its number, in its own namespace if it was found through that.
+    pub(crate) pid: u32,
+    /// Its folder in a `proc` file system.
+    pub(crate) folder: String,
+    pub(crate) stat: Stat,
+}
+
+impl Seen {
+    fn look(pid: u32, proc: &str) -> Option<Self> {
+        let folder = format!("{proc}/{pid}");
+        let stat = Stat::parse(&fs::read(format!("{folder}/stat")).ok()?)?;
+        Some(Self { pid, folder, stat })
+    }
+}
+
+/// Looks at some processes.
+pub(crate) fn look_at(pids: impl IntoIterator<Item = u32>) -> Vec<Seen> {
+    pids.into_iter()
+        .filter_map(|pid| Seen::look(pid, "/proc"))
+        .collect()
+}
+
+/// A process and what descends from it, by the kernel's lists of children: as
+/// cheap as the tree is small. `None` where the kernel has no such lists. What
+/// starts or ends meanwhile may be missed.
+pub(crate) fn look_below(root: u32) -> Option<Vec<Seen>> {
+    fs::metadata(format!("/proc/{root}/task/{root}/children")).ok()?;
+    let mut pids = vec![root];
+    let mut next = 0;
+    while let Some(&pid) = pids.get(next) {
+        next += 1;
+        for thread in numeric_entries(&format!("/proc/{pid}/task")) {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+            let children = children.unwrap_or_default();
+            pids.extend(
+                children
+                    .split_ascii_whitespace()
+                    .flat_map(str::parse::<u32>),
+            );
+        }
+    }
+    Some(look_at(pids))
+}
+
 /// Everything in the PID namespace whose first process is `init`, by the
 /// `proc` file system that must be mounted inside; `None` where that cannot be
 /// read.
-pub(crate) fn namespace_stats(init: u32) -> Option<Vec<Stat>> {
+pub(crate) fn namespace(init: u32) -> Option<Vec<Seen>> {
     let proc = format!("/proc/{init}/root/proc");
     fs::metadata(format!("{proc}/1")).ok()?;
     Some(
         numeric_entries(&proc)
             .into_iter()
-            .filter_map(|pid| Stat::parse(&fs::read(format!("{proc}/{pid}/stat")).ok()?))
+            .filter_map(|pid| Seen::look(pid, &proc))
             .collect(),
     )
 }
@@ -146,7 +203,7 @@ fn page_bytes() -> u64 {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.unsigned_abs()
 }
 
-fn ticks_per_s() -> f64 {
+pub(crate) fn ticks_per_s() -> f64 {
     // SAFETY: sysconf has no preconditions.
     (unsafe { libc::sysconf(libc::_SC_CLK_TCK) }) as f64
 }
@@ -223,7 +280,9 @@ mod tests {
                 parent: 3,
                 session: 5,
                 cpu_ticks: 13 + 14,
+                waited_ticks: 15 + 16,
                 threads: 19,
+                start: 21,
                 resident_pages: 23
             }
         );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    SeccompRule, TargetArch, sock_filter,
 };
 
 use crate::SeccompProfile;
@@ -105,8 +105,176 @@ const REFUSED: &[i64] = &[
     libc::SYS_lookup_dcookie,
 ];
 
-/// The filters of a profile. `namespaces` leaves `unshare` and its flags of
-/// `clone` usable, for a launch whose own stages need them afterwards.
+/// What an agent's command is refused besides: memory that no process shows,
+/// and kernel surface that even fewer programs need.
+const REFUSED_TO_AGENTS: &[i64] = &[
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_memfd_secret,
+    libc::SYS_fanotify_init,
+    libc::SYS_modify_ldt,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    libc::SYS_process_mrelease,
+];
+
+/// Every namespace that `clone` can make.
+const NAMESPACES: &[i32] = &[
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+];
+
+/// The first argument of `ioprio_set` for one process.
+const IOPRIO_WHO_PROCESS: u64 = 1;
+
+/// The sockets that an agent's command may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sockets {
+    /// None; only connected stream pairs.
+    Pairs,
+    /// Unix sockets.
+    Unix,
+    /// Unix and internet sockets, and the kernel's list of addresses.
+    Internet,
+}
+
+/// Calls that change how another process is scheduled or limited, with the
+/// argument that is 0 for the caller itself.
+const ON_OTHERS: &[(i64, u8)] = &[
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_prlimit64, 0),
+];
+
+/// The filters of [`SeccompProfile::Agent`]. `alone` says that a PID namespace
+/// keeps other processes out of reach.
+pub(crate) fn agent_filters(
+    sockets: Sockets,
+    alone: bool,
+) -> Result<Vec<BpfProgram>, SeccompError> {
+    use SeccompCmpOp::{Eq, MaskedEq, Ne};
+    let mut refused: Rules = REFUSED
+        .iter()
+        .chain(REFUSED_TO_AGENTS)
+        .chain(&[libc::SYS_unshare])
+        .map(|&call| (call, Vec::new()))
+        .collect();
+    let namespaces = NAMESPACES
+        .iter()
+        .map(|&flag| rule(&[(0, MaskedEq(flag as u64), flag as u64)]))
+        .collect::<Result<_, _>>()?;
+    refused.insert(libc::SYS_clone, namespaces);
+    // The kernel looks at 32 bits of these arguments and the filter must too.
+    let word = |argument, value| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, Eq, value)
+            .and_then(|condition| SeccompRule::new(vec![condition]))
+            .map_err(SeccompError::build)
+    };
+    let typing = vec![word(1, libc::TIOCSTI)?, word(1, libc::TIOCLINUX)?];
+    refused.insert(libc::SYS_ioctl, typing);
+    if !alone {
+        for &(call, argument) in ON_OTHERS {
+            refused.insert(call, vec![rule(&[(argument, Ne, 0)])?]);
+        }
+        // 0 with another first argument is a whole group or user.
+        let group = rule(&[(0, Ne, libc::PRIO_PROCESS.into())])?;
+        refused
+            .entry(libc::SYS_setpriority)
+            .or_default()
+            .push(group);
+        let group = rule(&[(0, Ne, IOPRIO_WHO_PROCESS)])?;
+        refused.entry(libc::SYS_ioprio_set).or_default().push(group);
+    }
+    // A process that others cannot look into could hide what it holds.
+    let hide = word(0, libc::PR_SET_DUMPABLE as u64)?;
+    refused.insert(libc::SYS_prctl, vec![hide]);
+    let families: &[i32] = match sockets {
+        Sockets::Pairs => &[],
+        Sockets::Unix => &[libc::AF_UNIX],
+        Sockets::Internet => &[
+            libc::AF_UNIX,
+            libc::AF_INET,
+            libc::AF_INET6,
+            libc::AF_NETLINK,
+        ],
+    };
+    let others: Vec<_> = families
+        .iter()
+        .map(|&family| (0, Ne, family as u64))
+        .collect();
+    let socket = if others.is_empty() {
+        Vec::new()
+    } else {
+        vec![rule(&others)?]
+    };
+    refused.insert(libc::SYS_socket, socket);
+    if sockets == Sockets::Pairs {
+        // One end of a datagram pair can still send to any other socket.
+        let stream = libc::SOCK_STREAM as u64;
+        let kind = 0xf;
+        refused.insert(
+            libc::SYS_socketpair,
+            (0..=kind)
+                .filter(|&other| other != stream)
+                .map(|other| rule(&[(1, MaskedEq(kind), other)]))
+                .collect::<Result<_, _>>()?,
+        );
+    }
+    Ok(vec![
+        no_second_table(),
+        no_clone3()?,
+        compile(
+            refused,
+            SeccompAction::Errno(libc::EPERM as u32),
+            SeccompAction::Allow,
+        )?,
+    ])
+}
+
+/// Refuses the numbers of the x32 table, which reach the same kernel functions
+/// under numbers that no other filter knows. (Calls of 32-bit programs have
+/// another architecture and end the process.)
+fn no_second_table() -> BpfProgram {
+    const X32: u32 = 0x4000_0000;
+    const LOAD: u16 = 0x20;
+    const JUMP_IF_AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    let instruction = |code, jt, k| sock_filter { code, jt, jf: 0, k };
+    vec![
+        // The number is the first field of the kernel's description.
+        instruction(LOAD, 0, 0),
+        instruction(JUMP_IF_AT_LEAST, 1, X32),
+        instruction(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+        instruction(
+            RETURN,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned(),
+        ),
+    ]
+}
+
+/// Its flags are in memory, where a filter cannot look; C libraries fall back
+/// to `clone`.
+fn no_clone3() -> Result<BpfProgram, SeccompError> {
+    compile(
+        [(libc::SYS_clone3, Vec::new())].into(),
+        SeccompAction::Errno(libc::ENOSYS as u32),
+        SeccompAction::Allow,
+    )
+}
+
+/// The filters of a profile other than [`SeccompProfile::Agent`]. `namespaces`
+/// leaves `unshare` and its flags of `clone` usable, for a launch whose own
+/// stages need them afterwards.
 pub(crate) fn filters(
     profile: SeccompProfile,
     namespaces: bool,
@@ -123,13 +291,7 @@ pub(crate) fn filters(
             libc::SYS_clone,
             vec![rule(&[(0, SeccompCmpOp::MaskedEq(new_user), new_user)])?],
         );
-        // Its flags are in memory, where a filter cannot look; C libraries
-        // fall back to clone.
-        programs.push(compile(
-            [(libc::SYS_clone3, Vec::new())].into(),
-            SeccompAction::Errno(libc::ENOSYS as u32),
-            SeccompAction::Allow,
-        )?);
+        programs.push(no_clone3()?);
     }
     if profile == SeccompProfile::NoNetwork {
         refused.insert(
@@ -193,6 +355,9 @@ mod tests {
     fn profiles_build() {
         assert!(filters(SeccompProfile::None, false).unwrap().is_empty());
         assert_eq!(filters(SeccompProfile::NoNetwork, false).unwrap().len(), 2);
+        for sockets in [Sockets::Pairs, Sockets::Unix, Sockets::Internet] {
+            assert_eq!(agent_filters(sockets, false).unwrap().len(), 3);
+        }
         let namespaces = filters(SeccompProfile::Baseline, true).unwrap();
         assert_eq!(namespaces.len(), 1);
         assert_eq!(bytes(&namespaces[0]).len(), 8 * namespaces[0].len());

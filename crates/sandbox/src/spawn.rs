@@ -1,11 +1,10 @@
 //! Starting a child: streams, stages, rules, launch.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -14,68 +13,14 @@ use crate::backend::{self, BASE};
 use crate::capture::Stream;
 use crate::child::Child;
 use crate::family::Family;
-use crate::launch::Launch;
-use crate::policy::NOBODY;
+use crate::launch::{Launch, Mount, Namespaces};
+use crate::paths;
+use crate::seccomp::Sockets;
+use crate::tree::TreeWatch;
 use crate::{
-    Backend, Command, Input, Limits, Output, Policy, SeccompProfile, SpawnError, bubblewrap,
+    Backend, Command, Input, Limits, Output, SeccompProfile, SpawnError, bubblewrap,
     landlock_rules, process, seccomp, stages,
 };
-
-/// Checks that the policy's paths are there and that the child's user can read
-/// them; gives writable folders to that user.
-pub(crate) fn check_paths(
-    policy: &Policy,
-    program: &Path,
-    drops_user: bool,
-    backend: Backend,
-) -> Result<(), SpawnError> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SpawnError::Path { path, source }
-    };
-    for path in policy.read_only.iter().chain(&policy.read_write) {
-        if !path.is_absolute() {
-            return Err(fail(path)(io::Error::other("the path is not absolute")));
-        }
-        fs::metadata(path).map_err(fail(path))?;
-    }
-    if !drops_user {
-        return Ok(());
-    }
-    for path in &policy.read_write {
-        if fs::metadata(path).map_err(fail(path))?.uid() == 0 {
-            std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).map_err(fail(path))?;
-        }
-    }
-    let open_to_nobody = |path: &Path, bits: u32| {
-        fs::metadata(path).is_ok_and(|data| {
-            let shift = if data.uid() == NOBODY { 6 } else { 0 };
-            (data.permissions().mode() >> shift) & bits == bits
-        })
-    };
-    for path in policy
-        .read_only
-        .iter()
-        .map(PathBuf::as_path)
-        .chain([program])
-    {
-        let bits = if path.is_dir() { 5 } else { 4 };
-        let mut readable = open_to_nobody(path, bits);
-        // bubblewrap mounts the path itself; Landlock needs the way to it.
-        if backend == Backend::Landlock {
-            readable &= path
-                .ancestors()
-                .skip(1)
-                .all(|folder| open_to_nobody(folder, 1));
-        }
-        if !readable {
-            return Err(SpawnError::Unreadable {
-                path: path.to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
 
 /// One spawn in progress.
 pub(crate) struct Spawn {
@@ -180,10 +125,10 @@ impl Spawn {
                     self.pass(writer, target);
                     ends.piped[index] = Some(reader);
                 }
-                Output::Capture => {
-                    let (reader, writer) = io::pipe().map_err(self.prepare(what))?;
-                    self.pass(writer, target);
-                    ends.captured[index] = Some(Stream::new(reader).map_err(self.prepare(what))?);
+                Output::Capture => ends.captured[index] = Some(self.capture(target, what, None)?),
+                Output::Copy { file, cap_bytes } => {
+                    let copy = Some((file, cap_bytes));
+                    ends.captured[index] = Some(self.capture(target, what, copy)?);
                 }
             }
         }
@@ -192,6 +137,18 @@ impl Spawn {
             self.pass(fd, target);
         }
         Ok(ends)
+    }
+
+    /// Makes one of the child's streams a pipe that we read.
+    fn capture(
+        &mut self,
+        target: RawFd,
+        what: &'static str,
+        copy: Option<(File, u64)>,
+    ) -> Result<Stream, SpawnError> {
+        let (reader, writer) = io::pipe().map_err(self.prepare(what))?;
+        self.pass(writer, target);
+        Stream::new(reader, copy).map_err(self.prepare(what))
     }
 
     /// What runs before the program, inside the namespaces: changing the user,
@@ -221,6 +178,7 @@ impl Spawn {
         let mut info = None;
         let mut words: Vec<OsString> = Vec::new();
         let mut namespaced = false;
+        let mut namespaces = None;
         match self.backend {
             Backend::None => {}
             Backend::Bubblewrap => {
@@ -229,7 +187,7 @@ impl Spawn {
                 info = Some(reader);
                 let info_target = self.pass_anywhere(writer);
                 let mut filter_targets = Vec::new();
-                for program in self.filters(profile, false)? {
+                for program in self.filters(profile, false, true)? {
                     let file = memory_file(&seccomp::bytes(&program))
                         .map_err(self.prepare("the system-call filter"))?;
                     filter_targets.push(self.pass_anywhere(file));
@@ -250,16 +208,26 @@ impl Spawn {
             }
             Backend::Landlock => {
                 namespaced = backend::doctor().pid_namespace.is_ok();
-                filters = self.filters(profile, namespaced)?;
+                let policy = &self.command.policy;
+                if namespaced && policy.is_agent() {
+                    namespaces = Some(Namespaces {
+                        network: policy.network,
+                        mounts: self.mounts()?,
+                    });
+                }
+                let stages_unshare = namespaced && namespaces.is_none();
+                filters = self.filters(profile, stages_unshare, namespaced)?;
                 let base = BASE.iter().map(Path::new).chain([self.program.as_path()]);
                 landlock =
-                    landlock_rules::ruleset(&self.command.policy, base).map_err(|source| {
-                        SpawnError::Landlock {
+                    landlock_rules::ruleset(&self.command.policy, base, namespaces.is_some())
+                        .map_err(|source| SpawnError::Landlock {
                             program: self.name.clone(),
                             source,
-                        }
-                    })?;
-                if namespaced {
+                        })?;
+                if namespaces.is_some() {
+                    let prefix = stages::first_process();
+                    words.extend(prefix.ok_or(SpawnError::Tool { name: "sh" })?);
+                } else if namespaced {
                     let prefix = if self.command.policy.network {
                         stages::namespace_with_network()
                     } else {
@@ -290,16 +258,25 @@ impl Spawn {
             descriptors: std::mem::take(&mut self.descriptors),
             limits: kernel_limits(&self.command.limits),
             cpus: self.command.policy.cpus.clone(),
+            namespaces,
             landlock: landlock.as_ref().map(AsRawFd::as_raw_fd),
             filters,
         };
+        let is_first = launch.namespaces.is_some();
+        let mut tree = self
+            .command
+            .policy
+            .is_agent()
+            .then(|| TreeWatch::new(&self.command.policy.read_write));
         let started = Instant::now();
         let launched = launch.start()?;
         // Our copies of the child's ends, or reading would never see an end.
         self.owned.clear();
         drop(landlock);
 
-        let family = if namespaced {
+        let family = if is_first {
+            Family::observe_first(launched)
+        } else if namespaced {
             let info = match info {
                 Some(mut pipe) => {
                     let mut text = String::new();
@@ -313,13 +290,18 @@ impl Spawn {
         } else {
             Family::single(launched, mark.unwrap_or_default())
         };
+        let family = family.map_err(self.prepare("its handle"))?;
+        if let Some(tree) = &mut tree {
+            tree.start(family.private_root());
+        }
         let mut child = Child::new(
-            family.map_err(self.prepare("its handle"))?,
+            family,
             self.command.limits.clone(),
             started,
             ends.stdin,
             ends.piped,
             ends.captured,
+            tree,
         );
         if namespaced && child.pid().is_none() && child.setup_failed()? {
             return Err(SpawnError::Setup {
@@ -334,11 +316,44 @@ impl Spawn {
         &self,
         profile: SeccompProfile,
         namespaces: bool,
+        alone: bool,
     ) -> Result<Vec<seccompiler::BpfProgram>, SpawnError> {
-        seccomp::filters(profile, namespaces).map_err(|source| SpawnError::Seccomp {
+        let filters = if profile == SeccompProfile::Agent {
+            let network = self.command.policy.network;
+            let sockets = match self.backend {
+                _ if network => Sockets::Internet,
+                Backend::Landlock => Sockets::Pairs,
+                _ => Sockets::Unix,
+            };
+            seccomp::agent_filters(sockets, alone)
+        } else {
+            seccomp::filters(profile, namespaces)
+        };
+        filters.map_err(|source| SpawnError::Seccomp {
             program: self.name.clone(),
             source,
         })
+    }
+
+    /// What a mount namespace covers: the read-only inside the writable, and
+    /// the hidden.
+    fn mounts(&self) -> Result<Vec<Mount>, SpawnError> {
+        let policy = &self.command.policy;
+        let guarded = policy
+            .read_write
+            .iter()
+            .flat_map(|folder| paths::carved(policy, folder))
+            .filter(|path| !policy.hidden.iter().any(|hidden| hidden == path))
+            .map(|path| Ok(Mount::ReadOnly(self.c_string(path.as_os_str())?)));
+        let hidden = policy.hidden.iter().map(|path| {
+            let name = self.c_string(path.as_os_str())?;
+            Ok(if path.is_dir() {
+                Mount::EmptyFolder(name)
+            } else {
+                Mount::EmptyFile(name)
+            })
+        });
+        guarded.chain(hidden).collect()
     }
 
     fn c_string(&self, text: &OsStr) -> Result<CString, SpawnError> {

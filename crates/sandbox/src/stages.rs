@@ -37,10 +37,7 @@ pub(crate) fn namespace() -> Option<Vec<OsString>> {
     ] {
         prefix.push(part.into());
     }
-    prefix.push(tool("sh")?.into());
-    for part in ["-c", "\"$@\"; exit $?", "sh"] {
-        prefix.push(part.into());
-    }
+    prefix.extend(first_process()?);
     Some(prefix)
 }
 
@@ -48,6 +45,16 @@ pub(crate) fn namespace() -> Option<Vec<OsString>> {
 pub(crate) fn namespace_with_network() -> Option<Vec<OsString>> {
     let mut prefix = namespace()?;
     prefix.retain(|part| part != "--net");
+    Some(prefix)
+}
+
+/// A shell as the first process of a namespace, so that the program itself
+/// handles signals normally.
+pub(crate) fn first_process() -> Option<Vec<OsString>> {
+    let mut prefix: Vec<OsString> = vec![tool("sh")?.into()];
+    for part in ["-c", "\"$@\"; exit $?", "sh"] {
+        prefix.push(part.into());
+    }
     Some(prefix)
 }
 

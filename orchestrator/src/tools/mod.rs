@@ -8,6 +8,7 @@ mod answer;
 mod args;
 mod learn;
 mod read;
+pub mod run_command;
 
 use std::sync::LazyLock;
 
