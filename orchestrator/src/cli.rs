@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 ///
 /// Exit codes: 0 done, 1 bug, 2 usage, 3 configuration or input, 10 finished
 /// without a verified result, 11 budget spent before anything was measured,
-/// 12 stopped (resumable).
+/// 12 stopped (resumable), 20 the model's provider lets nobody go on (resumable).
 #[derive(Debug, Parser)]
 #[command(name = "alphalab", version)]
 pub struct Cli {
@@ -78,8 +78,15 @@ pub struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub experiments: Option<u32>,
     /// Most running time, in hours [default: the adapter's].
-    #[arg(long, value_name = "H", value_parser = hours)]
+    #[arg(long, value_name = "H", value_parser = above_zero)]
     pub hours: Option<f64>,
+    /// Most US dollars to pay to models; a call that could exceed it is not
+    /// made [default: no limit].
+    #[arg(long, value_name = "X", value_parser = above_zero)]
+    pub usd: Option<f64>,
+    /// Most tokens, in and out [default: no limit].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub tokens: Option<u64>,
     /// Workers at the same time. Measurements take turns in any case.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,
@@ -97,10 +104,10 @@ pub struct Run {
     pub seed: u64,
 }
 
-fn hours(text: &str) -> Result<f64, String> {
-    let hours: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
-    if hours > 0.0 && hours.is_finite() {
-        Ok(hours)
+fn above_zero(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value)
     } else {
         Err("must be above 0".to_owned())
     }

@@ -32,6 +32,8 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 model: run.model,
                 experiments: run.experiments,
                 hours: run.hours,
+                usd: run.usd,
+                tokens: run.tokens,
                 workers: run.workers,
                 executor: run.executor,
                 device: run.device,

@@ -2,8 +2,9 @@
 
 use orchestrator::core::agent::{Answer, AnswerStatus, Arguments, ModelReply, RequestedCall, Role};
 use orchestrator::core::board::{self, BoardState};
+use orchestrator::core::budget::Amount;
 use orchestrator::core::event::{
-    Actor, Body, EffectKey, Event, FinishReason, Logged, Measurement, Score,
+    Actor, Body, EffectKey, Event, FailureCost, FinishReason, Logged, Measurement, Score,
 };
 use orchestrator::core::ids::{AgentId, ExperimentId, TryId};
 use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
@@ -34,6 +35,8 @@ fn settings() -> Settings {
         limits: Limits {
             experiments: Some(6),
             wall_s: Some(100.0),
+            usd: Some(5.0),
+            tokens: None,
         },
         policy: Policy {
             tries_per_worker: 4,
@@ -43,6 +46,7 @@ fn settings() -> Settings {
             remeasure_s: 1.0,
             converged_gain: 0.02,
             turns: 20,
+            retry_s: 1.0,
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {
@@ -86,6 +90,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
         report: None,
         track: None,
         simulated: false,
+        caveats: Vec::new(),
         took_ms: 5,
     })
 }
@@ -118,6 +123,7 @@ fn key() -> impl Strategy<Value = EffectKey> {
 fn reply() -> impl Strategy<Value = ModelReply> {
     proptest::collection::vec((0..3_usize, any::<bool>()), 0..3).prop_map(|calls| ModelReply {
         text: Body::Inline(json!("")),
+        carry: None,
         calls: calls
             .into_iter()
             .map(|(tool, good)| RequestedCall {
@@ -168,8 +174,20 @@ fn event() -> impl Strategy<Value = Event> {
             prompt: Body::Inline(json!("")), tries_until_wall_s: None,
         }),
         1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
-        2 => key().prop_map(|key| Event::EffectIntended { key }),
-        2 => key().prop_map(|key| Event::EffectFailed { key, error: String::new(), retry_at_ms: Some(5) }),
+        2 => (key(), any::<bool>()).prop_map(|(key, paid)| {
+            let paid = paid && matches!(key, EffectKey::Model { .. });
+            Event::EffectIntended { key, reserved: paid.then_some(Amount { usd: 0.25, tokens: 7 }) }
+        }),
+        2 => (key(), 0..3_u8).prop_map(|(key, cost)| Event::EffectFailed {
+            key,
+            error: String::new(),
+            retry_at_ms: Some(5),
+            cost: [
+                FailureCost::Nothing,
+                FailureCost::Unsettled,
+                FailureCost::Billed { amount: Amount { usd: 0.1, tokens: 3 } },
+            ][cost as usize],
+        }),
         4 => (agent(), 0..3_u32, reply()).prop_map(|(agent, turn, reply)| Event::ModelCalled { agent, turn, reply }),
         4 => (agent(), 0..4_u32, status).prop_map(|(agent, call, status)| Event::ToolAnswered {
             agent, call, answer: Answer { status, body: Body::Inline(json!({})) },
@@ -262,6 +280,8 @@ proptest! {
             }
             let budget = state.budget(0).experiments;
             prop_assert!(budget.spent + budget.reserved <= state.experiments.len() as f64);
+            // Only calls under way hold a reservation.
+            prop_assert!(state.reserved.keys().all(|key| state.intents.contains(key)));
         }
         prop_assert_eq!(State::fold(&log).expect("legal events"), state);
     }
@@ -272,6 +292,91 @@ proptest! {
         let text = serde_json::to_string(&event).expect("JSON");
         prop_assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
     }
+}
+
+/// A reservation is settled by the reply, kept by a failure that may be
+/// billed, and kept when the orchestrator dies over the call.
+#[test]
+fn a_call_that_was_cut_off_counts_at_its_reservation() {
+    let mut log = Vec::new();
+    let mut state = State::default();
+    let mut say = |state: &mut State, event: Event| {
+        let next = logged(state.seq + 1, event);
+        state.apply(&next).expect("a legal event");
+        log.push(next);
+    };
+    let agent = AgentId(1);
+    let key = EffectKey::Model { agent, turn: 0 };
+    let need = Amount {
+        usd: 0.5,
+        tokens: 1000,
+    };
+    let intend = || Event::EffectIntended {
+        key: EffectKey::Model { agent, turn: 0 },
+        reserved: Some(Amount {
+            usd: 0.5,
+            tokens: 1000,
+        }),
+    };
+    let started = Event::CampaignStarted {
+        settings: Box::new(settings()),
+    };
+    say(&mut state, started);
+    let started = Event::AgentStarted {
+        agent,
+        role: Role::Strategist,
+        experiment: None,
+        prompt: Body::Inline(json!("")),
+        tries_until_wall_s: None,
+    };
+    say(&mut state, started);
+
+    say(&mut state, intend());
+    assert_eq!(state.budget(0).usd.reserved, 0.5);
+    // Killed here.
+    say(&mut state, Event::CampaignResumed {});
+    assert!(!state.intents.contains(&key), "to be asked again");
+    assert_eq!(state.unsettled, need);
+
+    for cost in [FailureCost::Unsettled, FailureCost::Nothing] {
+        say(&mut state, intend());
+        let failed = Event::EffectFailed {
+            key: key.clone(),
+            error: "dropped".to_owned(),
+            retry_at_ms: Some(1),
+            cost,
+        };
+        say(&mut state, failed);
+    }
+    assert_eq!(state.unsettled.usd, 1.0, "refused for free the second time");
+
+    say(&mut state, intend());
+    let reply = ModelReply {
+        text: Body::Inline(json!("")),
+        carry: None,
+        calls: Vec::new(),
+        tokens: [100, 20],
+        cost_usd: 0.25,
+    };
+    say(
+        &mut state,
+        Event::ModelCalled {
+            agent,
+            turn: 0,
+            reply,
+        },
+    );
+    let budget = state.budget(0);
+    assert_eq!(
+        (budget.usd.spent, budget.usd.reserved, budget.usd.unsettled),
+        (0.25, 0.0, 1.0)
+    );
+    assert_eq!(
+        (budget.tokens.spent, budget.tokens.unsettled),
+        (120.0, 2000.0)
+    );
+    assert_eq!(budget.usd.left(), 3.75);
+    assert_eq!(State::fold(&log).expect("legal events"), state);
 }
 
 #[test]

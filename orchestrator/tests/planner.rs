@@ -8,7 +8,7 @@ use orchestrator::core::agent::{
     Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall,
 };
 use orchestrator::core::board::BoardState;
-use orchestrator::core::event::{Actor, Body, Event, Logged, Measurement, Score};
+use orchestrator::core::event::{Actor, Body, Event, FailureCost, Logged, Measurement, Score};
 use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, decide};
 use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
 use orchestrator::core::state::{RunState, State};
@@ -68,6 +68,8 @@ fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
         limits: Limits {
             experiments: Some(experiments),
             wall_s: Some(wall_s),
+            usd: None,
+            tokens: None,
         },
         policy: Policy {
             tries_per_worker: 3,
@@ -77,6 +79,7 @@ fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
             remeasure_s: 2.0,
             converged_gain: 0.02,
             turns: 30,
+            retry_s: 1.0,
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {
@@ -129,7 +132,10 @@ impl Run {
         if let Some(key) = effect.key()
             && !matches!(effect, Effect::Model { .. })
         {
-            self.apply(Event::EffectIntended { key: key.clone() });
+            self.apply(Event::EffectIntended {
+                key: key.clone(),
+                reserved: None,
+            });
             self.now_ms += 500;
             let fails = match effect {
                 Effect::Describe => Fails::Not,
@@ -146,6 +152,7 @@ impl Run {
                     key,
                     error,
                     retry_at_ms,
+                    cost: FailureCost::Nothing,
                 });
                 if let Effect::Measure { experiment, .. } = effect
                     && self.state.experiments[&experiment].state == BoardState::Running
@@ -227,6 +234,7 @@ impl Run {
                     report: None,
                     track: None,
                     simulated: false,
+                    caveats: Vec::new(),
                     took_ms: 2000,
                 };
                 let next = after_measure(&self.state.experiments[&experiment]);
@@ -246,9 +254,9 @@ impl Run {
         call: u32,
         world: &mut dyn World,
     ) {
-        match tools::before_lab(&self.state, agent, call, self.now_ms) {
+        match tools::before_lab(&self.state, &Inline, agent, call, self.now_ms) {
             Err(reply) => self.answer(agent, call, reply),
-            Ok((task, LabRequest::Try(candidate))) => {
+            Ok((task, LabRequest::Try(candidate, _))) => {
                 let id = self.state.next_try();
                 let value = world.value(&serde_json::to_string(&candidate).expect("JSON"));
                 let score = score(world.verdict(), value);
@@ -272,7 +280,7 @@ impl Run {
                     answer,
                 });
             }
-            Ok((_, LabRequest::Check(_))) => {
+            Ok((_, LabRequest::Check(..))) => {
                 let answer = Answer {
                     status: AnswerStatus::Ok,
                     body: Body::Inline(json!({})),
@@ -439,11 +447,12 @@ impl World for Orderly {
                     schema: tool.schema.clone(),
                 })
                 .collect(),
-            max_output_tokens: 1_000,
+            max_output_tokens: 1,
         };
-        let response = Builtin.turn(&request, &mut |_| {}).expect("an answer");
+        let response = Builtin.turn(&request, &mut |_| ()).expect("an answer");
         ModelReply {
             text: Body::Inline(json!("")),
+            carry: None,
             calls: response.calls,
             tokens: [0, 0],
             cost_usd: 0.0,
@@ -519,6 +528,7 @@ impl World for Chaos {
             .collect();
         ModelReply {
             text: Body::Inline(json!("")),
+            carry: None,
             calls,
             tokens: [1, 1],
             cost_usd: 0.0,

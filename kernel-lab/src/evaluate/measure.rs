@@ -334,6 +334,16 @@ impl Lab {
                 )
             },
         ));
+        if !measured.not_propagated.is_empty() {
+            looked.report.checks.push(check(
+                "non_finite_values",
+                false,
+                format!(
+                    "infinities or NaN of the model are not reproduced on: {}",
+                    measured.not_propagated.join(", ")
+                ),
+            ));
+        }
         if scores.candidate_ns < floor_ns {
             let finding = Finding::TooFast {
                 floor_ns,

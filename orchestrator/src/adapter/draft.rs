@@ -89,6 +89,7 @@ impl Draft {
                 remeasure_s: 120.0,
                 converged_gain: 0.005,
                 turns: 100,
+                retry_s: 1.0,
             },
         };
         // Plain data: it always serialises, and an empty text is refused.

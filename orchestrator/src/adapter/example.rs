@@ -197,6 +197,7 @@ fn policy() -> Policy {
         remeasure_s: 3.0,
         converged_gain: 0.02,
         turns: 40,
+        retry_s: 1.0,
     }
 }
 

@@ -167,6 +167,7 @@ const FIELDS: &[Field] = &[
     field("policy.remeasure_s", Required, Kind::Number(POSITIVE)),
     field("policy.converged_gain", Required, Kind::Number(SHARE)),
     field("policy.turns", Required, Kind::Whole(10, 10_000)),
+    field("policy.retry_s", Optional, Kind::Number(POSITIVE)),
 ];
 
 /// Whether a path stays below the folder it is relative to.
@@ -480,6 +481,7 @@ mod tests {
         remeasure_s = 1.0
         converged_gain = 0.0
         turns = 10
+        retry_s = 1.0
     "#;
 
     fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {

@@ -25,6 +25,8 @@ pub mod exit {
     pub const BUDGET: u8 = 11;
     /// Stopped; can be resumed.
     pub const CANCELLED: u8 = 12;
+    /// A service outside is at fault; can be resumed.
+    pub const EXTERNAL: u8 = 20;
 }
 
 /// A command that could not do its work.
@@ -108,6 +110,7 @@ impl From<DriverError> for Failure {
             DriverError::Store(error) => error.into(),
             DriverError::Adapter(_)
             | DriverError::Task(_)
+            | DriverError::Files(_)
             | DriverError::Thawed { .. }
             | DriverError::Lab(_)
             | DriverError::Metric { .. }

@@ -11,7 +11,7 @@ use crate::core::event::{Actor, Event};
 use crate::core::settings::{Limits, SETTINGS_SCHEMA, Settings};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
-use crate::model;
+use crate::model::{ChatModel, Setup};
 use crate::store::{Batch, Reader, Store};
 use crate::ui;
 
@@ -32,6 +32,10 @@ pub struct RunOptions {
     pub experiments: Option<u32>,
     /// Limit of running time in hours.
     pub hours: Option<f64>,
+    /// Limit of US dollars.
+    pub usd: Option<f64>,
+    /// Limit of tokens.
+    pub tokens: Option<u64>,
     /// Number of workers.
     pub workers: u32,
     /// Executor.
@@ -48,10 +52,7 @@ pub struct RunOptions {
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
     // Everything that can be wrong with the input is found before anything
     // is written.
-    let model = model::by_spec(&options.model)?;
-    for note in model.notes() {
-        eprintln!("note: {note}");
-    }
+    let model = open_model(&options.model)?;
     let folder = places.adapter(&options.adapter);
     if !folder.is_dir() {
         return Err(AdapterError::Missing {
@@ -95,7 +96,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
             dir.display()
         )));
     };
-    let model = model::by_spec(&settings.model)?;
+    let model = open_model(&settings.model)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let lab = places.lab(&settings.lab, &layout)?;
     let mut batch = Batch::new();
@@ -116,6 +117,18 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
         },
         dir,
     )
+}
+
+/// The model that plays the roles. It makes one attempt at a time: the driver
+/// decides on the next, so that each has a reservation of its own.
+fn open_model(spec: &str) -> Result<Arc<dyn ChatModel>, Failure> {
+    let mut setup = Setup::of_process()?;
+    setup.retry.attempts = 1;
+    let model = setup.model(spec)?;
+    for note in model.notes() {
+        eprintln!("note: {note}");
+    }
+    Ok(Arc::from(model))
 }
 
 fn settings(options: &RunOptions, places: &Places, adapter: &Adapter) -> Result<Settings, Failure> {
@@ -147,6 +160,8 @@ fn settings(options: &RunOptions, places: &Places, adapter: &Adapter) -> Result<
         limits: Limits {
             experiments: Some(options.experiments.unwrap_or(manifest.budgets.experiments)),
             wall_s: Some(hours * 3600.0),
+            usd: options.usd,
+            tokens: options.tokens,
         },
         policy: manifest.policy,
     })
@@ -163,6 +178,13 @@ fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
     let (ended, state) = session.run()?;
     match ended {
         Ended::Finished(_) => conclude(dir, &layout, &state),
+        Ended::Halted => {
+            write_report(dir, &layout)?;
+            eprintln!("stopped: the model can't go on (see the log above)");
+            eprintln!("continue with: alphalab resume {}", dir.display());
+            println!("{}", dir.display());
+            Ok(exit::EXTERNAL)
+        }
         Ended::Stopped => {
             write_report(dir, &layout)?;
             eprintln!("stopped; continue with: alphalab resume {}", dir.display());

@@ -78,6 +78,12 @@ pub(super) fn leaderboard(state: &State) -> String {
     } else {
         aligned(&rows)
     };
+    for row in &board.rows {
+        for caveat in &row.caveats {
+            // Writing to a String can't fail.
+            let _ = writeln!(out, "note: {}: {}", clean(&row.task), clean(caveat));
+        }
+    }
     for task in &board.unverified {
         // Writing to a String can't fail.
         let _ = writeln!(
@@ -141,6 +147,10 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
     let _ = writeln!(out, "board        {}", counts.join(", "));
     let _ = writeln!(out, "experiments  {}", ledger(budget.experiments));
     let _ = writeln!(out, "seconds      {}", ledger(budget.wall_s));
+    if budget.usd.limit.is_some() || budget.usd.spent + budget.usd.unsettled > 0.0 {
+        let _ = writeln!(out, "US dollars   {}", money(budget.usd));
+        let _ = writeln!(out, "tokens       {}", ledger(budget.tokens));
+    }
     let _ = writeln!(out, "quick looks  {}", state.tries.len());
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
@@ -152,6 +162,22 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         );
     }
     out
+}
+
+/// A ledger of US dollars; what was cut off is named where there is any.
+fn money(l: Ledger) -> String {
+    let limit = l
+        .limit
+        .map_or("no limit".to_owned(), |limit| format!("{limit:.2}"));
+    let unsettled = if l.unsettled > 0.0 {
+        format!(", {:.4} cut off and counted in full", l.unsettled)
+    } else {
+        String::new()
+    };
+    format!(
+        "{:.4} spent, {:.4} reserved{unsettled}, of {limit}",
+        l.spent, l.reserved
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! are the model, the tools and any memory beyond the run. A serialised run
 //! contains everything the model was told.
 
+use protocol::ContentHash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,6 +37,8 @@ impl Role {
 pub enum Arguments {
     /// A JSON document.
     Json(Value),
+    /// A JSON document in the store: too large for an event.
+    Stored(ContentHash),
     /// Something else, cut to a readable length.
     Malformed(String),
 }
@@ -56,6 +59,9 @@ pub struct RequestedCall {
 pub struct ModelReply {
     /// What it said.
     pub text: Body,
+    /// The provider's own blocks, to be sent back unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Body>,
     /// What it wants done, in order.
     pub calls: Vec<RequestedCall>,
     /// Tokens read and written.
@@ -110,6 +116,9 @@ pub enum Entry {
     Model {
         /// What it said.
         text: Body,
+        /// The provider's own blocks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        carry: Option<Body>,
         /// What it wants done.
         calls: Vec<NumberedCall>,
     },
@@ -280,6 +289,7 @@ impl AgentRun {
         }
         self.entries.push(Entry::Model {
             text: reply.text,
+            carry: reply.carry,
             calls: calls.clone(),
         });
         if calls.is_empty() {
@@ -291,7 +301,7 @@ impl AgentRun {
         }
         for call in calls {
             match call.requested.arguments {
-                Arguments::Json(_) => self.open.push(call),
+                Arguments::Json(_) | Arguments::Stored(_) => self.open.push(call),
                 Arguments::Malformed(_) => {
                     self.answer_malformed(call);
                     self.count_incoherent();
@@ -371,6 +381,7 @@ mod tests {
     fn reply(calls: Vec<RequestedCall>) -> ModelReply {
         ModelReply {
             text: Body::Inline(json!("")),
+            carry: None,
             calls,
             tokens: [0, 0],
             cost_usd: 0.0,

@@ -38,6 +38,33 @@ impl Ledger {
     }
 }
 
+/// What a paid call costs, or may cost at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// US dollars.
+    pub usd: f64,
+    /// Tokens, in and out.
+    pub tokens: u64,
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.usd += other.usd;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+    }
+}
+
+impl std::iter::Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        let mut sum = Self::default();
+        for amount in amounts {
+            sum += amount;
+        }
+        sum
+    }
+}
+
 /// All resources of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
@@ -65,6 +92,34 @@ pub struct SessionClock {
     open_since: Option<i64>,
     /// Time of the last event, milliseconds since the epoch.
     last: i64,
+}
+
+impl Budget {
+    /// Whether a call that may cost `need` may be made: its reservation must
+    /// fit into what is left, so that no call can overrun a limit.
+    pub fn admits(&self, need: Amount) -> Admission {
+        let over = |ledger: &Ledger, need: f64| need > ledger.left();
+        let never = |ledger: &Ledger, need: f64| need > ledger.left() + ledger.reserved;
+        let tokens = need.tokens as f64;
+        if never(&self.usd, need.usd) || never(&self.tokens, tokens) {
+            Admission::Never
+        } else if over(&self.usd, need.usd) || over(&self.tokens, tokens) {
+            Admission::Later
+        } else {
+            Admission::Now
+        }
+    }
+}
+
+/// Whether a paid call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It fits.
+    Now,
+    /// It may fit when calls under way cost less than was reserved for them.
+    Later,
+    /// It could overrun the limit whatever the others cost.
+    Never,
 }
 
 impl SessionClock {
@@ -121,6 +176,29 @@ mod tests {
         clock.tick(86_401_000);
         clock.close();
         assert!((clock.spent_s(99_999_999_999) - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_call_that_could_overrun_is_not_admitted() {
+        let free = Ledger::new(None);
+        let mut budget = Budget {
+            experiments: free,
+            usd: Ledger {
+                limit: Some(1.0),
+                spent: 0.5,
+                reserved: 0.25,
+                unsettled: 0.125,
+            },
+            tokens: free,
+            wall_s: free,
+            gpu_h: free,
+        };
+        let need = |usd, tokens| Amount { usd, tokens };
+        assert_eq!(budget.admits(need(0.125, 9)), Admission::Now);
+        assert_eq!(budget.admits(need(0.25, 9)), Admission::Later);
+        assert_eq!(budget.admits(need(0.5, 9)), Admission::Never);
+        budget.tokens = Ledger::new(Some(8.0));
+        assert_eq!(budget.admits(need(0.0, 9)), Admission::Never);
     }
 
     #[test]

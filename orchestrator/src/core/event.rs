@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
+use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::playbook::Entry;
 use super::settings::Settings;
 
 /// Version of the event payloads. A reader refuses a newer one.
-pub const EVENT_VERSION: u32 = 1;
+pub const EVENT_VERSION: u32 = 2;
 
 /// A JSON document, in place or, when it is large, as a blob of the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,28 @@ pub enum EffectKey {
         /// Attempt, from 1.
         attempt: u32,
     },
+}
+
+/// What a failed act cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum FailureCost {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Nobody knows: its reservation counts as used.
+    Unsettled,
+    /// Billed though it came to nothing.
+    Billed {
+        /// The bill.
+        amount: Amount,
+    },
+}
+
+impl FailureCost {
+    fn is_free(&self) -> bool {
+        *self == Self::Nothing
+    }
 }
 
 /// Why a campaign is over.
@@ -153,6 +176,10 @@ pub struct Measurement {
     pub track: Option<String>,
     /// Whether a simulator stood in for the device.
     pub simulated: bool,
+    /// What is to be said beside the number: checks that a verified candidate
+    /// did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -246,6 +273,9 @@ pub enum Event {
     EffectIntended {
         /// Which.
         key: EffectKey,
+        /// What it may cost at most, where it costs anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reserved: Option<Amount>,
     },
     /// An act failed for a reason that is not the candidate's.
     EffectFailed {
@@ -255,6 +285,19 @@ pub enum Event {
         error: String,
         /// When to try again, milliseconds since the epoch; never, if absent.
         retry_at_ms: Option<i64>,
+        /// What it cost all the same.
+        #[serde(default, skip_serializing_if = "FailureCost::is_free")]
+        cost: FailureCost,
+    },
+    /// A turn was not asked for because it could overrun a limit; its agent
+    /// ends.
+    TurnRefused {
+        /// Whose turn.
+        agent: AgentId,
+        /// Number of the turn.
+        turn: u32,
+        /// What the turn could have cost.
+        need: Amount,
     },
     /// A model answered.
     ModelCalled {
@@ -392,6 +435,7 @@ impl Event {
             | Self::AgentStarted { .. }
             | Self::AgentStopped { .. }
             | Self::EffectIntended { .. }
+            | Self::TurnRefused { .. }
             | Self::Tried { .. }
             | Self::ExperimentProposed { .. }
             | Self::CandidateSubmitted { .. }

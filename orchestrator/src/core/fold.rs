@@ -1,8 +1,11 @@
 //! Folding events into a [`State`]: total, and unchanged by an illegal event.
 
+use std::collections::BTreeMap;
+
 use super::agent::{AgentRun, Outcome};
 use super::board::BoardState;
-use super::event::{EffectKey, Event, Logged};
+use super::budget::Amount;
+use super::event::{EffectKey, Event, FailureCost, Logged};
 use super::ids::{AgentId, ExperimentId};
 pub use super::illegal::Illegal;
 use super::illegal::{missing, twice};
@@ -61,6 +64,7 @@ impl State {
                 // A new session brings new processes: what was to be tried
                 // again gets all its chances back.
                 self.failures.retain(|_, f| f.retry_at_ms.is_none());
+                self.cut_off(|_| true);
                 Ok(())
             }
             Event::CampaignStopped { .. } => {
@@ -180,6 +184,7 @@ impl State {
             Event::AgentStopped { agent, reason } => {
                 let reason = reason.clone();
                 self.feed(*agent, Outcome::Stop { reason })?;
+                self.cut_off(|of| of == *agent);
                 // What the agent had under way is nobody's business any more.
                 self.intents.retain(|key| match key {
                     EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => {
@@ -198,11 +203,14 @@ impl State {
                     reply: reply.clone(),
                 };
                 self.feed(*agent, outcome)?;
-                self.tokens = self
-                    .tokens
-                    .saturating_add(reply.tokens[0])
-                    .saturating_add(reply.tokens[1]);
-                self.usd += reply.cost_usd;
+                self.reserved.remove(&EffectKey::Model {
+                    agent: *agent,
+                    turn: *turn,
+                });
+                self.paid += Amount {
+                    usd: reply.cost_usd,
+                    tokens: reply.tokens[0].saturating_add(reply.tokens[1]),
+                };
                 Ok(())
             }
             Event::ToolAnswered {
@@ -222,20 +230,43 @@ impl State {
                 }
                 Ok(())
             }
-            Event::EffectIntended { key } => {
-                if self.intents.insert(key.clone()) {
-                    Ok(())
-                } else {
-                    Err(Illegal::Intent(key.clone()))
+            Event::EffectIntended { key, reserved } => {
+                if !self.intents.insert(key.clone()) {
+                    return Err(Illegal::Intent(key.clone()));
                 }
+                if let Some(amount) = reserved {
+                    self.reserved.insert(key.clone(), *amount);
+                }
+                Ok(())
+            }
+            Event::TurnRefused { agent, need, .. } => {
+                let reason = format!(
+                    "the next turn could cost ${:.4} and {} tokens, more than is left",
+                    need.usd, need.tokens
+                );
+                self.feed(*agent, Outcome::Stop { reason })?;
+                self.refused = true;
+                Ok(())
             }
             Event::EffectFailed {
                 key,
                 error,
                 retry_at_ms,
+                cost,
             } => {
+                let reserved = self.reserved.remove(key).unwrap_or_default();
+                match cost {
+                    FailureCost::Nothing => {}
+                    FailureCost::Unsettled => self.unsettled += reserved,
+                    FailureCost::Billed { amount } => self.paid += *amount,
+                }
                 let failures = self.failures.entry(key.clone()).or_default();
                 *failures = Failures {
+                    since_ms: if failures.count == 0 {
+                        at_ms
+                    } else {
+                        failures.since_ms
+                    },
                     count: failures.count.saturating_add(1),
                     retry_at_ms: *retry_at_ms,
                     error: error.clone(),
@@ -392,6 +423,7 @@ impl State {
             | Event::AgentStopped { .. }
             | Event::EffectIntended { .. }
             | Event::EffectFailed { .. }
+            | Event::TurnRefused { .. }
             | Event::ModelCalled { .. }
             | Event::ToolAnswered { .. }
             | Event::Tried { .. }
@@ -446,6 +478,19 @@ impl State {
             });
         }
         Ok(())
+    }
+
+    /// Paid calls of these agents have no outcome and get none: what was
+    /// reserved for them counts as used, and they may be made again.
+    fn cut_off(&mut self, whose: impl Fn(AgentId) -> bool) {
+        let (cut, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.reserved)
+            .into_iter()
+            .partition(|(key, _)| matches!(key, EffectKey::Model { agent, .. } if whose(*agent)));
+        self.reserved = kept;
+        for (key, amount) in cut {
+            self.intents.remove(&key);
+            self.unsettled += amount;
+        }
     }
 
     fn feed(&mut self, id: AgentId, outcome: Outcome) -> Result<(), Illegal> {

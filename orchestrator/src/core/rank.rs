@@ -43,6 +43,8 @@ pub struct Row {
     pub track: Option<String>,
     /// Whether a simulator stood in for the device.
     pub simulated: bool,
+    /// What is to be said beside the number.
+    pub caveats: Vec<String>,
     /// Against the baseline; absent on a simulator.
     pub standing: Option<Standing>,
     /// The report behind the number.
@@ -154,6 +156,7 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         search_value: experiment.verified(Split::Search),
         track: measurement.track.clone(),
         simulated: measurement.simulated,
+        caveats: measurement.caveats.clone(),
         standing,
         report: measurement.report.clone(),
         hash: measurement.hash.clone(),

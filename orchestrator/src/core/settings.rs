@@ -40,6 +40,12 @@ pub struct Limits {
     /// Running time in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
+    /// US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Tokens, in and out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
 }
 
 /// How the budget is shared out; code applies it, prompts only mention it.
@@ -60,6 +66,14 @@ pub struct Policy {
     pub converged_gain: f64,
     /// Most model turns of one agent.
     pub turns: u32,
+    /// Seconds to wait at most before a turn that failed is asked for again
+    /// the first time; the longest wait doubles each time.
+    #[serde(default = "retry_s")]
+    pub retry_s: f64,
+}
+
+fn retry_s() -> f64 {
+    1.0
 }
 
 /// Everything a run was started with, with all defaults resolved.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
-use super::budget::{Budget, Ledger, SessionClock};
+use super::budget::{Amount, Budget, Ledger, SessionClock};
 use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score};
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::playbook::Entry;
@@ -179,6 +179,8 @@ impl Agent {
 pub struct Failures {
     /// Times it failed.
     pub count: u32,
+    /// When it failed first, milliseconds since the epoch.
+    pub since_ms: i64,
     /// When to try again, milliseconds since the epoch; never, if absent.
     pub retry_at_ms: Option<i64>,
     /// What happened last.
@@ -225,10 +227,14 @@ pub struct State {
     pub failures: BTreeMap<EffectKey, Failures>,
     /// What was learned.
     pub playbook: Vec<Entry>,
-    /// Tokens used.
-    pub tokens: u64,
-    /// US dollars used.
-    pub usd: f64,
+    /// What paid calls have cost.
+    pub paid: Amount,
+    /// Reservations of paid calls that were cut off: their cost isn't known.
+    pub unsettled: Amount,
+    /// Reservations of paid calls under way.
+    pub reserved: BTreeMap<EffectKey, Amount>,
+    /// Whether a call was refused because it could have overrun a limit.
+    pub refused: bool,
 }
 
 impl Default for State {
@@ -248,8 +254,10 @@ impl Default for State {
             intents: BTreeSet::new(),
             failures: BTreeMap::new(),
             playbook: Vec::new(),
-            tokens: 0,
-            usd: 0.0,
+            paid: Amount::default(),
+            unsettled: Amount::default(),
+            reserved: BTreeMap::new(),
+            refused: false,
         }
     }
 }
@@ -345,16 +353,23 @@ impl State {
         };
         let mut budget = Budget {
             experiments: Ledger::new(limits.experiments.map(f64::from)),
-            usd: Ledger::new(None),
-            tokens: Ledger::new(None),
+            usd: Ledger::new(limits.usd),
+            tokens: Ledger::new(limits.tokens.map(|tokens| tokens as f64)),
             wall_s: Ledger::new(limits.wall_s),
             gpu_h: Ledger::new(None),
         };
         budget.experiments.spent = count(&Experiment::is_spent);
         budget.experiments.reserved =
             count(&|e| !e.is_spent() && board::RESERVES.contains(&e.state));
-        budget.tokens.spent = self.tokens as f64;
-        budget.usd.spent = self.usd;
+        let reserved: Amount = self.reserved.values().copied().sum();
+        for (ledger, of) in [
+            (&mut budget.usd, (|a| a.usd) as fn(Amount) -> f64),
+            (&mut budget.tokens, |a| a.tokens as f64),
+        ] {
+            ledger.spent = of(self.paid);
+            ledger.reserved = of(reserved);
+            ledger.unsettled = of(self.unsettled);
+        }
         budget.wall_s.spent = match self.run {
             RunState::Running => self.clock.spent_s(now_ms),
             RunState::New | RunState::Stopped | RunState::Finished(_) => self.clock.logged_s(),

@@ -3,28 +3,23 @@
 use std::path::PathBuf;
 
 use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION, Split};
-use serde_json::Value;
 
 use super::{Driver, DriverError, now_ms};
-use crate::core::agent::{Answer, AnswerStatus, Entry, ModelReply};
-use crate::core::event::{Actor, EffectKey, Event};
+use crate::core::agent::{Answer, AnswerStatus};
+use crate::core::event::{Actor, Event};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::Effect;
 use crate::core::state::Experiment;
 use crate::exec::{Job, Request};
-use crate::model::{Message, ToolSchema, TurnRequest};
 use crate::store::Batch;
-use crate::tools::{self, LabRequest, Reply};
-
-/// Most tokens of one reply.
-const MAX_OUTPUT_TOKENS: u64 = 16_384;
+use crate::tools::{self, Files, LabRequest, Reply};
 
 impl Driver {
     /// Begins an effect, or performs it if it needs no slot. True if the
     /// state has changed.
     pub(super) fn perform(&mut self, effect: Effect) -> Result<bool, DriverError> {
         match effect {
-            Effect::Model { agent, turn } => self.model_turn(agent, turn).map(|()| true),
+            Effect::Model { agent, turn } => self.model_turn(agent, turn),
             Effect::Answer { agent, call } => {
                 let session = &self.session;
                 let reply = tools::answer(&session.state, &session.store, agent, call, now_ms());
@@ -36,6 +31,7 @@ impl Driver {
                 reason,
             } => {
                 let reply = Reply {
+                    files: None,
                     events: Vec::new(),
                     answer: Some((AnswerStatus::Failed, serde_json::json!({ "error": reason }))),
                 };
@@ -69,7 +65,7 @@ impl Driver {
             },
             Effect::Check { experiment, .. } => self
                 .prepared(*experiment)
-                .map(|(document, dir)| Request::Check(document, dir)),
+                .map(|(document, dir)| Request::Check(document, dir, Files::new())),
             Effect::Measure {
                 experiment,
                 attempt,
@@ -90,7 +86,10 @@ impl Driver {
             return Err(DriverError::Stuck);
         };
         if !reattach {
-            self.record(Event::EffectIntended { key: key.clone() })?;
+            self.record(Event::EffectIntended {
+                key: key.clone(),
+                reserved: None,
+            })?;
         }
         self.in_flight.insert(key.clone());
         if self.slots.submit(Job { key, request }) {
@@ -131,7 +130,7 @@ impl Driver {
     /// What the lab is asked for a tool call.
     fn lab_tool(&self, agent: AgentId, call: u32) -> Result<Option<Request>, Reply> {
         let state = &self.session.state;
-        let (task, request) = tools::before_lab(state, agent, call, now_ms())?;
+        let (task, request) = tools::before_lab(state, &self.session.store, agent, call, now_ms())?;
         let Some(experiment) = state
             .agents
             .get(&agent)
@@ -144,12 +143,12 @@ impl Driver {
         let name = format!("{agent}-{call}");
         let dir = self.folder(experiment).join("tries").join(&name);
         Ok(match request {
-            LabRequest::Check(candidate) => self
+            LabRequest::Check(candidate, files) => self
                 .document(name, &task, candidate)
-                .map(|document| Request::Check(document, dir)),
-            LabRequest::Try(candidate) => self
+                .map(|document| Request::Check(document, dir, files)),
+            LabRequest::Try(candidate, files) => self
                 .document(name, &task, candidate)
-                .map(|document| Request::Try(document, dir)),
+                .map(|document| Request::Try(document, dir, files)),
         })
     }
 
@@ -160,6 +159,10 @@ impl Driver {
         call: u32,
         reply: Reply,
     ) -> Result<(), DriverError> {
+        if let Some((folder, files)) = &reply.files {
+            let folder = self.session.layout.experiments().join(folder);
+            crate::exec::write_files(&folder, files)?;
+        }
         let mut batch = Batch::new();
         for event in reply.events {
             batch.push(Actor::Agent(agent), event);
@@ -176,90 +179,5 @@ impl Driver {
             );
         }
         self.append(batch)
-    }
-
-    /// Asks the model. A model that is a function of the request is no act
-    /// outside the log, so only another one needs an intent.
-    fn model_turn(&mut self, agent: AgentId, turn: u32) -> Result<(), DriverError> {
-        let key = EffectKey::Model { agent, turn };
-        let caps = self.session.model.caps();
-        if !caps.deterministic && !self.session.state.intents.contains(&key) {
-            self.record(Event::EffectIntended { key: key.clone() })?;
-        }
-        let Some(request) = self.turn_request(agent)? else {
-            return Err(DriverError::Stuck);
-        };
-        match self.session.model.turn(&request, &mut |_| {}) {
-            Ok(response) => {
-                let mut batch = Batch::new();
-                let reply = ModelReply {
-                    text: batch.body(Value::String(response.text)),
-                    calls: response.calls,
-                    tokens: [response.usage.prompt(), response.usage.output],
-                    cost_usd: response.cost_usd,
-                };
-                batch.push(
-                    Actor::Agent(agent),
-                    Event::ModelCalled { agent, turn, reply },
-                );
-                self.append(batch)
-            }
-            Err(error) => self.record(Event::EffectFailed {
-                key,
-                error: crate::chain::of(&error),
-                retry_at_ms: None,
-            }),
-        }
-    }
-
-    fn turn_request(&self, agent: AgentId) -> Result<Option<TurnRequest>, DriverError> {
-        let store = &self.session.store;
-        let Some(agent) = self.session.state.agents.get(&agent) else {
-            return Ok(None);
-        };
-        let mut messages = Vec::new();
-        for entry in agent.run.entries() {
-            messages.push(match entry {
-                Entry::Harness { text } => Message::User { text: text.clone() },
-                Entry::Model { text, calls } => Message::Assistant {
-                    text: as_text(store.document(text)?),
-                    calls: calls.iter().map(|call| call.requested.clone()).collect(),
-                    carry: None,
-                },
-                Entry::Tool {
-                    id, tool, answer, ..
-                } => Message::Tool {
-                    id: id.clone(),
-                    tool: tool.clone(),
-                    ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
-                    body: store.document(&answer.body)?,
-                    images: Vec::new(),
-                },
-            });
-        }
-        let tools = tools::all()
-            .iter()
-            .filter(|tool| tool.roles.contains(&agent.role))
-            .map(|tool| ToolSchema {
-                name: tool.name.to_owned(),
-                description: tool.description.to_owned(),
-                schema: tool.schema.clone(),
-            })
-            .collect();
-        Ok(Some(TurnRequest {
-            role: agent.role,
-            system: as_text(store.document(&agent.prompt)?),
-            messages,
-            tools,
-            max_output_tokens: MAX_OUTPUT_TOKENS,
-        }))
-    }
-}
-
-/// A document that is a text.
-fn as_text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
     }
 }

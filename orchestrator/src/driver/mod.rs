@@ -3,6 +3,7 @@
 
 mod effects;
 mod outcome;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use crate::core::fold::Illegal;
 use crate::core::ids::ExperimentId;
 use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
-use crate::exec::{LabProgram, Local, Told};
+use crate::exec::{LabProgram, Local, Told, WriteFilesError};
 use crate::model::ChatModel;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{Documents, Kinds};
@@ -47,6 +48,8 @@ pub enum Ended {
     Finished(FinishReason),
     /// Somebody asked to stop; it can be resumed.
     Stopped,
+    /// The model's provider lets nobody go on; it can be resumed.
+    Halted,
 }
 
 /// Why a session could not go on. The campaign can be resumed.
@@ -67,6 +70,9 @@ pub enum DriverError {
     /// A task can't be read any more.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// A candidate's files can't be written.
+    #[error("failed to write a candidate's files")]
+    Files(#[from] WriteFilesError),
     /// A task is not what it was.
     #[error(
         "task `{task}` has changed since the evaluation was frozen: restore it, or start a new campaign"
@@ -110,7 +116,7 @@ pub struct Session {
     /// The adapter.
     pub adapter: Adapter,
     /// The model that plays the roles.
-    pub model: Box<dyn ChatModel>,
+    pub model: Arc<dyn ChatModel>,
     /// How to start the lab.
     pub lab: LabProgram,
     /// Set from outside to ask for a stop.
@@ -151,6 +157,8 @@ impl Session {
             slots,
             workers: workers as usize,
             in_flight: BTreeSet::new(),
+            calling: BTreeSet::new(),
+            halt: None,
         };
         let ended = driver.run()?;
         driver.slots.close();
@@ -163,6 +171,10 @@ struct Driver {
     slots: Local,
     workers: usize,
     in_flight: BTreeSet<EffectKey>,
+    /// Turns of models under way.
+    calling: BTreeSet<EffectKey>,
+    /// Why nothing new is begun.
+    halt: Option<String>,
 }
 
 impl Driver {
@@ -172,12 +184,15 @@ impl Driver {
             if let RunState::Finished(reason) = self.session.state.run {
                 return Ok(Ended::Finished(reason));
             }
-            let stopping = self.session.stop.load(Ordering::Relaxed);
-            if stopping && self.in_flight.is_empty() {
-                self.record(Event::CampaignStopped {
-                    reason: "asked to stop".to_owned(),
-                })?;
-                return Ok(Ended::Stopped);
+            let asked = self.session.stop.load(Ordering::Relaxed);
+            let stopping = asked || self.halt.is_some();
+            if stopping && self.in_flight.is_empty() && self.calling.is_empty() {
+                let (reason, ended) = match self.halt.take() {
+                    Some(reason) => (reason, Ended::Halted),
+                    None => ("asked to stop".to_owned(), Ended::Stopped),
+                };
+                self.record(Event::CampaignStopped { reason })?;
+                return Ok(ended);
             }
             if !stopping && self.advance()? {
                 continue;
@@ -190,7 +205,8 @@ impl Driver {
     fn advance(&mut self) -> Result<bool, DriverError> {
         let now = now_ms();
         let decisions = planner::decide(&self.session.state, now, &Kinds);
-        if decisions.is_empty() && self.in_flight.is_empty() && !self.waits_for_retry(now) {
+        let idle = self.in_flight.is_empty() && self.calling.is_empty();
+        if decisions.is_empty() && idle && !self.waits_for_retry(now) {
             return Err(DriverError::Stuck);
         }
         let mut batch = Batch::new();
@@ -266,23 +282,22 @@ impl Driver {
         self.append(batch)
     }
 
-    /// Checks a batch against the state, makes it durable, then lets it take
-    /// effect.
+    /// Checks a batch against the state and makes it durable; nobody acts on
+    /// it before that. An error ends the session, and the state with it: what
+    /// was applied and could not be written is forgotten.
     fn append(&mut self, batch: Batch) -> Result<(), DriverError> {
         let session = &mut self.session;
         let at_ms = now_ms();
-        let mut next = session.state.clone();
+        let seq = session.state.seq;
         for (actor, event) in &batch.events {
-            next.apply(&Logged {
-                seq: next.seq + 1,
+            session.state.apply(&Logged {
+                seq: session.state.seq + 1,
                 at_ms,
                 actor: *actor,
                 event: event.clone(),
             })?;
         }
-        let seq = session.state.seq;
         let logged = session.store.append(seq, at_ms, batch)?;
-        session.state = next;
         for event in &logged {
             session.observer.logged(&session.state, event);
         }

@@ -6,19 +6,20 @@ use protocol::{Candidate, Description, Inspection, Report, Split, Verdict};
 use serde_json::{Value, json};
 
 use super::{Driver, DriverError, now_ms};
-use crate::core::agent::{Answer, AnswerStatus, Arguments, Step};
+use crate::core::agent::{Answer, AnswerStatus, Step};
 use crate::core::board::BoardState;
-use crate::core::event::{Actor, EffectKey, Event, Measurement, Score};
+use crate::core::event::{Actor, EffectKey, Event, FailureCost, Measurement, Score};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::{MAX_FAILURES, after_check, after_measure};
 use crate::exec::{Done, LabError};
 use crate::store::Batch;
-use crate::tools::{LabCandidate, score_json, tries_left};
+use crate::tools::{self, LabCandidate, score_json, tries_left};
 
 impl Driver {
     /// Appends the outcome of an effect.
     pub(super) fn settle(&mut self, key: &EffectKey, done: Done) -> Result<(), DriverError> {
         self.in_flight.remove(key);
+        self.calling.remove(key);
         if !self.session.state.intents.contains(key) {
             // Nobody wants it any more: its agent or experiment has ended.
             return Ok(());
@@ -29,6 +30,7 @@ impl Driver {
             Done::Report { report, took_ms } => self.reported(key, &report, took_ms),
             Done::Died { reason, signal } => self.died(key, reason, signal),
             Done::Failed(error) => self.failed(key, error),
+            Done::Turn(answer) => self.turn_done(key, *answer),
         }
     }
 
@@ -111,6 +113,12 @@ impl Driver {
                     report: Some(batch.blob(text)),
                     track: report.track.clone(),
                     simulated: report.simulated,
+                    caveats: report
+                        .checks
+                        .iter()
+                        .filter(|check| report.verdict.is_ok() && !check.passed)
+                        .map(|check| format!("{}: {}", check.name, check.detail))
+                        .collect(),
                     took_ms,
                 };
                 self.measured(batch, *experiment, *attempt, measurement)
@@ -182,10 +190,9 @@ impl Driver {
         if let (Value::Object(into), Value::Object(from)) = (&mut body, facts) {
             into.extend(from);
         }
-        let candidate: Option<LabCandidate> = match &open.requested.arguments {
-            Arguments::Json(value) => serde_json::from_value(value.clone()).ok(),
-            Arguments::Malformed(_) => None,
-        };
+        let candidate: Option<LabCandidate> = tools::arguments(&self.session.store, open)
+            .ok()
+            .and_then(|value| serde_json::from_value(value).ok());
         let task = by
             .experiment
             .and_then(|id| state.experiments.get(&id))
@@ -204,9 +211,14 @@ impl Driver {
                     id,
                     agent,
                     task,
-                    candidate: Candidate::Template {
-                        template: candidate.template,
-                        params: candidate.params,
+                    candidate: match candidate.template {
+                        Some(template) => Candidate::Template {
+                            template,
+                            params: candidate.params,
+                        },
+                        None => Candidate::Files {
+                            files: candidate.files.keys().map(Into::into).collect(),
+                        },
                     },
                     score,
                 },
@@ -261,6 +273,7 @@ impl Driver {
                     report: None,
                     track: None,
                     simulated: false,
+                    caveats: Vec::new(),
                     took_ms: 0,
                 };
                 self.measured(Batch::new(), *experiment, *attempt, measurement)
@@ -294,6 +307,7 @@ impl Driver {
                 key: key.clone(),
                 error: error.message,
                 retry_at_ms,
+                cost: FailureCost::Nothing,
             },
         );
         if let EffectKey::Measure { experiment, .. } = key

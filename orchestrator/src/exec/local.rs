@@ -14,6 +14,8 @@ use protocol::{
 
 use super::{LabFailure, LabProgram, LabWorker};
 use crate::core::event::EffectKey;
+use crate::model::{TurnFailure, TurnResponse};
+use crate::tools::Files;
 
 /// What a slot is asked to do.
 #[derive(Clone, Debug)]
@@ -22,10 +24,10 @@ pub enum Request {
     Describe,
     /// Inspect a task, by its source.
     Inspect(String),
-    /// Check a candidate whose experiment lies in a folder.
-    Check(Experiment, PathBuf),
-    /// Take a quick look.
-    Try(Experiment, PathBuf),
+    /// Check a candidate in a folder, after writing these files there.
+    Check(Experiment, PathBuf, Files),
+    /// Take a quick look, after writing these files.
+    Try(Experiment, PathBuf, Files),
     /// Measure.
     Evaluate {
         /// The experiment.
@@ -75,6 +77,8 @@ pub enum Done {
     },
     /// The lab failed.
     Failed(LabError),
+    /// A model's turn is over.
+    Turn(Box<Result<TurnResponse, TurnFailure>>),
 }
 
 /// A failure of the lab.
@@ -109,6 +113,7 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Local {
     jobs: Sender<Job>,
+    tell: Sender<Told>,
     /// What the slots have to say.
     pub told: Receiver<Told>,
     threads: Vec<JoinHandle<()>>,
@@ -138,6 +143,7 @@ impl Local {
         }
         Self {
             jobs,
+            tell,
             told,
             threads,
         }
@@ -150,6 +156,11 @@ impl Local {
             // A slot that panicked has dropped its worker too.
             let _ = thread.join();
         }
+    }
+
+    /// For others who have something to tell the driver.
+    pub fn teller(&self) -> Sender<Told> {
+        self.tell.clone()
     }
 
     /// Hands a job to the next free slot. False if none is left.
@@ -243,8 +254,8 @@ impl Slot {
         let (op, limit_s) = match &job.request {
             Request::Describe => (Operation::Describe, 120),
             Request::Inspect(task) => (Operation::Inspect { task: task.clone() }, 300),
-            Request::Check(_, dir) => (Operation::Check { dir: dir.clone() }, 120),
-            Request::Try(_, dir) => (Operation::Try { dir: dir.clone() }, 120),
+            Request::Check(_, dir, _) => (Operation::Check { dir: dir.clone() }, 120),
+            Request::Try(_, dir, _) => (Operation::Try { dir: dir.clone() }, 120),
             Request::Evaluate {
                 dir,
                 attempt,
@@ -286,9 +297,11 @@ impl Slot {
 fn prepare(request: &Request) -> Result<Option<Box<Report>>, String> {
     let (experiment, dir) = match request {
         Request::Describe | Request::Inspect(_) => return Ok(None),
-        Request::Check(experiment, dir)
-        | Request::Try(experiment, dir)
-        | Request::Evaluate {
+        Request::Check(experiment, dir, files) | Request::Try(experiment, dir, files) => {
+            write_files(dir, files).map_err(|error| crate::chain::of(&error))?;
+            (experiment, dir)
+        }
+        Request::Evaluate {
             experiment, dir, ..
         } => (experiment, dir),
     };
@@ -301,6 +314,35 @@ fn prepare(request: &Request) -> Result<Option<Box<Report>>, String> {
         Request::Evaluate { reattach: true, .. } => Ok(prepare_reattach(request)),
         _ => Ok(None),
     }
+}
+
+/// A candidate's files can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteFilesError {
+    /// Its folder can't be made.
+    #[error("failed to create `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// One of them can't be written.
+    #[error(transparent)]
+    File(#[from] sandbox::fs::WriteError),
+}
+
+/// Writes a candidate's files, whose names are plain.
+pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
+    std::fs::create_dir_all(dir).map_err(|source| WriteFilesError::Folder {
+        path: dir.to_owned(),
+        source,
+    })?;
+    for (name, content) in files {
+        sandbox::fs::write_atomic(&dir.join(name), content)?;
+    }
+    Ok(())
 }
 
 /// The finished report of this very attempt, if there is one.
@@ -324,7 +366,7 @@ fn misfit(report: &Report, request: &Request) -> Option<String> {
         Request::Describe | Request::Inspect(_) => {
             return Some("no report was asked for".to_owned());
         }
-        Request::Check(experiment, _) | Request::Try(experiment, _) => (experiment, None),
+        Request::Check(experiment, ..) | Request::Try(experiment, ..) => (experiment, None),
         Request::Evaluate {
             experiment, split, ..
         } => (experiment, Some(*split)),

@@ -60,6 +60,8 @@ fn message_tokens(message: &Message) -> u64 {
                             + match &call.arguments {
                                 Arguments::Json(value) => of_value(value),
                                 Arguments::Malformed(text) => text_tokens(text),
+                                // A request is made with its arguments in place.
+                                Arguments::Stored(_) => 0,
                             }
                     })
                     .sum();

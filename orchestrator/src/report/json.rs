@@ -38,6 +38,7 @@ pub fn leaderboard(state: &State) -> Value {
                 "track": row.track,
                 "cost_usd": 0.0,
                 "simulated": row.simulated,
+                "caveats": row.caveats,
                 "standing": row.standing,
                 "search_value": row.search_value,
                 "hash": row.hash,

@@ -122,6 +122,14 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         )?;
     }
     writeln!(out, "\n![{} per task](tasks.svg)\n", metric.name)?;
+    for row in &board.rows {
+        for caveat in &row.caveats {
+            writeln!(out, "- {}: {}", plain(&row.task), plain(caveat))?;
+        }
+    }
+    if board.rows.iter().any(|row| !row.caveats.is_empty()) {
+        writeln!(out)?;
+    }
     if !board.unverified.is_empty() {
         writeln!(out, "## Without a verified result\n")?;
         for task in &board.unverified {

@@ -3,7 +3,7 @@
 use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
-use super::args::{Cancel, Finish, Inspect, LabCandidate, Learn, Propose, Submit};
+use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose, Submit};
 use super::{EffectClass, find, learn, parse, read};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
@@ -24,6 +24,9 @@ pub struct Reply {
     pub events: Vec<Event>,
     /// The answer; none while the call waits for something.
     pub answer: Option<(AnswerStatus, Value)>,
+    /// Files to be written before the events are true: the name of an
+    /// experiment's folder, and what goes there.
+    pub files: Option<(String, Files)>,
 }
 
 impl Reply {
@@ -31,6 +34,7 @@ impl Reply {
         Self {
             events: Vec::new(),
             answer: Some((AnswerStatus::Ok, value)),
+            files: None,
         }
     }
 
@@ -38,6 +42,7 @@ impl Reply {
         Self {
             events: Vec::new(),
             answer: Some((AnswerStatus::Failed, json!({ "error": error.into() }))),
+            files: None,
         }
     }
 
@@ -45,6 +50,7 @@ impl Reply {
         Self {
             events: Vec::new(),
             answer: Some((AnswerStatus::Malformed, value)),
+            files: None,
         }
     }
 }
@@ -53,9 +59,9 @@ impl Reply {
 #[derive(Clone, Debug, PartialEq)]
 pub enum LabRequest {
     /// The static check.
-    Check(Candidate),
+    Check(Candidate, Files),
     /// A quick look.
-    Try(Candidate),
+    Try(Candidate, Files),
 }
 
 /// An open call with everything around it.
@@ -64,12 +70,17 @@ struct Call<'a> {
     agent: &'a Agent,
     number: u32,
     tool: &'static super::Tool,
-    arguments: &'a Value,
+    arguments: Value,
 }
 
 impl<'a> Call<'a> {
     /// Finds the call and checks that its agent may make it.
-    fn find(state: &'a State, agent: AgentId, number: u32) -> Result<Self, Reply> {
+    fn find(
+        state: &'a State,
+        documents: &dyn Documents,
+        agent: AgentId,
+        number: u32,
+    ) -> Result<Self, Reply> {
         let agent = state
             .agents
             .get(&agent)
@@ -83,18 +94,14 @@ impl<'a> Call<'a> {
             let role = agent.role.word();
             return Err(Reply::failed(format!("a {role} may not use `{name}`")));
         }
-        match &call.requested.arguments {
-            Arguments::Json(arguments) => Ok(Self {
-                state,
-                agent,
-                number,
-                tool,
-                arguments,
-            }),
-            Arguments::Malformed(_) => Err(Reply::malformed(
-                json!({ "error": "the arguments are not a JSON document" }),
-            )),
-        }
+        let arguments = arguments(documents, call)?;
+        Ok(Self {
+            state,
+            agent,
+            number,
+            tool,
+            arguments,
+        })
     }
 
     /// The task a worker is on.
@@ -104,10 +111,51 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Most files of one candidate, and most bytes of all of them.
+const MAX_FILES: usize = 8;
+const MAX_BYTES: usize = 1 << 20;
+
+/// A candidate of an agent's own files, whose names can't lead anywhere.
+fn own_files(files: &Files) -> Result<Candidate, Reply> {
+    let bytes: usize = files.values().map(String::len).sum();
+    if files.is_empty() || files.len() > MAX_FILES || bytes > MAX_BYTES {
+        return Err(Reply::failed(format!(
+            "give a template, or 1 to {MAX_FILES} files of together at most {MAX_BYTES} bytes"
+        )));
+    }
+    let plain = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name != "experiment.json"
+    };
+    match files.keys().find(|name| !plain(name)) {
+        Some(name) => Err(Reply::failed(format!(
+            "`{name}` is no name for a candidate's file: letters, digits, `.`, `_`, `-`"
+        ))),
+        None => Ok(Candidate::Files {
+            files: files.keys().map(Into::into).collect(),
+        }),
+    }
+}
+
 fn open_call(agent: &Agent, number: u32) -> Option<&NumberedCall> {
     match agent.run.next() {
         Step::CallTools(calls) => calls.iter().find(|call| call.number == number),
         Step::CallModel { .. } | Step::Done(_) => None,
+    }
+}
+
+/// The arguments of a call, from wherever they are.
+pub fn arguments(documents: &dyn Documents, call: &NumberedCall) -> Result<Value, Reply> {
+    match &call.requested.arguments {
+        Arguments::Json(value) => Ok(value.clone()),
+        Arguments::Stored(hash) => documents
+            .document(&Body::Blob(hash.clone()))
+            .map_err(Reply::failed),
+        Arguments::Malformed(_) => Err(Reply::malformed(
+            json!({ "error": "the arguments are not a JSON document" }),
+        )),
     }
 }
 
@@ -119,7 +167,7 @@ pub fn answer(
     number: u32,
     now_ms: i64,
 ) -> Reply {
-    Call::find(state, agent, number)
+    Call::find(state, documents, agent, number)
         .and_then(|call| call.answer(documents, now_ms))
         .unwrap_or_else(|refusal| refusal)
 }
@@ -127,18 +175,20 @@ pub fn answer(
 /// What the lab is to be asked for a call, or the answer if it isn't.
 pub fn before_lab(
     state: &State,
+    documents: &dyn Documents,
     agent: AgentId,
     number: u32,
     now_ms: i64,
 ) -> Result<(String, LabRequest), Reply> {
-    let call = Call::find(state, agent, number)?;
-    let candidate: LabCandidate = parse(call.arguments)?;
+    let call = Call::find(state, documents, agent, number)?;
+    let candidate: LabCandidate = parse(&call.arguments)?;
     let task = call
         .own_task()
         .ok_or_else(|| Reply::failed("you have no task"))?;
-    let candidate = call.candidate(task, candidate.template, candidate.params)?;
+    let files = candidate.files.clone();
+    let candidate = call.candidate(task, candidate)?;
     if call.tool.name == "lab_check" {
-        return Ok((task.to_owned(), LabRequest::Check(candidate)));
+        return Ok((task.to_owned(), LabRequest::Check(candidate, files)));
     }
     if read::tries_left(state, call.agent, now_ms) == 0 {
         let mut reply = Reply::failed("no quick look is left: submit your best or finish");
@@ -147,7 +197,7 @@ pub fn before_lab(
         }
         return Err(reply);
     }
-    Ok((task.to_owned(), LabRequest::Try(candidate)))
+    Ok((task.to_owned(), LabRequest::Try(candidate, files)))
 }
 
 impl Call<'_> {
@@ -160,7 +210,7 @@ impl Call<'_> {
             "cancel_experiment" => self.cancel(),
             "submit_experiment" => self.submit(now_ms),
             "update_playbook" => {
-                let Learn { entries } = parse(self.arguments)?;
+                let Learn { entries } = parse(&self.arguments)?;
                 learn::add(self.state, self.agent.id, entries)
             }
             "finish" => self.finish(),
@@ -172,7 +222,7 @@ impl Call<'_> {
     }
 
     fn inspect(&self, documents: &dyn Documents) -> Result<Reply, Reply> {
-        let Inspect { task } = parse(self.arguments)?;
+        let Inspect { task } = parse(&self.arguments)?;
         let known = self
             .state
             .task(&task)
@@ -191,7 +241,7 @@ impl Call<'_> {
     }
 
     fn propose(&self, now_ms: i64) -> Result<Reply, Reply> {
-        let wanted: Propose = parse(self.arguments)?;
+        let wanted: Propose = parse(&self.arguments)?;
         let task = self
             .state
             .task(&wanted.task)
@@ -238,7 +288,7 @@ impl Call<'_> {
     }
 
     fn cancel(&self) -> Result<Reply, Reply> {
-        let Cancel { experiment, reason } = parse(self.arguments)?;
+        let Cancel { experiment, reason } = parse(&self.arguments)?;
         let found = self.experiment(experiment)?;
         if found.owner.is_some() || !RESERVES.contains(&found.state) {
             let state = found.state.word();
@@ -274,12 +324,26 @@ impl Call<'_> {
         if let Some(experiment) = done {
             return Ok(Reply::ok(self.outcome(experiment, now_ms)));
         }
-        let wanted: Submit = parse(self.arguments)?;
+        let wanted: Submit = parse(&self.arguments)?;
         let task = self
             .own_task()
             .ok_or_else(|| Reply::failed("you have no task"))?;
-        let candidate = self.candidate(task, wanted.template.clone(), wanted.params)?;
-        let hash = candidate.hash(task, |_| Err(Reply::failed("files can't be submitted")))?;
+        let label = wanted.template.clone().unwrap_or("source".to_owned());
+        let files = wanted.files.clone();
+        let candidate = self.candidate(
+            task,
+            LabCandidate {
+                template: wanted.template,
+                params: wanted.params,
+                files: wanted.files,
+            },
+        )?;
+        let hash = candidate.hash(task, |path| {
+            path.to_str()
+                .and_then(|name| files.get(name))
+                .map(|text| text.as_bytes().to_vec())
+                .ok_or_else(|| Reply::failed(format!("no file `{}`", path.display())))
+        })?;
         if let Some(twin) = self.state.experiments_on(task).find(|e| {
             e.candidate
                 .as_ref()
@@ -293,10 +357,11 @@ impl Call<'_> {
                     AnswerStatus::Failed,
                     json!({ "error": error, "twin": twin.id }),
                 )),
+                files: None,
             });
         }
         let mut events = Vec::new();
-        let experiment = if let Some(id) = wanted.experiment {
+        let (experiment, name) = if let Some(id) = wanted.experiment {
             let found = self.experiment(id)?;
             if found.owner != Some(self.agent.id) || found.state != BoardState::ToImplement {
                 let state = found.state.word();
@@ -304,7 +369,7 @@ impl Call<'_> {
                     "experiment {id} is {state}, or not yours"
                 )));
             }
-            id
+            (id, found.name.clone())
         } else {
             self.room(now_ms)?;
             // Another finalist must leave time to measure the winner again.
@@ -317,13 +382,16 @@ impl Call<'_> {
             events.push(Event::ExperimentProposed {
                 experiment: id,
                 task: task.to_owned(),
-                name: slug(&wanted.template),
+                name: slug(&label),
                 hypothesis: "another finalist of the same search".to_owned(),
-                templates: vec![wanted.template],
+                templates: match &candidate {
+                    Candidate::Template { template, .. } => vec![template.clone()],
+                    Candidate::Files { .. } => Vec::new(),
+                },
                 by: self.agent.id,
                 owner: Some(self.agent.id),
             });
-            id
+            (id, slug(&label))
         };
         events.push(Event::CandidateSubmitted {
             experiment,
@@ -338,9 +406,11 @@ impl Call<'_> {
             to: BoardState::Implemented,
             reason: String::new(),
         });
+        let folder = format!("{experiment}-{name}");
         Ok(Reply {
             events,
             answer: None,
+            files: (!files.is_empty()).then_some((folder, files)),
         })
     }
 
@@ -360,12 +430,20 @@ impl Call<'_> {
     }
 
     /// A candidate from a template that fits the task.
-    fn candidate(
-        &self,
-        task: &str,
-        template: String,
-        params: std::collections::BTreeMap<String, Value>,
-    ) -> Result<Candidate, Reply> {
+    fn candidate(&self, task: &str, wanted: LabCandidate) -> Result<Candidate, Reply> {
+        let LabCandidate {
+            template,
+            params,
+            files,
+        } = wanted;
+        let Some(template) = template else {
+            return own_files(&files);
+        };
+        if !files.is_empty() {
+            return Err(Reply::failed(
+                "give a template or files of your own, not both",
+            ));
+        }
         let fits = self
             .state
             .task(task)
@@ -381,7 +459,7 @@ impl Call<'_> {
     }
 
     fn finish(&self) -> Result<Reply, Reply> {
-        let Finish { summary, close } = parse(self.arguments)?;
+        let Finish { summary, close } = parse(&self.arguments)?;
         if !close.is_empty() && self.agent.role != Role::Strategist {
             return Err(Reply::failed("only a strategist closes tasks"));
         }
@@ -404,6 +482,7 @@ impl Call<'_> {
         Ok(Reply {
             events,
             answer: Some((AnswerStatus::Ends, json!({ "summary": summary }))),
+            files: None,
         })
     }
 }

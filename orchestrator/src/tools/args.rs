@@ -24,15 +24,24 @@ pub(super) struct Inspect {
     pub task: String,
 }
 
-/// A candidate for a quick look: a template with a point of its space.
+/// Files of a candidate: content by name.
+pub type Files = BTreeMap<String, String>;
+
+/// A candidate: a template with a point of its space, or files of one's own.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabCandidate {
-    /// Name of the template.
-    pub template: String,
-    /// Value for each parameter; absent ones take their default.
+    /// Name of a template that fits the task; absent for files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Value for each parameter of the template; absent ones take their
+    /// default.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
+    /// Files of your own by name, in the form the lab asks for; absent for a
+    /// template.
+    #[serde(default, skip_serializing_if = "Files::is_empty")]
+    pub files: Files,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -64,11 +73,17 @@ pub(super) struct Submit {
     /// Number of the experiment it is for; a new one, if absent.
     #[serde(default)]
     pub experiment: Option<ExperimentId>,
-    /// Name of the template.
-    pub template: String,
-    /// Value for each parameter; absent ones take their default.
+    /// Name of a template that fits the task; absent for files.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// Value for each parameter of the template; absent ones take their
+    /// default.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
+    /// Files of your own by name, in the form the lab asks for; absent for a
+    /// template.
+    #[serde(default)]
+    pub files: Files,
 }
 
 /// Two measurements whose ratio is an effect.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod args;
+pub mod files;
 mod learn;
 mod read;
 pub mod run_command;
@@ -15,8 +16,8 @@ use std::sync::LazyLock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub use answer::{Documents, LabRequest, Reply, answer, before_lab};
-pub use args::{Compare, LabCandidate, Names, PlaybookClaim};
+pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab};
+pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
 pub use read::{board as board_json, score as score_json, tries_left};
 
 use crate::core::agent::Role;

@@ -85,6 +85,10 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             format!("{}: {experiment} {how}: {what}", task_of(experiment))
         }
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
+        Event::TurnRefused { need, .. } => format!(
+            "an agent ends: its next turn could cost ${:.2}, more than is left",
+            need.usd
+        ),
         Event::PhaseStarted { .. }
         | Event::AgentStopped { .. }
         | Event::EffectIntended { .. }

@@ -118,7 +118,7 @@ impl Observer for Screen {
             Event::CampaignStarted { .. } | Event::CampaignResumed {} => {
                 self.doing("starting the lab (it loads torch)");
             }
-            Event::EffectIntended { key } => match key {
+            Event::EffectIntended { key, .. } => match key {
                 EffectKey::Describe => self.doing("starting the lab (it loads torch)"),
                 EffectKey::Inspect { task } => self.doing(&format!("{task}: inspecting")),
                 EffectKey::Measure { experiment, .. } => {

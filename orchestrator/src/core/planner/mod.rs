@@ -22,6 +22,10 @@ use crate::core::state::{Agent, Experiment, RunState, State};
 /// Failures of one act after which it is given up.
 pub const MAX_FAILURES: u32 = 5;
 
+/// Failures of one turn of a model after which its agent ends: providers are
+/// overloaded for minutes.
+pub const MAX_MODEL_FAILURES: u32 = 12;
+
 /// Number of quick looks that every worker may take, however little time is left.
 const MIN_TRIES: f64 = 3.0;
 
@@ -86,7 +90,7 @@ impl Planner<'_> {
         match self.state.failures.get(key) {
             None => Gate::Go,
             Some(failures) => match failures.retry_at_ms {
-                Some(at) if failures.count < MAX_FAILURES => {
+                Some(at) if failures.count < most_failures(key) => {
                     if self.now_ms >= at {
                         Gate::Go
                     } else {
@@ -423,6 +427,10 @@ impl Planner<'_> {
             return Vec::new();
         }
         let budget = self.state.budget(self.now_ms);
+        let end = |reason| vec![Decision::Record(Event::CampaignFinished { reason })];
+        if self.state.refused {
+            return end(FinishReason::BudgetSpent);
+        }
         let free: Vec<ExperimentId> = self
             .state
             .experiments
@@ -433,7 +441,6 @@ impl Planner<'_> {
         if !free.is_empty() {
             return self.start_workers(&free);
         }
-        let end = |reason| vec![Decision::Record(Event::CampaignFinished { reason })];
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let least_s = MIN_TRIES * policy.try_s + pace.evaluate_s + pace.remeasure_s;
@@ -490,6 +497,18 @@ impl Planner<'_> {
                 tries_until_wall_s,
             })
             .collect()
+    }
+}
+
+/// Failures of an act after which it is given up.
+fn most_failures(key: &EffectKey) -> u32 {
+    match key {
+        EffectKey::Model { .. } => MAX_MODEL_FAILURES,
+        EffectKey::Describe
+        | EffectKey::Inspect { .. }
+        | EffectKey::Tool { .. }
+        | EffectKey::Check { .. }
+        | EffectKey::Measure { .. } => MAX_FAILURES,
     }
 }
 

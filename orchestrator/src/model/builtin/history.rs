@@ -34,7 +34,7 @@ impl<'a> History<'a> {
                     turns += 1;
                     asked.extend(calls.iter().filter_map(|call| match &call.arguments {
                         Arguments::Json(value) => Some((call.id.as_str(), value)),
-                        Arguments::Malformed(_) => None,
+                        Arguments::Stored(_) | Arguments::Malformed(_) => None,
                     }));
                 }
                 Message::Tool {

@@ -102,6 +102,8 @@ impl Reading {
             .map(|call| match &call.arguments {
                 Arguments::Json(value) => estimate::text_tokens(&value.to_string()),
                 Arguments::Malformed(text) => estimate::text_tokens(text),
+                // A reply comes with its arguments in place.
+                Arguments::Stored(_) => 0,
             })
             .sum();
         estimate::text_tokens(&self.text) + calls
@@ -129,6 +131,8 @@ fn object(arguments: &Arguments) -> Value {
         Arguments::Json(value @ Value::Object(_)) => value.clone(),
         Arguments::Json(other) => json!({ "malformed": other.to_string() }),
         Arguments::Malformed(text) => json!({ "malformed": text }),
+        // A request is made with its arguments in place.
+        Arguments::Stored(hash) => json!({ "stored": hash }),
     }
 }
 

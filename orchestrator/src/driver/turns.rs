@@ -1,0 +1,268 @@
+//! Turns of models: what is asked, at what price, and what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Driver, DriverError, now_ms};
+use crate::core::agent::{AnswerStatus, Arguments, Entry, ModelReply, RequestedCall};
+use crate::core::budget::{Admission, Amount};
+use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
+use crate::core::ids::AgentId;
+use crate::exec::{Done, Told};
+use crate::model::retry::{RetryPolicy, SystemJitter};
+use crate::model::{
+    Billing, Message, Reaction, ToolSchema, TurnFailure, TurnRequest, TurnResponse,
+};
+use crate::store::{Batch, Store, StoreError};
+use crate::tools;
+
+/// What every conversation begins with: dialects want a first message, and the
+/// prompt has said everything.
+const OPENING: &str = "Begin.";
+
+/// Most tokens of one reply.
+const MAX_OUTPUT_TOKENS: u64 = 16_384;
+
+impl Driver {
+    /// Has a turn answered. A free model that is a function of the request is
+    /// no act outside the log and answers at once; any other is asked on a
+    /// thread of its own, after an intent with what it may cost. True if the
+    /// state has changed.
+    pub(super) fn model_turn(&mut self, agent: AgentId, turn: u32) -> Result<bool, DriverError> {
+        let key = EffectKey::Model { agent, turn };
+        if self.calling.contains(&key) {
+            return Ok(false);
+        }
+        let Some(request) = self.turn_request(agent)? else {
+            return Err(DriverError::Stuck);
+        };
+        let caps = self.session.model.caps();
+        if caps.deterministic && !caps.paid {
+            let answer = self.session.model.turn(&request, &mut |_| ());
+            self.turn_done(&key, answer)?;
+            return Ok(true);
+        }
+        let most = self.session.model.reserve(&request);
+        let need = Amount {
+            usd: most.usd,
+            tokens: most.tokens,
+        };
+        match self.session.state.budget(now_ms()).admits(need) {
+            Admission::Now => {}
+            Admission::Later => return Ok(false),
+            Admission::Never => {
+                self.record(Event::TurnRefused { agent, turn, need })?;
+                return Ok(true);
+            }
+        }
+        self.record(Event::EffectIntended {
+            key: key.clone(),
+            reserved: Some(need),
+        })?;
+        self.calling.insert(key.clone());
+        let model = Arc::clone(&self.session.model);
+        let tell = self.slots.teller();
+        std::thread::spawn(move || {
+            let answer = model.turn(&request, &mut |_| ());
+            // A driver that is gone books the call at its reservation.
+            let _ = tell.send(Told::Done {
+                key,
+                done: Done::Turn(Box::new(answer)),
+            });
+        });
+        Ok(true)
+    }
+
+    /// Appends what came of a turn.
+    pub(super) fn turn_done(
+        &mut self,
+        key: &EffectKey,
+        answer: Result<TurnResponse, TurnFailure>,
+    ) -> Result<(), DriverError> {
+        let EffectKey::Model { agent, turn } = *key else {
+            return Ok(());
+        };
+        match answer {
+            Ok(response) => {
+                let mut batch = Batch::new();
+                let reply = ModelReply {
+                    text: batch.body(Value::String(response.text)),
+                    carry: response.carry.map(|carry| batch.body(carry)),
+                    calls: response
+                        .calls
+                        .into_iter()
+                        .map(|call| settle_arguments(call, &mut batch))
+                        .collect(),
+                    tokens: [response.usage.prompt(), response.usage.output],
+                    cost_usd: response.cost_usd,
+                };
+                batch.push(
+                    Actor::Agent(agent),
+                    Event::ModelCalled { agent, turn, reply },
+                );
+                self.append(batch)
+            }
+            Err(failure) => self.turn_failed(key, agent, &failure),
+        }
+    }
+
+    /// When a turn is asked for again.
+    fn retries(&self) -> RetryPolicy {
+        let policy = self.session.state.settings.as_ref().map(|s| s.policy);
+        let standard = RetryPolicy::default();
+        RetryPolicy {
+            base: policy
+                .and_then(|policy| Duration::try_from_secs_f64(policy.retry_s).ok())
+                .unwrap_or(standard.base),
+            ..standard
+        }
+    }
+
+    /// One attempt has failed. Whether there is another one is decided here,
+    /// so that each has an intent and a reservation of its own.
+    fn turn_failed(
+        &mut self,
+        key: &EffectKey,
+        agent: AgentId,
+        failure: &TurnFailure,
+    ) -> Result<(), DriverError> {
+        let text = crate::chain::of(&failure.error);
+        let now = now_ms();
+        let before = self.session.state.failures.get(key);
+        let spent_ms = before.map_or(0, |failures| now.saturating_sub(failures.since_ms));
+        let failed = before
+            .map_or(0, |failures| failures.count)
+            .saturating_add(1);
+        let spent = Duration::from_millis(spent_ms.max(0).cast_unsigned());
+        let retries = self.retries();
+        let pause = retries.pause(failed, spent, &failure.error, &SystemJitter);
+        // Nobody else would fare better: a wrong key, an empty account, a
+        // provider that has been down for long.
+        let hopeless = match failure.error.reaction() {
+            Reaction::Retry => pause.is_none(),
+            Reaction::StopCampaign => true,
+            Reaction::Compact | Reaction::GiveUp => false,
+        };
+        let retry_at_ms = match pause {
+            Some(pause) => Some(now.saturating_add(pause.as_millis() as i64)),
+            // Not in this session; a resumed one asks again.
+            None => hopeless.then_some(now),
+        };
+        let mut batch = Batch::new();
+        batch.push(
+            Actor::Harness,
+            Event::EffectFailed {
+                key: key.clone(),
+                error: text.clone(),
+                retry_at_ms,
+                cost: cost_of(failure),
+            },
+        );
+        if hopeless {
+            self.halt = Some(text);
+        } else if retry_at_ms.is_none() {
+            batch.push(
+                Actor::Harness,
+                Event::AgentStopped {
+                    agent,
+                    reason: text,
+                },
+            );
+        }
+        self.append(batch)
+    }
+
+    fn turn_request(&self, agent: AgentId) -> Result<Option<TurnRequest>, DriverError> {
+        let store = &self.session.store;
+        let Some(agent) = self.session.state.agents.get(&agent) else {
+            return Ok(None);
+        };
+        let mut messages = vec![Message::User {
+            text: OPENING.to_owned(),
+        }];
+        for entry in agent.run.entries() {
+            messages.push(match entry {
+                Entry::Harness { text } => Message::User { text: text.clone() },
+                Entry::Model { text, calls, carry } => Message::Assistant {
+                    text: as_text(store.document(text)?),
+                    calls: calls
+                        .iter()
+                        .map(|call| with_arguments(&call.requested, store))
+                        .collect::<Result<_, _>>()?,
+                    carry: carry
+                        .as_ref()
+                        .map(|carry| store.document(carry))
+                        .transpose()?,
+                },
+                Entry::Tool {
+                    id, tool, answer, ..
+                } => Message::Tool {
+                    id: id.clone(),
+                    tool: tool.clone(),
+                    ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
+                    body: store.document(&answer.body)?,
+                    images: Vec::new(),
+                },
+            });
+        }
+        let tools = tools::all()
+            .iter()
+            .filter(|tool| tool.roles.contains(&agent.role))
+            .map(|tool| ToolSchema {
+                name: tool.name.to_owned(),
+                description: tool.description.to_owned(),
+                schema: tool.schema.clone(),
+            })
+            .collect();
+        Ok(Some(TurnRequest {
+            role: agent.role,
+            system: as_text(store.document(&agent.prompt)?),
+            messages,
+            tools,
+            max_output_tokens: MAX_OUTPUT_TOKENS,
+        }))
+    }
+}
+
+/// A document that is a text.
+fn as_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// What a failed attempt cost.
+fn cost_of(failure: &TurnFailure) -> FailureCost {
+    match failure.attempts.last().map(|attempt| attempt.billing) {
+        None | Some(Billing::Nothing) => FailureCost::Nothing,
+        Some(Billing::Unknown) => FailureCost::Unsettled,
+        Some(Billing::Known { usage, cost_usd }) => FailureCost::Billed {
+            amount: Amount {
+                usd: cost_usd,
+                tokens: usage.total(),
+            },
+        },
+    }
+}
+
+/// Moves large arguments out of the event.
+fn settle_arguments(mut call: RequestedCall, batch: &mut Batch) -> RequestedCall {
+    if let Arguments::Json(value) = &call.arguments
+        && let Body::Blob(hash) = batch.body(value.clone())
+    {
+        call.arguments = Arguments::Stored(hash);
+    }
+    call
+}
+
+/// A call with its arguments in place, as the model made it.
+fn with_arguments(call: &RequestedCall, store: &Store) -> Result<RequestedCall, StoreError> {
+    let mut call = call.clone();
+    if let Arguments::Stored(hash) = &call.arguments {
+        call.arguments = Arguments::Json(store.document(&Body::Blob(hash.clone()))?);
+    }
+    Ok(call)
+}
