@@ -64,11 +64,11 @@ source = "https://example.org"
 as_of = "2026-01-01"
 "#;
 
-pub const KEY: &str = "sk-mock-0123456789abcdefghij-wxyz";
+pub(crate) const KEY: &str = "sk-mock-0123456789abcdefghij-wxyz";
 
 /// Time goes by in sleeps alone, and the sleeps are kept.
 #[derive(Debug, Default)]
-pub struct Fake(pub Mutex<Vec<Duration>>);
+pub(crate) struct Fake(pub(crate) Mutex<Vec<Duration>>);
 
 impl Clock for Fake {
     fn now(&self) -> Duration {
@@ -93,11 +93,11 @@ impl Jitter for Half {
 }
 
 /// A setup for servers at `url`.
-pub fn setup(url: &str, attempts: u32) -> Setup {
+pub(crate) fn setup(url: &str, attempts: u32) -> Setup {
     setup_with(url, attempts, Arc::new(Fake::default()))
 }
 
-pub fn setup_with(url: &str, attempts: u32, clock: Arc<Fake>) -> Setup {
+pub(crate) fn setup_with(url: &str, attempts: u32, clock: Arc<Fake>) -> Setup {
     let environment = Environment::of(&[
         ("ANTHROPIC_API_KEY", KEY),
         ("ANTHROPIC_BASE_URL", url),
@@ -119,7 +119,7 @@ pub fn setup_with(url: &str, attempts: u32, clock: Arc<Fake>) -> Setup {
 }
 
 /// One model per dialect, all on the same server.
-pub fn models(setup: &Setup, url: &str) -> Vec<(&'static str, Box<dyn ChatModel>)> {
+pub(crate) fn models(setup: &Setup, url: &str) -> Vec<(&'static str, Box<dyn ChatModel>)> {
     let compatible = format!("compatible:{url}:mock");
     [
         ("anthropic", "anthropic:mock"),
@@ -131,7 +131,7 @@ pub fn models(setup: &Setup, url: &str) -> Vec<(&'static str, Box<dyn ChatModel>
     .collect()
 }
 
-pub fn tool(name: &str) -> ToolSchema {
+pub(crate) fn tool(name: &str) -> ToolSchema {
     ToolSchema {
         name: name.to_owned(),
         description: format!("The tool {name}."),
@@ -142,7 +142,7 @@ pub fn tool(name: &str) -> ToolSchema {
     }
 }
 
-pub fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
+pub(crate) fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
     TurnRequest {
         role: Role::Worker,
         system: system.to_owned(),
@@ -152,18 +152,18 @@ pub fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
     }
 }
 
-pub fn user(text: &str) -> Message {
+pub(crate) fn user(text: &str) -> Message {
     Message::User {
         text: text.to_owned(),
     }
 }
 
-pub fn ask(model: &dyn ChatModel, request: &TurnRequest) -> Result<TurnResponse, TurnFailure> {
+pub(crate) fn ask(model: &dyn ChatModel, request: &TurnRequest) -> Result<TurnResponse, TurnFailure> {
     model.turn(request, &mut |_| {})
 }
 
 /// A reply as the next request repeats it.
-pub fn said(response: &TurnResponse) -> Message {
+pub(crate) fn said(response: &TurnResponse) -> Message {
     Message::Assistant {
         text: response.text.clone(),
         calls: response.calls.clone(),
@@ -172,7 +172,7 @@ pub fn said(response: &TurnResponse) -> Message {
 }
 
 /// Answers all calls of a reply.
-pub fn answers(response: &TurnResponse) -> Vec<Message> {
+pub(crate) fn answers(response: &TurnResponse) -> Vec<Message> {
     response
         .calls
         .iter()
@@ -193,7 +193,7 @@ pub fn answers(response: &TurnResponse) -> Vec<Message> {
 }
 
 /// Thinks, calls, calls twice at once, and ends with a word.
-pub fn three_turns() -> Script {
+pub(crate) fn three_turns() -> Script {
     Script::from_fn(|ask: &Ask| {
         let call = |id: &str| Call {
             tool: "read_board".to_owned(),
@@ -214,16 +214,16 @@ pub fn three_turns() -> Script {
 
 /// What a conversation came to, as a budget sees it.
 #[derive(Debug, Default)]
-pub struct Tally {
-    pub settled_usd: f64,
-    pub unknown_usd: f64,
-    pub unknown: usize,
-    pub failed: usize,
-    pub replies: Vec<TurnResponse>,
+pub(crate) struct Tally {
+    pub(crate) settled_usd: f64,
+    pub(crate) unknown_usd: f64,
+    pub(crate) unknown: usize,
+    pub(crate) failed: usize,
+    pub(crate) replies: Vec<TurnResponse>,
 }
 
 impl Tally {
-    pub fn book(&mut self, attempts: &[Attempt], reservation_usd: f64) {
+    pub(crate) fn book(&mut self, attempts: &[Attempt], reservation_usd: f64) {
         for attempt in attempts {
             self.failed += 1;
             match attempt.billing {
@@ -239,7 +239,7 @@ impl Tally {
 }
 
 /// Drives a conversation until the model has nothing more to call.
-pub fn converse(model: &dyn ChatModel, system: &str) -> Result<Tally, TurnFailure> {
+pub(crate) fn converse(model: &dyn ChatModel, system: &str) -> Result<Tally, TurnFailure> {
     let mut tally = Tally::default();
     let mut messages = vec![user("Have a look.")];
     loop {
@@ -260,7 +260,7 @@ pub fn converse(model: &dyn ChatModel, system: &str) -> Result<Tally, TurnFailur
     }
 }
 
-pub fn mock(script: Script) -> Mock {
+pub(crate) fn mock(script: Script) -> Mock {
     Mock::start(mock_llm::Options {
         script,
         ..mock_llm::Options::default()
@@ -269,13 +269,13 @@ pub fn mock(script: Script) -> Mock {
 }
 
 /// Nothing that was sent was refused.
-pub fn assert_all_valid(mock: &Mock) {
+pub(crate) fn assert_all_valid(mock: &Mock) {
     let rejected = mock.ledger().rejected;
     assert!(rejected.is_empty(), "{rejected:#?}");
 }
 
 /// Answers one request with these bytes, then closes. Gives its address.
-pub fn serve_once(content_type: &str, body: &str) -> String {
+pub(crate) fn serve_once(content_type: &str, body: &str) -> String {
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{body}"
     );
@@ -307,6 +307,6 @@ pub fn serve_once(content_type: &str, body: &str) -> String {
 }
 
 /// The last request that the server understood.
-pub fn last_request(mock: &Mock) -> Value {
+pub(crate) fn last_request(mock: &Mock) -> Value {
     mock.requests().pop().expect("a request")
 }
