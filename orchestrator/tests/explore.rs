@@ -27,6 +27,15 @@ fn python() -> Option<AgentsPython> {
     }
 }
 
+/// What a test asks for beyond the data.
+#[derive(Default)]
+struct Wish<'a> {
+    objective: &'a str,
+    target: Option<&'a str>,
+    skip_ragged: bool,
+    limits: ProfileLimits,
+}
+
 /// A folder with the scripts, for one dataset.
 struct Bench {
     python: AgentsPython,
@@ -57,29 +66,27 @@ impl Bench {
         path
     }
 
-    fn run_with(
-        &self,
-        data: &Path,
-        out: &str,
-        change: impl FnOnce(&mut ProfileRequest<'_>),
-    ) -> Result<Profile, ExploreError> {
+    fn run_with(&self, data: &Path, out: &str, wish: Wish<'_>) -> Result<Profile, ExploreError> {
         let (out, plots) = (self.path(out), self.path(out).join("plots"));
-        let mut request = ProfileRequest {
+        let request = ProfileRequest {
             script: &self.script,
             data,
             out: &out,
             plots: &plots,
-            objective: "",
-            target: None,
-            skip_ragged: false,
-            limits: ProfileLimits::default(),
+            objective: wish.objective,
+            target: wish.target,
+            skip_ragged: wish.skip_ragged,
+            limits: wish.limits,
         };
-        change(&mut request);
         profile(&self.python, &request)
     }
 
     fn run(&self, data: &Path, objective: &str) -> Profile {
-        self.run_with(data, "out", |request| request.objective = objective)
+        let wish = Wish {
+            objective,
+            ..Wish::default()
+        };
+        self.run_with(data, "out", wish)
             .unwrap_or_else(|error| panic!("{}: {error}", data.display()))
     }
 
@@ -100,7 +107,7 @@ impl Bench {
 struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    fn draw(&mut self) -> f64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -109,7 +116,7 @@ impl Random {
     }
 
     fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.next()).sum::<f64>() - 6.0
+        (0..12).map(|_| self.draw()).sum::<f64>() - 6.0
     }
 }
 
@@ -226,9 +233,9 @@ fn houses() -> (String, Vec<f64>, Vec<f64>, usize) {
     let mut text = String::from("house_id,area_m2,age,city,price_net,price\n");
     let (mut prices, mut ages, mut repeated) = (Vec::new(), Vec::new(), 0);
     for house in 0..800 {
-        let area = (500.0 + 1500.0 * random.next()).round() / 10.0;
-        let age = (100.0 * random.next()).floor();
-        let city = ["Ulm", "Bonn", "Kiel"][(3.0 * random.next()) as usize];
+        let area = (500.0 + 1500.0 * random.draw()).round() / 10.0;
+        let age = (100.0 * random.draw()).floor();
+        let city = ["Ulm", "Bonn", "Kiel"][(3.0 * random.draw()) as usize];
         let noise = 10.0 * random.normal();
         let price = (300.0 * area - 400.0 * age + 1000.0 * noise).round();
         let shown = if house % 20 == 0 {
@@ -330,7 +337,7 @@ fn a_folder_of_texts_is_a_text_classification() {
         for number in 0..30 {
             let mut text = String::new();
             for place in 0..40 {
-                let pick = random.next();
+                let pick = random.draw();
                 let word = if place % 2 == 0 {
                     common[(8.0 * pick) as usize]
                 } else {
@@ -387,7 +394,9 @@ fn the_same_data_give_the_same_bytes() {
     let Some(bench) = Bench::new() else { return };
     let data = bench.write("houses.csv", houses().0);
     let files = |out: &str| {
-        bench.run_with(&data, out, |_| {}).expect("profiles");
+        bench
+            .run_with(&data, out, Wish::default())
+            .expect("profiles");
         let mut found = Vec::new();
         for folder in [bench.path(out), bench.path(out).join("plots")] {
             for entry in fs::read_dir(folder).expect("lists") {
@@ -460,7 +469,7 @@ fn bad_data_are_told_with_file_line_and_remedy() {
     ];
     for (data, kind, line, words) in cases {
         let error = bench
-            .run_with(&data, "out", |_| {})
+            .run_with(&data, "out", Wish::default())
             .expect_err("can't be profiled");
         let text = error.to_string();
         let ExploreError::Data(problem) = error else {
@@ -476,7 +485,14 @@ fn bad_data_are_told_with_file_line_and_remedy() {
         assert!(!problem.remedy.is_empty(), "{text}");
     }
     let found = bench
-        .run_with(&bench.path("ragged.csv"), "out", |r| r.skip_ragged = true)
+        .run_with(
+            &bench.path("ragged.csv"),
+            "out",
+            Wish {
+                skip_ragged: true,
+                ..Wish::default()
+            },
+        )
         .expect("one row is left out");
     assert_eq!(found.statistics.rows, 59);
     assert!(ids(&found).contains("ragged-rows"));
@@ -487,7 +503,14 @@ fn a_target_that_is_not_there_is_answered_with_those_that_are() {
     let Some(bench) = Bench::new() else { return };
     let data = bench.write("houses.csv", houses().0);
     let error = bench
-        .run_with(&data, "out", |request| request.target = Some("prise"))
+        .run_with(
+            &data,
+            "out",
+            Wish {
+                target: Some("prise"),
+                ..Wish::default()
+            },
+        )
         .expect_err("there is no such column");
     assert!(error.to_string().contains("'price'"), "{error}");
 }
@@ -497,9 +520,17 @@ fn too_much_memory_ends_the_profile_with_the_limit_in_the_message() {
     let Some(bench) = Bench::new() else { return };
     let data = bench.write("houses.csv", houses().0);
     let error = bench
-        .run_with(&data, "out", |request| {
-            request.limits.resident_bytes = 24 << 20
-        })
+        .run_with(
+            &data,
+            "out",
+            Wish {
+                limits: ProfileLimits {
+                    resident_bytes: 24 << 20,
+                    ..ProfileLimits::default()
+                },
+                ..Wish::default()
+            },
+        )
         .expect_err("an interpreter with pandas needs more");
     let text = error.to_string();
     assert!(text.contains("more than 24 MiB of memory"), "{text}");
@@ -519,7 +550,7 @@ fn a_large_table_streams_in_bounded_memory() {
         let mut line = rows.to_string();
         for _ in 0..7 {
             // Mostly empty cells, as sparse tables are.
-            let cell = random.next();
+            let cell = random.draw();
             if cell < 0.3 {
                 write!(line, ",{:.5}", cell * 100.0).expect("writes");
             } else {
@@ -527,7 +558,7 @@ fn a_large_table_streams_in_bounded_memory() {
                 missing += 1;
             }
         }
-        let target = (random.next() * 1e4).floor();
+        let target = (random.draw() * 1e4).floor();
         sum += target;
         writeln!(line, ",class-{},{target}", rows % 7).expect("writes");
         bytes += line.len();
@@ -536,7 +567,7 @@ fn a_large_table_streams_in_bounded_memory() {
     }
     drop(file);
     let profile = bench
-        .run_with(&data, "out", |_| {})
+        .run_with(&data, "out", Wish::default())
         .unwrap_or_else(|error| panic!("{error}"));
     let used = profile.used;
     println!(
