@@ -75,10 +75,10 @@ pub(super) fn check(file: &str, text: &str, whose: &str, examples: &[Example]) -
                 break;
             };
             if reported.insert((line, name.clone())) {
-                let missing = if names.contains(&name) {
-                    Missing::In(example.word)
-                } else {
-                    Missing::Everywhere
+                let missing = match name.split_once('.') {
+                    _ if names.contains(&name) => Missing::In(example.word),
+                    Some((root, _)) if !names.contains(root) => Missing::OfAnItem,
+                    _ => Missing::Everywhere,
                 };
                 problems.push(unknown(file, line, &name, whose, &names, missing));
             }
@@ -118,9 +118,12 @@ pub(super) fn check(file: &str, text: &str, whose: &str, examples: &[Example]) -
 }
 
 /// Where a name is not defined.
+#[derive(Clone, Copy)]
 enum Missing<'a> {
     /// It is no name of the role's.
     Everywhere,
+    /// It is no field of a list's items.
+    OfAnItem,
     /// It is, but not in this example.
     In(&'a str),
 }
@@ -135,22 +138,28 @@ fn unknown(
 ) -> Problem {
     let root = name.split(['.', '[']).next().unwrap_or_default();
     let mut what = match missing {
-        Missing::Everywhere => format!("`{name}` is not defined for {whose}"),
+        Missing::Everywhere | Missing::OfAnItem => {
+            format!("`{name}` is not defined for {whose}")
+        }
         Missing::In(word) => format!(
             "`{name}` is not always defined: it fails with the {word} example; test `{root}` first"
         ),
     };
-    // A name of a loop's own is compared by its last part.
-    let near = nearest(name, names.iter().map(String::as_str)).or_else(|| {
-        let last = name.rsplit('.').next().filter(|last| *last != name)?;
-        let known = names.iter().filter_map(|known| known.rsplit('.').next());
-        nearest(last, known)
-    });
-    let mut problem = Problem::error(file, String::new()).at(line).about(name);
-    if matches!(missing, Missing::Everywhere) {
-        if let Some(near) = near {
-            what.push_str(&format!("; did you mean `{near}`?"));
+    let near = match (missing, name.rsplit_once('.')) {
+        // The item of a loop: only its field can be wrong.
+        (Missing::OfAnItem, Some((item, field))) => {
+            let fields = names.iter().filter_map(|name| name.rsplit_once('.'));
+            nearest(field, fields.map(|(_, field)| field)).map(|near| format!("{item}.{near}"))
         }
+        _ => nearest(name, names.iter().map(String::as_str)).map(str::to_owned),
+    };
+    let mut problem = Problem::error(file, String::new()).at(line).about(name);
+    if !matches!(missing, Missing::In(_))
+        && let Some(near) = near
+    {
+        what.push_str(&format!("; did you mean `{near}`?"));
+    }
+    if matches!(missing, Missing::Everywhere) {
         let roots: Vec<&str> = names
             .iter()
             .map(String::as_str)
@@ -309,7 +318,7 @@ mod tests {
         let all = told("{% for row in rows %}\n{{ row.vlaue }}\n{% endfor %}");
         assert_eq!(all.len(), 1, "{all:?}");
         assert!(
-            all[0].contains("p.md:2: `row.vlaue`") && all[0].contains("`value`"),
+            all[0].contains("p.md:2: `row.vlaue`") && all[0].contains("`row.value`?"),
             "{}",
             all[0]
         );
