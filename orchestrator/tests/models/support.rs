@@ -158,7 +158,10 @@ pub(crate) fn user(text: &str) -> Message {
     }
 }
 
-pub(crate) fn ask(model: &dyn ChatModel, request: &TurnRequest) -> Result<TurnResponse, TurnFailure> {
+pub(crate) fn ask(
+    model: &dyn ChatModel,
+    request: &TurnRequest,
+) -> Result<TurnResponse, TurnFailure> {
     model.turn(request, &mut |_| {})
 }
 
