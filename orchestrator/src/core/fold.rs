@@ -176,6 +176,7 @@ impl State {
                         tries_until_wall_s: *tries_until_wall_s,
                         tries: 0,
                         proposed: 0,
+                        paid: Amount::default(),
                         run: AgentRun::new(turns),
                     },
                 );
@@ -207,10 +208,14 @@ impl State {
                     agent: *agent,
                     turn: *turn,
                 });
-                self.paid += Amount {
+                let amount = Amount {
                     usd: reply.cost_usd,
                     tokens: reply.tokens[0].saturating_add(reply.tokens[1]),
                 };
+                self.paid += amount;
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.paid += amount;
+                }
                 Ok(())
             }
             Event::ToolAnswered {

@@ -163,6 +163,8 @@ pub struct Agent {
     pub tries: u32,
     /// Experiments it has put on the board.
     pub proposed: u32,
+    /// What its turns have cost.
+    pub paid: Amount,
     /// The conversation.
     pub run: AgentRun,
 }
@@ -263,6 +265,20 @@ impl Default for State {
 }
 
 impl State {
+    /// What the search for an experiment's candidate has cost in US dollars:
+    /// the turns of its owner, shared evenly between the owner's experiments.
+    pub fn cost_usd(&self, experiment: &Experiment) -> f64 {
+        let Some(owner) = experiment.owner.and_then(|id| self.agents.get(&id)) else {
+            return 0.0;
+        };
+        let owned = self
+            .experiments
+            .values()
+            .filter(|e| e.owner == Some(owner.id))
+            .count();
+        owner.paid.usd / owned.max(1) as f64
+    }
+
     /// A task by name.
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|task| task.name == name)

@@ -36,7 +36,7 @@ pub fn leaderboard(state: &State) -> Value {
                 "n": row.n,
                 "split": "select",
                 "track": row.track,
-                "cost_usd": 0.0,
+                "cost_usd": state.experiments.get(&row.experiment).map_or(0.0, |e| state.cost_usd(e)),
                 "simulated": row.simulated,
                 "caveats": row.caveats,
                 "standing": row.standing,

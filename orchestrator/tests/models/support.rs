@@ -183,6 +183,7 @@ pub(crate) fn answers(response: &TurnResponse) -> Vec<Message> {
             let body = match &call.arguments {
                 Arguments::Json(arguments) => json!({ "done": arguments }),
                 Arguments::Malformed(text) => json!({ "error": "no JSON", "got": text }),
+                Arguments::Stored(hash) => json!({ "error": "not in place", "at": hash }),
             };
             Message::Tool {
                 id: call.id.clone(),
