@@ -90,8 +90,10 @@ fn a_conversation_without_a_first_word_is_opened() {
 fn read(spec: &str, content_type: &str, body: &str) -> Result<TurnResponse, ModelError> {
     let url = serve_once(content_type, body);
     let mut setup = setup(&url, 1);
-    setup.prices = orchestrator::model::PriceTable::shipped().unwrap();
-    let model = setup.model(&spec.replace("URL", &url)).unwrap();
+    setup.prices = orchestrator::model::PriceTable::shipped().expect("a sound test");
+    let model = setup
+        .model(&spec.replace("URL", &url))
+        .expect("a sound test");
     ask(model.as_ref(), &request("s", vec![user("go")])).map_err(|failure| failure.error)
 }
 
