@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(read(" 0.5 "), Some(Duration::from_millis(500)));
         assert_eq!(
             read("Sun, 06 Nov 1994 08:50:37 GMT"),
-            Some(Duration::from_secs(60))
+            Some(Duration::from_mins(1))
         );
         assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         for nonsense in ["", "soon", "-1", "NaN", "inf"] {

@@ -2,6 +2,8 @@
 //! document them.
 
 use mock_llm::Script;
+use orchestrator::core::agent::Arguments::{Json, Malformed};
+use orchestrator::core::agent::RequestedCall;
 use orchestrator::model::{Image, Message, ModelError, TurnRequest, TurnResponse};
 use serde_json::json;
 
@@ -29,12 +31,11 @@ fn rich(first: &TurnResponse, system: &str) -> TurnRequest {
         other => other,
     }));
     messages.push(user("Go on."));
-    let call = |id: &str, arguments| orchestrator::core::agent::RequestedCall {
+    let call = |id: &str, arguments| RequestedCall {
         id: id.to_owned(),
         tool: "read_board".to_owned(),
         arguments,
     };
-    use orchestrator::core::agent::Arguments::{Json, Malformed};
     messages.push(Message::Assistant {
         text: "Twice.".to_owned(),
         calls: vec![
