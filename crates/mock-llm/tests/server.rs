@@ -15,20 +15,24 @@ fn start() -> Mock {
         script,
         ..Options::default()
     })
-    .unwrap()
+    .expect("a sound test")
 }
 
 /// Sends a request and gives the answer as it came.
 fn raw(mock: &Mock, method: &str, path: &str, body: &str) -> String {
-    let address = mock.url().replace("http://", "");
-    let mut stream = TcpStream::connect(address).unwrap();
+    raw_to(&mock.url(), method, path, body)
+}
+
+fn raw_to(url: &str, method: &str, path: &str, body: &str) -> String {
+    let address = url.trim().replace("http://", "");
+    let mut stream = TcpStream::connect(address).expect("a sound test");
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: mock\r\nx-api-key: k\r\nauthorization: Bearer k\r\n\
          anthropic-version: 2023-06-01\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body.as_bytes()).unwrap();
+    stream.write_all(head.as_bytes()).expect("a sound test");
+    stream.write_all(body.as_bytes()).expect("a sound test");
     let mut answer = Vec::new();
     // A connection that is cut is an answer, too.
     let _ = stream.read_to_end(&mut answer);
@@ -37,8 +41,13 @@ fn raw(mock: &Mock, method: &str, path: &str, body: &str) -> String {
 
 fn post(mock: &Mock, path: &str, body: &Value) -> (u16, Value) {
     let answer = raw(mock, "POST", path, &body.to_string());
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a sound test");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .expect("a sound test")
+        .parse()
+        .expect("a sound test");
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
@@ -288,4 +297,51 @@ fn the_ledger_is_read_over_http_and_counts_what_was_sent() {
     // The second time all that was marked comes from the cache.
     assert_eq!(entries[0]["tokens"]["cache_read"], 0);
     assert_eq!(entries[1]["tokens"]["cache_write"], 0);
+}
+
+/// The program, started with these arguments.
+fn program(arguments: &[&str]) -> std::process::Child {
+    #[expect(clippy::disallowed_methods, reason = "the program under test")]
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mock-llm"));
+    command
+        .args(arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("a sound test")
+}
+
+#[test]
+fn the_program_serves_a_script_from_a_file() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/example.json");
+    let mut child = program(&["--script", script, "--faults", "7:0"]);
+    let mut url = String::new();
+    let output = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut url).unwrap();
+    let mut body = chat();
+    body["messages"] = json!([{ "role": "user", "content": "go" }]);
+    let answer = raw_to(&url, "POST", "/v1/chat/completions", &body.to_string());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(answer.contains("\"name\":\"read_board\""), "{answer}");
+}
+
+#[test]
+fn the_program_says_what_is_wrong_with_its_arguments() {
+    for (arguments, expected) in [
+        (vec![], "`--script` is missing"),
+        (vec!["--script"], "`--script` needs a value"),
+        (
+            vec!["--script", "/nowhere"],
+            "failed to read the script `/nowhere`",
+        ),
+        (vec!["--faults", "7"], "`7` is no SEED:RATE"),
+        (vec!["--port", "x"], "`x` is no port"),
+        (vec!["--colour"], "unknown argument `--colour`"),
+    ] {
+        let output = program(&arguments).wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
 }

@@ -24,8 +24,8 @@ use super::failure::{Attempt, ModelError};
 pub struct HttpSettings {
     /// Longest time until a connection is there.
     pub connect: Duration,
-    /// Longest time without a single byte. Providers send something now and
-    /// then while a model thinks.
+    /// Longest time without a single byte. Most providers send something now
+    /// and then while a model thinks; some are silent for minutes.
     pub idle: Duration,
     /// Longest time of a whole call.
     pub total: Duration,
@@ -39,7 +39,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(15),
-            idle: Duration::from_mins(3),
+            idle: Duration::from_mins(5),
             total: Duration::from_mins(45),
             max_reply: 64 << 20,
             certificates: None,

@@ -53,12 +53,20 @@ impl ChatModel for Remote {
         request: &TurnRequest,
         observe: &mut dyn FnMut(Delta),
     ) -> Result<TurnResponse, TurnFailure> {
+        self.turn_within(request, observe, &mut |_| true)
+    }
+
+    fn turn_within(
+        &self,
+        request: &TurnRequest,
+        observe: &mut dyn FnMut(Delta),
+        permit: &mut dyn FnMut(&Attempt) -> bool,
+    ) -> Result<TurnResponse, TurnFailure> {
         let body = self.dialect.body(request).to_string();
         let headers = self.dialect.headers(self.key.as_ref());
         let attempt = || self.attempt(request, &headers, &body, observe);
-        let (mut response, attempts) =
-            self.retry
-                .run(self.clock.as_ref(), self.jitter.as_ref(), attempt)?;
+        let (clock, jitter) = (self.clock.as_ref(), self.jitter.as_ref());
+        let (mut response, attempts) = self.retry.run(clock, jitter, permit, attempt)?;
         response.attempts = attempts;
         Ok(response)
     }

@@ -109,11 +109,13 @@ impl RetryPolicy {
     }
 
     /// Makes attempts until one succeeds or there is to be no other. Gives the
-    /// failed ones along with the result.
+    /// failed ones along with the result. After one that may have been billed
+    /// `permit` decides whether another can be paid for.
     pub fn run<T>(
         &self,
         clock: &dyn Clock,
         jitter: &dyn Jitter,
+        permit: &mut dyn FnMut(&Attempt) -> bool,
         mut attempt: impl FnMut() -> Result<T, Attempt>,
     ) -> Result<(T, Vec<Attempt>), TurnFailure> {
         let start = clock.now();
@@ -124,11 +126,12 @@ impl RetryPolicy {
                 Err(failed) => failed,
             };
             let error = failed.error.clone();
+            let permitted = failed.billing == Billing::Nothing || permit(&failed);
             attempts.push(failed);
             let spent = clock.now().saturating_sub(start);
             match self.pause(attempts.len() as u32, spent, &error, jitter) {
-                Some(pause) => clock.sleep(pause),
-                None => return Err(TurnFailure { error, attempts }),
+                Some(pause) if permitted => clock.sleep(pause),
+                Some(_) | None => return Err(TurnFailure { error, attempts }),
             }
         }
     }
@@ -206,7 +209,7 @@ mod tests {
     fn pauses(policy: RetryPolicy, jitter: f64, error: &ModelError) -> Vec<u64> {
         let clock = Fake::default();
         let failure = policy
-            .run(&clock, &Always(jitter), || {
+            .run(&clock, &Always(jitter), &mut |_| true, || {
                 Err::<(), _>(Attempt::unknown(error.clone()))
             })
             .unwrap_err();
@@ -267,7 +270,7 @@ mod tests {
     fn failed_attempts_come_with_the_success() {
         let mut left = 2;
         let (done, attempts) = RetryPolicy::default()
-            .run(&Fake::default(), &Always(0.5), || {
+            .run(&Fake::default(), &Always(0.5), &mut |_| true, || {
                 if left == 0 {
                     return Ok(7);
                 }
@@ -280,6 +283,32 @@ mod tests {
     }
 
     #[test]
+    fn what_may_have_been_billed_is_not_followed_by_what_can_not_be_paid_for() {
+        let mut asked = 0;
+        let mut made = 0;
+        let failure = RetryPolicy::default()
+            .run(
+                &Fake::default(),
+                &Always(0.0),
+                &mut |_| {
+                    asked += 1;
+                    asked < 2
+                },
+                || {
+                    made += 1;
+                    Err::<(), _>(match made {
+                        1 | 3 => Attempt::free(overloaded(None)),
+                        _ => Attempt::unknown(overloaded(None)),
+                    })
+                },
+            )
+            .unwrap_err();
+        // Free, billed and permitted, free, billed and refused.
+        assert_eq!((made, asked), (4, 2));
+        assert_eq!(failure.attempts.len(), 4);
+    }
+
+    #[test]
     fn headers_hold_seconds_or_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let read = |text| retry_after(text, now);
@@ -287,7 +316,7 @@ mod tests {
         assert_eq!(read(" 0.5 "), Some(Duration::from_millis(500)));
         assert_eq!(
             read("Sun, 06 Nov 1994 08:50:37 GMT"),
-            Some(Duration::from_secs(60))
+            Some(Duration::from_mins(1))
         );
         assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         for nonsense in ["", "soon", "-1", "NaN", "inf"] {

@@ -121,10 +121,10 @@ mod tests {
             end in prop::sample::select(vec!["\n", "\r", "\r\n"]),
             mut cuts in prop::collection::vec(0_usize..200, 0..8),
         ) {
-            let stream: String = texts
-                .iter()
-                .map(|text| format!("event: e{end}data: {text}{end}{end}"))
-                .collect();
+            let mut stream = String::new();
+            for text in &texts {
+                stream.extend(["event: e", end, "data: ", text, end, end]);
+            }
             cuts.sort_unstable();
             let whole = parse(stream.as_bytes(), &[]).unwrap();
             let expected: Vec<Event> = texts.iter().map(|text| event("e", text)).collect();

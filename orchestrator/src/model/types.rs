@@ -220,6 +220,21 @@ pub trait ChatModel: Send + Sync {
         observe: &mut dyn FnMut(Delta),
     ) -> Result<TurnResponse, TurnFailure>;
 
+    /// Like [`ChatModel::turn`], for a budget that holds a reservation for one
+    /// attempt at a time: after each failed attempt that may have been billed,
+    /// `permit` books it and says whether another one can be paid for. If not,
+    /// the turn fails with that attempt's error.
+    fn turn_within(
+        &self,
+        request: &TurnRequest,
+        observe: &mut dyn FnMut(Delta),
+        permit: &mut dyn FnMut(&Attempt) -> bool,
+    ) -> Result<TurnResponse, TurnFailure> {
+        // A model without attempts has nothing to permit.
+        let _ = permit;
+        self.turn(request, observe)
+    }
+
     /// What the user should know about it before a campaign starts.
     fn notes(&self) -> Vec<String> {
         Vec::new()

@@ -1,7 +1,9 @@
 //! What is booked is what the provider bills, and never less.
 
+use std::cell::Cell;
+
 use mock_llm::{Fault, FaultPlan, Mock, Options, Quirks};
-use orchestrator::model::ChatModel;
+use orchestrator::model::{Attempt, Billing, ChatModel, Reaction};
 
 use crate::support::{
     Tally, ask, assert_all_valid, converse, mock, models, request, setup, three_turns, user,
@@ -34,7 +36,10 @@ fn run_until(mock: &Mock, models: &[(&str, Box<dyn ChatModel>)], faults: usize) 
                 })
             })
             .collect();
-        threads.into_iter().map(|t| t.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|t| t.join().expect("no panic"))
+            .collect()
     });
     tallies.into_iter().fold(Tally::default(), |mut all, one| {
         all.settled_usd += one.settled_usd;
@@ -77,6 +82,62 @@ fn fault_13_after_200_faults_settled_calls_agree_and_nothing_is_missed() {
     assert!((tally.settled_usd - settled).abs() < 1e-9);
     assert!(booked >= billed);
     assert_eq!(tally.failed + tally.replies.len(), ledger.entries.len());
+}
+
+#[test]
+fn fault_13_a_cap_holds_through_all_attempts() {
+    let mock = Mock::start(Options {
+        script: three_turns(),
+        faults: FaultPlan {
+            seed: 5,
+            rate: 0.7,
+            kinds: vec![
+                Fault::DropMidStream,
+                Fault::MalformedEvent,
+                Fault::Overloaded,
+            ],
+        },
+        ..Options::default()
+    })
+    .unwrap();
+    let setup = setup(&mock.url(), 40);
+    let cap_usd = 1.0;
+    let booked = Cell::new(0.0);
+    let mut round = 0;
+    'campaign: loop {
+        for (dialect, model) in models(&setup, &mock.url()) {
+            let system = format!("{dialect} {round}");
+            let request = request(&system, vec![user("go")]);
+            let reserved = model.reserve(&request).usd;
+            let fits = || booked.get() + reserved <= cap_usd;
+            if !fits() {
+                break 'campaign;
+            }
+            let mut permit = |attempt: &Attempt| {
+                booked.set(booked.get() + cost(attempt, reserved));
+                fits()
+            };
+            match model.turn_within(&request, &mut |_| {}, &mut permit) {
+                Ok(reply) => booked.set(booked.get() + reply.cost_usd),
+                Err(failure) => assert_eq!(failure.error.reaction(), Reaction::Retry),
+            }
+        }
+        round += 1;
+    }
+    let billed = mock.ledger().billed() as f64 / NANO;
+    let booked = booked.get();
+    println!("billed {billed:.6} USD, booked {booked:.6} USD of {cap_usd} USD");
+    assert!(billed <= booked && booked <= cap_usd, "{billed} {booked}");
+    assert!(booked > cap_usd * 0.9);
+    assert_all_valid(&mock);
+}
+
+fn cost(attempt: &Attempt, reserved_usd: f64) -> f64 {
+    match attempt.billing {
+        Billing::Nothing => 0.0,
+        Billing::Unknown => reserved_usd,
+        Billing::Known { cost_usd, .. } => cost_usd,
+    }
 }
 
 #[test]

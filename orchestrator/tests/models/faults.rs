@@ -157,6 +157,20 @@ fn a_call_that_finds_no_server_is_free() {
 }
 
 #[test]
+fn a_handshake_that_fails_is_free() {
+    // Speaks no TLS, so that nothing of the request gets through.
+    let mock = mock(three_turns());
+    let url = mock.url().replace("http://", "https://");
+    let setup = setup(&url, 1);
+    for (dialect, model) in models(&setup, &url) {
+        let failure = ask(model.as_ref(), &request("s", vec![user("go")])).unwrap_err();
+        assert_eq!(kind(&failure.error), "network", "{dialect}: {failure:?}");
+        assert_eq!(failure.attempts[0].billing, Billing::Nothing);
+    }
+    assert!(mock.ledger().entries.is_empty());
+}
+
+#[test]
 fn a_reply_without_end_is_cut_off() {
     let mock = mock(mock_llm::Script::from_fn(|_| {
         mock_llm::Reply::text(&"word ".repeat(20_000))

@@ -12,7 +12,10 @@ use orchestrator::model::spec::Setup;
 use crate::support::{KEY, ask, mock, models, request, setup, three_turns, user};
 
 fn bare(variables: &[(&str, &str)]) -> Setup {
-    Setup::new(Environment::of(variables), PriceTable::shipped().unwrap())
+    Setup::new(
+        Environment::of(variables),
+        PriceTable::shipped().expect("a sound test"),
+    )
 }
 
 fn refusal(setup: &Setup, spec: &str) -> String {
@@ -135,6 +138,6 @@ fn setup_with_price() -> Setup {
     let own = "schema = 1\n[[model]]\nprovider = \"compatible\"\nname = \"llama3:8b\"\ninput = 1.0\n\
                cache_read = 1.0\ncache_write = 1.0\noutput = 1.0\ncontext = 8192\nmax_output = 4096\n\
                source = \"contract\"\nas_of = \"2026-01-01\"\n";
-    let prices = PriceTable::parse(own, Path::new("own")).unwrap();
+    let prices = PriceTable::parse(own, Path::new("own")).expect("a sound test");
     Setup::new(Environment::of(&[]), prices)
 }

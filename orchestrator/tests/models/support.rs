@@ -79,7 +79,7 @@ impl Clock for Fake {
         SystemTime::now()
     }
     fn sleep(&self, time: Duration) {
-        self.0.lock().unwrap().push(time);
+        self.0.lock().expect("no panic").push(time);
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn setup_with(url: &str, attempts: u32, clock: Arc<Fake>) -> Setup {
         ("OPENAI_BASE_URL", &format!("{url}/v1")),
         ("ALPHALAB_COMPATIBLE_KEY", KEY),
     ]);
-    let prices = PriceTable::parse(PRICES, Path::new("test")).unwrap();
+    let prices = PriceTable::parse(PRICES, Path::new("test")).expect("a sound test");
     let mut setup = Setup::new(environment, prices);
     setup.retry = RetryPolicy {
         attempts,
@@ -127,7 +127,7 @@ pub(crate) fn models(setup: &Setup, url: &str) -> Vec<(&'static str, Box<dyn Cha
         ("compatible", compatible.as_str()),
     ]
     .into_iter()
-    .map(|(name, spec)| (name, setup.model(spec).unwrap()))
+    .map(|(name, spec)| (name, setup.model(spec).expect("a sound test")))
     .collect()
 }
 
@@ -269,7 +269,7 @@ pub(crate) fn mock(script: Script) -> Mock {
         script,
         ..mock_llm::Options::default()
     })
-    .unwrap()
+    .expect("a sound test")
 }
 
 /// Nothing that was sent was refused.
@@ -283,14 +283,14 @@ pub(crate) fn serve_once(content_type: &str, body: &str) -> String {
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n{body}"
     );
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a sound test");
+    let url = format!("http://{}", listener.local_addr().expect("a sound test"));
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().expect("a sound test");
         let mut got = Vec::new();
         let mut piece = [0; 4096];
         loop {
-            let count = stream.read(&mut piece).unwrap();
+            let count = stream.read(&mut piece).expect("a sound test");
             got.extend_from_slice(&piece[..count]);
             let text = String::from_utf8_lossy(&got);
             let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -299,13 +299,13 @@ pub(crate) fn serve_once(content_type: &str, body: &str) -> String {
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(':')?;
                 let ours = name.eq_ignore_ascii_case("content-length");
-                ours.then(|| value.trim().parse::<usize>().unwrap())
+                ours.then(|| value.trim().parse::<usize>().expect("a sound test"))
             });
             if body.len() >= length.unwrap_or(0) {
                 break;
             }
         }
-        stream.write_all(answer.as_bytes()).unwrap();
+        stream.write_all(answer.as_bytes()).expect("a sound test");
     });
     url
 }

@@ -2,6 +2,8 @@
 //! document them.
 
 use mock_llm::Script;
+use orchestrator::core::agent::Arguments::{Json, Malformed};
+use orchestrator::core::agent::RequestedCall;
 use orchestrator::model::{Image, Message, ModelError, TurnRequest, TurnResponse};
 use serde_json::json;
 
@@ -29,12 +31,11 @@ fn rich(first: &TurnResponse, system: &str) -> TurnRequest {
         other => other,
     }));
     messages.push(user("Go on."));
-    let call = |id: &str, arguments| orchestrator::core::agent::RequestedCall {
+    let call = |id: &str, arguments| RequestedCall {
         id: id.to_owned(),
         tool: "read_board".to_owned(),
         arguments,
     };
-    use orchestrator::core::agent::Arguments::{Json, Malformed};
     messages.push(Message::Assistant {
         text: "Twice.".to_owned(),
         calls: vec![
@@ -90,8 +91,10 @@ fn a_conversation_without_a_first_word_is_opened() {
 fn read(spec: &str, content_type: &str, body: &str) -> Result<TurnResponse, ModelError> {
     let url = serve_once(content_type, body);
     let mut setup = setup(&url, 1);
-    setup.prices = orchestrator::model::PriceTable::shipped().unwrap();
-    let model = setup.model(&spec.replace("URL", &url)).unwrap();
+    setup.prices = orchestrator::model::PriceTable::shipped().expect("a sound test");
+    let model = setup
+        .model(&spec.replace("URL", &url))
+        .expect("a sound test");
     ask(model.as_ref(), &request("s", vec![user("go")])).map_err(|failure| failure.error)
 }
 

@@ -117,7 +117,16 @@ fn input(items: &[Value], ask: &mut Ask, memory: &Memory) -> Result<(), String> 
     let mut by_model = false;
     for (number, item) in items.iter().enumerate() {
         let place = format!("input.{number}");
-        let was_model = std::mem::replace(&mut by_model, true);
+        let is_models = match text(&item["type"]) {
+            "message" => item["role"] == "assistant",
+            "function_call_output" => false,
+            _ => true,
+        };
+        if is_models && !by_model {
+            calls.none_open(&place)?;
+            ask.turn += 1;
+        }
+        by_model = is_models;
         match text(&item["type"]) {
             "message" => {
                 check::fields(item, &["type", "role", "content", "id", "status"], &place)?;
@@ -127,8 +136,7 @@ fn input(items: &[Value], ask: &mut Ask, memory: &Memory) -> Result<(), String> 
                     "assistant" => "output_text",
                     other => return Err(format!("{place}: unknown role `{other}`")),
                 };
-                by_model = role == "assistant";
-                if !by_model {
+                if !is_models {
                     calls.none_open(&place)?;
                     seals.clear();
                 }
@@ -175,13 +183,8 @@ fn input(items: &[Value], ask: &mut Ask, memory: &Memory) -> Result<(), String> 
                 let id = check::required(item, "call_id", &place)?;
                 let tool = calls.answer(id).map_err(|why| format!("{place}: {why}"))?;
                 ask.results.push((tool, output(&item["output"], &place)?));
-                by_model = false;
             }
             other => return Err(format!("{place}: unknown item `{other}`")),
-        }
-        if by_model && !was_model {
-            calls.none_open(&place)?;
-            ask.turn += 1;
         }
     }
     calls.none_open("the end")?;
