@@ -112,15 +112,12 @@ impl Adapter {
         let mut problems = Vec::new();
         let mut known = Texts::new();
         for (name, text) in texts {
-            match FILES.into_iter().find(|file| file == name) {
-                Some(file) => {
-                    known.insert(file, text.clone());
-                }
-                None => {
-                    let name = name.escape_debug().to_string();
-                    let problem = Problem::error(&name, "is no file of an adapter");
-                    problems.push(problem.allowed(FILES.join(", ")));
-                }
+            if let Some(file) = FILES.into_iter().find(|file| file == name) {
+                known.insert(file, text.clone());
+            } else {
+                let name = name.escape_debug().to_string();
+                let problem = Problem::error(&name, "is no file of an adapter");
+                problems.push(problem.allowed(FILES.join(", ")));
             }
         }
         for file in FILES {

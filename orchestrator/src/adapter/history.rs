@@ -343,7 +343,7 @@ impl AdapterHistory {
         let (_, problems) = validate::check(&texts);
         let problems: Vec<Problem> = problems
             .into_iter()
-            .filter(|problem| problem.is_error())
+            .filter(Problem::is_error)
             .filter(|problem| problem.file == name || !now.problems.contains(problem))
             .collect();
         if problems.is_empty() {

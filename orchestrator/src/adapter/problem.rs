@@ -122,6 +122,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// The question that goes with it.
+pub(super) fn did_you_mean(near: &str) -> String {
+    format!("; did you mean `{near}`?")
+}
+
 /// Fewest insertions, deletions, replacements and swaps of neighbours that
 /// turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::facts::{ColumnKind, DataFacts};
-use super::problem::nearest;
+use super::problem::{did_you_mean, nearest};
 
 /// Adapter of a run that names neither adapter nor data.
 const DEFAULT: &str = "cuda-kernels";
@@ -63,8 +63,7 @@ pub struct UnknownAdapter {
 }
 
 fn hint(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean `{near}`?"))
-        .unwrap_or_default()
+    near.map(did_you_mean).unwrap_or_default()
 }
 
 /// Chooses an adapter. What the request names counts first, then what the
@@ -228,7 +227,7 @@ impl<'a> Looks<'a> {
             let tokens = ["token", "train", "val", "shard"];
             let named = self.data.files.iter().any(|file| {
                 let path = file.path.to_lowercase();
-                path.ends_with(".bin") && tokens.iter().any(|word| path.contains(word))
+                file.extension() == "bin" && tokens.iter().any(|word| path.contains(word))
             });
             if named || word.is_some() {
                 return Some((

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::files::MANIFEST;
 use super::manifest::Manifest;
 use super::metric;
-use super::problem::{Problem, nearest};
+use super::problem::{Problem, did_you_mean, nearest};
 
 /// Largest whole number a manifest may hold: far above any budget, far below
 /// what arithmetic on budgets could overflow.
@@ -300,7 +300,7 @@ fn unknown(path: &str) -> Problem {
         .collect();
     let mut what = format!("`{path}` is no field of a manifest");
     if let Some(near) = nearest(path, names.iter().copied()) {
-        what.push_str(&format!("; did you mean `{near}`?"));
+        what += &did_you_mean(near);
     }
     let siblings: Vec<&str> = match path.rsplit_once('.') {
         Some((table, _)) => names
@@ -390,12 +390,7 @@ fn shown(value: &DeValue<'_>) -> String {
 
 /// Line of a byte offset, from 1.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
-    let at = at.min(text.len());
-    text.as_bytes()[..at]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// What no single field shows.
@@ -440,103 +435,5 @@ fn check_meaning(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A manifest with every field there is.
-    const WHOLE: &str = r#"
-        schema = 1
-        name = "whole"
-        domain = "everything"
-        objective = "Be complete"
-        lab = "some-lab"
-        default_data = "some/where"
-        task_extension = "csv"
-        [metric]
-        name = "rmse"
-        unit = "1"
-        direction = "minimise"
-        baseline = "the mean"
-        baseline_value = 1.0
-        formula = "rmse"
-        [evaluation]
-        prepare = ["python", "prepare.py"]
-        run = ["python", "run.py"]
-        score = ["python", "score.py"]
-        timeout_s = 60
-        [experiment]
-        files = ["run.py"]
-        largest_kib = 64
-        [budgets]
-        experiments = 10
-        hours = 1
-        usd = 1.5
-        tokens = 1000
-        gpu_hours = 0.0
-        [policy]
-        tries_per_worker = 1
-        finalists = 1
-        try_s = 1.0
-        evaluate_s = 1.0
-        remeasure_s = 1.0
-        converged_gain = 0.0
-        turns = 10
-        retry_s = 1.0
-    "#;
-
-    fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {
-        let Some(table) = value.as_table() else {
-            return into.push(above.to_owned());
-        };
-        for (key, value) in table {
-            let dot = if above.is_empty() { "" } else { "." };
-            paths(&format!("{above}{dot}{key}"), value, into);
-        }
-    }
-
-    #[test]
-    fn the_table_and_the_type_name_the_same_fields() {
-        let (manifest, problems) = check(WHOLE);
-        assert_eq!(problems, []);
-        let value = toml::Value::try_from(manifest.unwrap()).unwrap();
-        let mut written = Vec::new();
-        paths("", &value, &mut written);
-        let mut listed: Vec<String> = FIELDS.iter().map(|f| f.path.to_owned()).collect();
-        written.sort();
-        listed.sort();
-        assert_eq!(written, listed);
-    }
-
-    #[test]
-    fn every_required_field_is_missed() {
-        for field in FIELDS.iter().filter(|f| f.presence != Optional) {
-            let (table, key) = field.path.rsplit_once('.').unwrap_or(("", field.path));
-            let mut inside = String::new();
-            let without: String = WHOLE
-                .lines()
-                .filter(|line| {
-                    let line = line.trim();
-                    if let Some(name) = line.strip_prefix('[') {
-                        inside = name.trim_end_matches(']').to_owned();
-                    }
-                    !(inside == table && line.starts_with(&format!("{key} =")))
-                })
-                .map(|line| format!("{line}\n"))
-                .collect();
-            let (manifest, problems) = check(&without);
-            assert!(manifest.is_none());
-            assert_eq!(problems.len(), 1, "{problems:?}");
-            assert_eq!(problems[0].field.as_deref(), Some(field.path));
-        }
-    }
-
-    #[test]
-    fn paths_stay_below() {
-        for good in ["a", "a/b.py", "a b/c"] {
-            assert!(is_below(good), "{good}");
-        }
-        for bad in ["", "/a", "../a", "a/../b", "a//b", "./a", "a\\b", "a/"] {
-            assert!(!is_below(bad), "{bad}");
-        }
-    }
-}
+#[path = "schema_tests.rs"]
+mod tests;

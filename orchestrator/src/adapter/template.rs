@@ -7,7 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use super::problem::{Problem, nearest};
+use super::problem::{Problem, did_you_mean, nearest};
 use super::schema::line_of;
 
 /// Steps that rendering one prompt may take: a thousand times what the shipped
@@ -157,7 +157,7 @@ fn unknown(
     if !matches!(missing, Missing::In(_))
         && let Some(near) = near
     {
-        what.push_str(&format!("; did you mean `{near}`?"));
+        what += &did_you_mean(&near);
     }
     if matches!(missing, Missing::Everywhere) {
         let roots: Vec<&str> = names
