@@ -9,7 +9,7 @@ use crate::capture::{Captured, Stream};
 use crate::family::Family;
 use crate::process::{self, Usage};
 use crate::tree::{Growth, TreeWatch};
-use crate::{FreezeError, Freezer, Limits, MemoryError, ThreadCpu, memory};
+use crate::{FreezeError, Freezer, Limits, MemoryError, ThreadCpu, adopt, memory};
 
 /// How often watched limits are looked at.
 const WATCH: Duration = Duration::from_millis(10);
@@ -547,6 +547,7 @@ fn reap(pid: u32) -> io::Result<(i32, Usage)> {
             }
             return Err(error);
         }
+        adopt::waited(pid);
         let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
         let usage = Usage {
             resident_bytes: usage.ru_maxrss.unsigned_abs() * 1024,

@@ -25,6 +25,7 @@
 //! A program that is about to load hostile code into itself adds
 //! [`lockdown`], from the inside.
 
+mod adopt;
 mod agent;
 mod backend;
 mod bubblewrap;

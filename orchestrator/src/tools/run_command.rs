@@ -331,7 +331,11 @@ fn show(captured: &Captured, shown_bytes: usize, log: PathBuf) -> Shown {
     let where_to = if captured.copied_bytes() == bytes {
         format!("whole output in {}", log.display())
     } else {
-        format!("the first {} bytes are in {}", captured.copied_bytes(), log.display())
+        format!(
+            "the first {} bytes are in {}",
+            captured.copied_bytes(),
+            log.display()
+        )
     };
     let text = format!(
         "{}\n… {left_out} bytes left out, {where_to}\n{}",

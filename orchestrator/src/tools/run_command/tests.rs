@@ -90,9 +90,16 @@ fn a_command_works_in_the_workspace_and_says_how_it_ended() {
                 data.display()
             ),
         );
-        assert_eq!(result.ended, Ended::Exited { code: 3 }, "{backend} {result:?}");
+        assert_eq!(
+            result.ended,
+            Ended::Exited { code: 3 },
+            "{backend} {result:?}"
+        );
         let workspace = place.path("workspace");
-        assert_eq!(result.stdout.text, format!("{}\n1,2\n", workspace.display()));
+        assert_eq!(
+            result.stdout.text,
+            format!("{}\n1,2\n", workspace.display())
+        );
         assert_eq!(result.stderr.text, "oops\n", "{backend}");
         assert_eq!(
             fs::read_to_string(place.path("workspace/ours.txt")).unwrap(),
@@ -117,10 +124,16 @@ fn long_output_is_shown_in_part_and_kept_whole_where_commands_can_read_it() {
         };
         let result = run(&spec).unwrap();
         let text = &result.stdout.text;
-        assert!(text.starts_with("1\n2\n3\n") && text.ends_with("last\n"), "{text}");
+        assert!(
+            text.starts_with("1\n2\n3\n") && text.ends_with("last\n"),
+            "{text}"
+        );
         let file = result.stdout.file.unwrap();
         let left_out = result.stdout.bytes - 100;
-        let line = format!("… {left_out} bytes left out, whole output in {}", file.display());
+        let line = format!(
+            "… {left_out} bytes left out, whole output in {}",
+            file.display()
+        );
         assert!(text.contains(&line), "{backend}: {text}");
         let whole = fs::read_to_string(&file).unwrap();
         assert_eq!(whole.len() as u64, result.stdout.bytes);
@@ -247,7 +260,10 @@ fn fault_19_commands_run_in_a_sandbox_by_default() {
     };
     let result = run(&spec).unwrap();
     let said = format!("{}{}", result.stdout.text, result.stderr.text);
-    assert!(!said.contains("secret content") && !said.contains("signalled"), "{said}");
+    assert!(
+        !said.contains("secret content") && !said.contains("signalled"),
+        "{said}"
+    );
     assert!(!said.contains("CARGO"), "our environment leaked: {said}");
     assert_eq!(fs::read_to_string(&secret).unwrap(), "secret content");
     assert!(!place.path("gone").exists());
@@ -261,10 +277,13 @@ fn fault_20_no_command_writes_into_an_enclosing_repository() {
         .into_iter()
         .find(|path| Path::new(path).exists());
     let Some(program) = git else {
-        assert!(std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_none(), "no git");
+        assert!(
+            std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_none(),
+            "no git"
+        );
         println!("skipped: no git");
         return;
-    }
+    };
     for backend in backends() {
         for inside in [false, true] {
             let place = Place::new();
@@ -298,7 +317,11 @@ fn fault_20_no_command_writes_into_an_enclosing_repository() {
                  git add -A && git -c user.name=a -c user.email=a@example.org commit -qm stolen",
             );
             assert_eq!(git(&["rev-parse", "HEAD"]), head, "{backend} {inside}");
-            assert_eq!(git(&["log", "--format=%s"]), "first\n", "{backend} {inside}");
+            assert_eq!(
+                git(&["log", "--format=%s"]),
+                "first\n",
+                "{backend} {inside}"
+            );
             let hook = top.join(".git/hooks/post-checkout");
             assert!(!hook.exists(), "{backend} {inside}");
             assert!(!top.join("elsewhere").exists(), "{backend} {inside}");
