@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
-use crate::child::{Child, Finished};
+use crate::child::Child;
+use crate::outcome::Finished;
 use crate::paths::check_paths;
 use crate::spawn::Spawn;
 use crate::{Backend, BackendChoice, Limits, Policy, SpawnError, backend, process};

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use crate::adopt;
 use crate::process::{self, PidFd, Seen};
 
 /// How long a killed process may take to disappear before it is given up on;
@@ -30,8 +31,12 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// A child without a namespace of its own.
-    pub(crate) fn single(pid: u32, mark: String) -> io::Result<Self> {
+    /// A child without a namespace of its own. `adopts` says that its orphans
+    /// shall come to us.
+    pub(crate) fn single(pid: u32, mark: String, adopts: bool) -> io::Result<Self> {
+        if adopts {
+            adopt::begin(pid)?;
+        }
         Ok(Self {
             monitor: pid,
             monitor_fd: PidFd::open(pid)?,
@@ -170,6 +175,7 @@ impl Family {
             })
             .map(|(&pid, _)| pid)
             .collect();
+        found.extend(adopt::orphans(self.monitor, &everyone));
         loop {
             let before = found.len();
             for (&pid, stat) in &everyone {
@@ -181,6 +187,7 @@ impl Family {
                 break;
             }
         }
+        adopt::seen(self.monitor, found.iter().map(|&pid| (pid, everyone[&pid])));
         found.retain(|pid| everyone[pid].alive() && (with_program || *pid != self.monitor));
         found.into_iter().collect()
     }

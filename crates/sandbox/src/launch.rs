@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Sender};
 
+use crate::adopt;
 use crate::process::{self, PidFd};
 
 /// Why a process could not be started.
@@ -206,12 +207,14 @@ impl Launch {
         let pid = unsafe {
             let all = u64::MAX;
             sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut old_signals);
-            let pid = libc::clone(
-                child_main,
-                stack.as_mut_ptr_range().end.cast(),
-                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | self.clone_flags(),
-                (&raw const prepared).cast_mut().cast(),
-            );
+            let pid = adopt::starting(|| {
+                libc::clone(
+                    child_main,
+                    stack.as_mut_ptr_range().end.cast(),
+                    libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | self.clone_flags(),
+                    (&raw const prepared).cast_mut().cast(),
+                )
+            });
             let source = io::Error::last_os_error();
             sigprocmask(
                 libc::SIG_SETMASK,
@@ -227,6 +230,7 @@ impl Launch {
         if step != 0 {
             // SAFETY: `pid` is our child, which has called _exit.
             unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+            adopt::waited(pid.cast_unsigned());
             let errno = prepared.failed_errno.load(Ordering::Acquire);
             let step = STEPS.get(step as usize).copied().unwrap_or(EXECUTE);
             return fail(step, io::Error::from_raw_os_error(errno));

@@ -17,6 +17,12 @@
 //! | orphans after [`Child::kill_tree`] | die (PID namespace) | die with a PID namespace; otherwise found by ancestry, session and an environment marker | found by the same three |
 //! | orphans after `kill -9` of the spawner | die (PID namespace) | die with a PID namespace; otherwise only the program itself | only the program itself |
 //!
+//! Commands that agents write run under [`Policy::agent`], which adds to this:
+//! memory, processor time and disk of the whole tree are watched, no namespace
+//! can be made inside, and the orphans of a tree without a PID namespace come
+//! to this process and are killed. `docs/sandbox.md` says what holds and what
+//! does not; the example `escapes` tries it.
+//!
 //! Whether Landlock has the PID namespace is in [`Doctor::pid_namespace`].
 //!
 //! The kernel's parent-death signal fires when the spawning *thread* ends, so
@@ -25,6 +31,7 @@
 //! A program that is about to load hostile code into itself adds
 //! [`lockdown`], from the inside.
 
+mod adopt;
 mod agent;
 mod backend;
 mod bubblewrap;
@@ -38,6 +45,7 @@ mod landlock_rules;
 mod launch;
 pub mod lockdown;
 mod memory;
+mod outcome;
 mod paths;
 mod policy;
 mod process;
@@ -51,11 +59,12 @@ mod walk;
 pub use agent::AgentPlaces;
 pub use backend::{Backend, BackendChoice, BackendError, Doctor, doctor};
 pub use capture::Captured;
-pub use child::{Child, ExitReason, Finished, WaitError};
+pub use child::Child;
 pub use command::{Command, Input, Output};
 pub use freeze::{FreezeError, Freezer, ThreadCpu};
 pub use launch::LaunchError;
 pub use memory::MemoryError;
+pub use outcome::{ExitReason, Finished, WaitError};
 pub use policy::{Limits, NOBODY, Policy, SeccompProfile};
 pub use seccomp::SeccompError;
 pub use spawn_error::SpawnError;

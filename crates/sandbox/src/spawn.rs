@@ -288,7 +288,8 @@ impl Spawn {
             };
             Family::observe_namespace(launched, info)
         } else {
-            Family::single(launched, mark.unwrap_or_default())
+            let adopts = self.command.policy.is_agent();
+            Family::single(launched, mark.unwrap_or_default(), adopts)
         };
         let family = family.map_err(self.prepare("its handle"))?;
         if let Some(tree) = &mut tree {

@@ -153,7 +153,7 @@ impl fmt::Display for Ended {
             Self::Exited { code } => write!(f, "exited with code {code}"),
             Self::Signal { signal } => {
                 write!(f, "{}", ExitReason::Signalled(signal))?;
-                if signal == libc_signals::SIGXFSZ {
+                if signal == SIGXFSZ {
                     f.write_str(": one file grew too large; write several, or less")?;
                 }
                 Ok(())
@@ -198,11 +198,8 @@ impl fmt::Display for Ended {
     }
 }
 
-/// The one signal that gets an explanation.
-mod libc_signals {
-    /// A file grew beyond its limit.
-    pub(super) const SIGXFSZ: i32 = 25;
-}
+/// A file grew beyond its limit.
+const SIGXFSZ: i32 = 25;
 
 /// A stream as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
