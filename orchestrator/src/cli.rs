@@ -21,7 +21,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start a campaign; without arguments, on the shipped tasks.
-    Run(Run),
+    Run(Box<Run>),
     /// Continue a campaign that was stopped or killed.
     Resume {
         /// Directory of the campaign.

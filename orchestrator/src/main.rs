@@ -24,6 +24,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
     let places = Places::read(std::env::vars_os());
     match command {
         Command::Run(run) => {
+            let run = *run;
             let options = RunOptions {
                 data: run.data,
                 tasks: run.tasks,

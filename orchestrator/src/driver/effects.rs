@@ -159,7 +159,8 @@ impl Driver {
         call: u32,
         reply: Reply,
     ) -> Result<(), DriverError> {
-        if let Some((folder, files)) = &reply.files {
+        if let Some(handed_in) = &reply.files {
+            let (folder, files) = handed_in.as_ref();
             let folder = self.session.layout.experiments().join(folder);
             crate::exec::write_files(&folder, files)?;
         }

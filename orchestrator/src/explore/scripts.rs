@@ -71,7 +71,7 @@ mod tests {
         for entry in std::fs::read_dir(source.join("dataprofile")).expect("lists") {
             let name = entry.expect("entry").file_name();
             let name = name.to_str().expect("a plain name");
-            if name.ends_with(".py") {
+            if Path::new(&name).extension().is_some_and(|kind| kind == "py") {
                 there.insert(format!("dataprofile/{name}"));
             }
         }

@@ -26,7 +26,7 @@ pub struct Reply {
     pub answer: Option<(AnswerStatus, Value)>,
     /// Files to be written before the events are true: the name of an
     /// experiment's folder, and what goes there.
-    pub files: Option<(String, Files)>,
+    pub files: Option<Box<(String, Files)>>,
 }
 
 impl Reply {
@@ -410,7 +410,7 @@ impl Call<'_> {
         Ok(Reply {
             events,
             answer: None,
-            files: (!files.is_empty()).then_some((folder, files)),
+            files: (!files.is_empty()).then(|| Box::new((folder, files))),
         })
     }
 
