@@ -33,12 +33,14 @@ pub struct AgentPlaces {
     /// Files and folders that are read-only: the data, logs of earlier
     /// commands.
     pub read_only: Vec<PathBuf>,
-    /// The evaluation, for those who may read it; nobody writes it.
+    /// The evaluation, for those who may read it; nobody writes it. For the
+    /// others it must lie outside, or be [`Self::hidden`].
     pub evaluation: Option<PathBuf>,
     /// The agents' Python: a virtual environment, read-only, whose `bin` comes
     /// first in `PATH`.
     pub python: Option<PathBuf>,
-    /// What lies inside any of the above but is nobody's business.
+    /// What lies inside any of the above but is nobody's business: the
+    /// campaign's log.
     pub hidden: Vec<PathBuf>,
     /// Whether the network is granted.
     pub network: bool,
@@ -91,7 +93,12 @@ impl Policy {
         let mut policy = Self {
             read_only,
             read_write: vec![places.workspace.clone(), places.scratch.clone()],
-            hidden: places.hidden.clone(),
+            hidden: places
+                .hidden
+                .iter()
+                .filter(|path| path.symlink_metadata().is_ok())
+                .cloned()
+                .collect(),
             cwd: places.workspace.clone(),
             network: places.network,
             seccomp: SeccompProfile::Agent,

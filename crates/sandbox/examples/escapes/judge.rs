@@ -128,6 +128,8 @@ impl Tools {
                 cap_bytes: FLOOD_CAP,
             });
         }
+        // From here on the peak is that of this run.
+        fs::write("/proc/self/clear_refs", "5")?;
         let before = peak_kib();
         let finished = command.run().map_err(io::Error::other)?;
         let grown = peak_kib().saturating_sub(before);
@@ -274,7 +276,7 @@ fn end(pid: u32) {
     unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
 }
 
-/// Most memory that this process ever had.
+/// Most memory that this process had since the peak was last reset.
 fn peak_kib() -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     text.lines()
@@ -328,7 +330,7 @@ fn said(finished: &Finished) -> String {
     format!("{}; {}", finished.reason, start.replace('\n', " | "))
 }
 
-/// Whether a path can be run by everybody.
+/// Copies a program to where everybody can run it.
 pub(crate) fn copy_for_all(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::copy(from, to)?;

@@ -149,6 +149,66 @@ fn long_output_is_shown_in_part_and_kept_whole_where_commands_can_read_it() {
 }
 
 #[test]
+fn the_python_environment_comes_first_and_is_read_only() {
+    for backend in backends() {
+        let place = Place::new();
+        let python = place.path("python");
+        fs::create_dir_all(python.join("bin")).unwrap();
+        let tool = python.join("bin/ls");
+        fs::write(&tool, "#!/bin/sh\necho ours\n").unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o777)).unwrap();
+        let spec = CommandSpec {
+            python: Some(python.clone()),
+            ..place.spec(backend, "ls; echo x >> $VIRTUAL_ENV/bin/ls || echo refused")
+        };
+        let result = run(&spec).unwrap();
+        assert_eq!(result.stdout.text, "ours\nrefused\n", "{backend}");
+    }
+}
+
+#[test]
+fn hidden_files_are_absent_and_the_evaluation_is_read_only_where_given() {
+    for backend in backends() {
+        let place = Place::new();
+        fs::write(place.path("workspace/campaign.db"), "the log").unwrap();
+        fs::write(place.path("evaluation/score.py"), "score").unwrap();
+        let score = place.path("evaluation/score.py");
+        let text = format!(
+            "cat campaign.db; cat {0}; echo x >> {0} || echo refused; echo made > new; cat new",
+            score.display()
+        );
+        let mut spec = CommandSpec {
+            hidden: vec![place.path("workspace/campaign.db"), place.path("nothing")],
+            ..place.spec(backend, &text)
+        };
+        assert_eq!(
+            run(&spec).unwrap().stdout.text,
+            "refused\nmade\n",
+            "{backend}"
+        );
+        spec.evaluation = Some(place.path("evaluation"));
+        let given = run(&spec).unwrap().stdout.text;
+        assert_eq!(given, "scorerefused\nmade\n", "{backend}");
+        let log = fs::read_to_string(place.path("workspace/campaign.db")).unwrap();
+        assert_eq!(log, "the log");
+    }
+}
+
+#[test]
+fn the_network_is_there_only_if_granted() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for backend in backends() {
+        let place = Place::new();
+        let text = format!("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}' && echo connected");
+        let mut spec = place.spec(backend, &text);
+        assert_eq!(run(&spec).unwrap().stdout.text, "", "{backend}");
+        spec.network = true;
+        assert_eq!(run(&spec).unwrap().stdout.text, "connected\n", "{backend}");
+    }
+}
+
+#[test]
 fn limits_end_a_command_with_words_to_act_on() {
     for backend in backends() {
         let place = Place::new();
