@@ -35,6 +35,11 @@ pub enum Command {
     Report(Look),
     /// Ask the process that drives a campaign to stop; it stays resumable.
     Stop(Look),
+    /// Try an evaluation, or a corpus of them, for leaks and faults.
+    ///
+    /// Exit code 10 if anything is wrong with the evaluation, or if less than
+    /// 95% of the corpus is judged right.
+    Audit(Audit),
     /// Is everything here that a campaign needs?
     Doctor {
         /// Print JSON.
@@ -51,6 +56,26 @@ pub enum Command {
 pub struct Look {
     /// Directory of the campaign.
     pub dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `alphalab audit`.
+#[derive(Debug, clap::Args)]
+pub struct Audit {
+    /// Folder of an evaluation, or of one with its `data/`.
+    #[arg(required_unless_present = "corpus", conflicts_with = "corpus")]
+    pub dir: Option<PathBuf>,
+    /// Folder of the raw data [default: `data/` in DIR].
+    #[arg(long, value_name = "DIR", conflicts_with = "corpus")]
+    pub data: Option<PathBuf>,
+    /// Folder of cases of which it is known whether they are sound.
+    #[arg(long, value_name = "DIR")]
+    pub corpus: Option<PathBuf>,
+    /// Leave out mutants of the scorer.
+    #[arg(long)]
+    pub no_mutants: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod adapter;
+pub mod audit;
 pub mod campaign;
 pub mod chain;
 pub mod cli;

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use orchestrator::cli::{Cli, Command};
-use orchestrator::commands::{self, Failure, Places, RunOptions, exit};
+use orchestrator::commands::{self, AuditOptions, Audited, Failure, Places, RunOptions, exit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -48,6 +48,21 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
         Command::Report(look) => commands::report(&look.dir, look.json),
         Command::Stop(look) => commands::stop(&look.dir, look.json),
+        Command::Audit(audit) => {
+            let options = AuditOptions {
+                what: match audit.corpus {
+                    Some(corpus) => Audited::Corpus(corpus),
+                    // The parser asks for one of them.
+                    None => Audited::One {
+                        dir: audit.dir.unwrap_or_default(),
+                        data: audit.data,
+                    },
+                },
+                no_mutants: audit.no_mutants,
+                json: audit.json,
+            };
+            commands::audit(&options, &places)
+        }
         Command::Doctor { json, lab } => commands::doctor(&places, &lab, json),
     }
 }

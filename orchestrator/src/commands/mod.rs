@@ -1,6 +1,7 @@
 //! What `alphalab` does, one file per family of commands. Commands take
 //! resolved values and know nothing of the command line.
 
+mod audit;
 mod doctor;
 mod failure;
 mod places;
@@ -9,6 +10,7 @@ mod show;
 mod stop;
 mod table;
 
+pub use audit::{AuditOptions, Audited, audit};
 pub use doctor::doctor;
 pub use failure::{Failure, exit};
 pub use places::Places;

@@ -27,6 +27,13 @@ pub(crate) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// Text from outside without control characters, whole.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -1,0 +1,60 @@
+import argparse
+import csv
+import math
+import os
+import random
+
+args = argparse.ArgumentParser()
+args.add_argument("--data", required=True)
+args.add_argument("--out", required=True)
+args.add_argument("--seed", type=int, required=True)
+args = args.parse_args()
+
+
+def save(path, header, rows):
+    path = os.path.join(args.out, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def save_all(parts, features, target):
+    """parts: name -> list of (row_id, raw_row, feature values, target)"""
+    listed = []
+    for name, rows in parts.items():
+        if name == "train":
+            save("public/train.csv", ["row_id"] + features + [target],
+                 [[r[0]] + r[2] + [r[3]] for r in rows])
+        else:
+            save("public/%s/inputs.csv" % name, ["row_id"] + features, [[r[0]] + r[2] for r in rows])
+            save("private/%s/answers.csv" % name, ["row_id", target], [[r[0], r[3]] for r in rows])
+        listed += [[r[0], r[1], name] for r in rows]
+    save("private/rows.csv", ["row_id", "raw_row", "part"], listed)
+
+
+with open(os.path.join(args.data, "houses.csv"), newline="", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+rng = random.Random(args.seed)
+order = list(range(len(rows)))
+rng.shuffle(order)
+n = len(order)
+bounds = {"train": (0, 0.6), "search": (0.6, 0.75), "select": (0.75, 0.87), "sealed": (0.87, 1.0)}
+members = {name: order[int(a * n):int(b * n)] for name, (a, b) in bounds.items()}
+features = ["area", "rooms", "age", "km"]
+scale = {}
+for f in features:
+    known = [float(rows[i][f]) for i in members["train"]]
+    middle = sum(known) / len(known)
+    scale[f] = (middle, math.sqrt(sum((v - middle) ** 2 for v in known) / len(known)))
+
+
+def values(i):
+    return ["%.6f" % ((float(rows[i][f]) - scale[f][0]) / scale[f][1]) for f in features]
+
+
+ids = list(range(len(rows)))
+rng.shuffle(ids)
+save_all({name: [("r%04d" % ids[i], i, values(i), rows[i]["price"]) for i in part]
+          for name, part in members.items()}, features, "price")
