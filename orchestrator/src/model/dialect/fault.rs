@@ -139,6 +139,8 @@ fn classify(status: u16, retry_after: Option<Duration>, complaint: &Complaint) -
     match status {
         401 | 403 => ModelError::Auth { detail },
         404 => ModelError::NoModel { detail },
+        // Too many bytes: what helps is the same.
+        413 => ModelError::ContextOverflow { detail },
         429 => ModelError::RateLimited {
             detail,
             retry_after,
