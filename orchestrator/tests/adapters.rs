@@ -82,6 +82,22 @@ fn the_shipped_adapters_have_no_problems() {
 }
 
 #[test]
+fn the_shipped_adapters_are_known_and_broken_ones_are_not() {
+    let home = tempfile::tempdir().expect("a folder");
+    let names = || -> Vec<String> {
+        let known = Adapter::known_in(home.path());
+        known.into_iter().map(|adapter| adapter.name).collect()
+    };
+    assert_eq!(names(), Vec::<String>::new());
+    for name in ["time-series", "cuda-kernels", "llm-pretraining"] {
+        fs::rename(copy(name).keep(), home.path().join(name)).expect("a folder");
+    }
+    assert_eq!(names(), ["cuda-kernels", "llm-pretraining", "time-series"]);
+    fs::remove_file(home.path().join("time-series/phase1.md")).expect("a file");
+    assert_eq!(names(), ["cuda-kernels", "llm-pretraining"]);
+}
+
+#[test]
 fn a_role_has_one_prompt_and_every_prompt_a_role() {
     let files: BTreeSet<&str> = PromptRole::ALL.iter().map(|role| role.file()).collect();
     assert_eq!(files.len(), 9);

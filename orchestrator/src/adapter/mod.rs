@@ -107,6 +107,21 @@ impl Adapter {
         problems
     }
 
+    /// The usable adapters among the folders in `home`, by name, for
+    /// [`resolve`].
+    pub fn known_in(home: &Path) -> Vec<Known> {
+        let folders = home.read_dir().into_iter().flatten().flatten();
+        let mut known: Vec<Known> = folders
+            .filter_map(|folder| Self::load(&folder.path()).ok())
+            .map(|adapter| Known {
+                name: adapter.manifest.name,
+                domain: adapter.manifest.domain,
+            })
+            .collect();
+        known.sort_by(|a, b| a.name.cmp(&b.name));
+        known
+    }
+
     /// Folder it was loaded from.
     pub fn folder(&self) -> &Path {
         &self.folder

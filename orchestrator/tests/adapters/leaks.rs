@@ -260,6 +260,28 @@ fn an_adapter_does_not_speak_of_another_domain() {
     assert_free_of(&texts, &foreign);
 }
 
+#[test]
+fn prompts_for_a_new_domain_have_no_words_of_a_known_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter/draft");
+    let texts: Vec<(String, String)> = fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| {
+            let text = fs::read_to_string(entry.path()).expect("a file");
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                text.to_lowercase(),
+            )
+        })
+        .collect();
+    assert_eq!(texts.len(), 10);
+    let words = [
+        "forecast", "horizon", "season", "sensor", "traffic", "kernel", "kernels", "token",
+        "tokens", "speedup", "bits", "backtest", "country", "price", "rmse",
+    ];
+    assert_free_of(&texts, &words);
+}
+
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
