@@ -77,7 +77,7 @@ pub enum ExploreError {
     },
     /// The data can't be profiled.
     #[error("failed to profile the data: {0}")]
-    Data(DataProblem),
+    Data(Box<DataProblem>),
     /// The scripts ran into a limit, or ended for a reason of their own.
     #[error("the profile of `{}` {how}{}", data.display(), said(stderr))]
     Ended {

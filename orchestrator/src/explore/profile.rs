@@ -90,14 +90,14 @@ pub fn profile(
     request: &ProfileRequest<'_>,
 ) -> Result<Profile, ExploreError> {
     let data = request.data.canonicalize().map_err(|source| {
-        ExploreError::Data(DataProblem {
+        ExploreError::Data(Box::new(DataProblem {
             kind: "unreadable".to_owned(),
             what: format!("it can't be read ({source})"),
             file: Some(request.data.display().to_string()),
             line: None,
             field: None,
             remedy: "give the path of an existing file or folder".to_owned(),
-        })
+        }))
     })?;
     let out = folder(request.out)?;
     let plots = folder(request.plots)?;
@@ -201,7 +201,7 @@ fn judge(data: &Path, finished: &Finished) -> Result<(), ExploreError> {
         ExitReason::Exited(0) => return Ok(()),
         ExitReason::Exited(DATA_PROBLEM) => {
             let last = stderr.trim_end().lines().next_back().unwrap_or_default();
-            if let Ok(problem) = serde_json::from_str::<DataProblem>(last) {
+            if let Ok(problem) = serde_json::from_str(last) {
                 return Err(ExploreError::Data(problem));
             }
         }
