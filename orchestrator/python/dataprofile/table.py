@@ -90,20 +90,29 @@ class Column:
             self.distinct.add(hash_numbers(sound))
         if self.values_exact:
             found, counts = np.unique(sound, return_counts=True)
-            self.count(zip(found.tolist(), counts.tolist(), strict=True), len(found), FEW)
+            if len(found) > FEW:
+                self.values_exact, self.values = False, Counter()
+            else:
+                self.count(zip(found.tolist(), counts.tolist(), strict=True), len(found), FEW)
 
     def add_texts(self, series, first_row):
         filled = series.dropna()
-        lowered = filled.map(lambda value: value if isinstance(value, str) else str(value))
+        lowered = filled
+        if series.dtype == object:
+            lowered = filled.map(lambda value: value if isinstance(value, str) else str(value))
         if len(filled) and isinstance(filled.iloc[0], (bool, np.bool_)):
             self.booleans += len(filled)
             numbers = filled.map(lambda v: float(v) if isinstance(v, (bool, np.bool_)) else np.nan)
             converted = numbers.astype(float).reindex(series.index)
             self.add_numbers(converted.to_numpy())
             return converted
-        numbers = pd.to_numeric(lowered, errors="coerce")
-        share = float(numbers.notna().mean()) if len(lowered) else 0.0
-        if share >= 0.8 or (self.numbers > self.others and share > 0):
+        # Trying to read words as numbers is slow: a few tell whether to try.
+        head = pd.to_numeric(lowered.iloc[:200], errors="coerce")
+        share, numbers = float(head.notna().mean()) if len(head) else 0.0, None
+        if share >= 0.5 or self.numbers > self.others:
+            numbers = pd.to_numeric(lowered, errors="coerce")
+            share = float(numbers.notna().mean())
+        if numbers is not None and (share >= 0.8 or (self.numbers > self.others and share > 0)):
             # Stray words in a column of numbers.
             strange = numbers.isna()
             self.others += int(strange.sum())

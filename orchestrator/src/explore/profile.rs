@@ -201,8 +201,8 @@ fn judge(data: &Path, finished: &Finished) -> Result<(), ExploreError> {
         ExitReason::Exited(0) => return Ok(()),
         ExitReason::Exited(DATA_PROBLEM) => {
             let last = stderr.trim_end().lines().next_back().unwrap_or_default();
-            if let Ok(problem) = serde_json::from_str::<DataProblem>(last) {
-                return Err(ExploreError::Data(Box::new(problem)));
+            if let Ok(problem) = serde_json::from_str(last) {
+                return Err(ExploreError::Data(problem));
             }
         }
         _ => {}

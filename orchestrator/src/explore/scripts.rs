@@ -69,9 +69,9 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
         let mut there = BTreeSet::from(["profile.py".to_owned()]);
         for entry in std::fs::read_dir(source.join("dataprofile")).expect("lists") {
-            let name = entry.expect("entry").file_name();
-            let name = name.to_str().expect("a plain name");
-            if Path::new(&name).extension().is_some_and(|kind| kind == "py") {
+            let path = entry.expect("entry").path();
+            if path.extension().is_some_and(|extension| extension == "py") {
+                let name = path.file_name().expect("a name").display();
                 there.insert(format!("dataprofile/{name}"));
             }
         }
