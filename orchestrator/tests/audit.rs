@@ -60,7 +60,8 @@ fn audit(arguments: &[&str]) -> (i32, Value) {
     let mut words = arguments.to_vec();
     words.push("--json");
     let (code, stdout, stderr) = alphalab(&words);
-    let value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}"));
+    let value =
+        serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}"));
     (code, value)
 }
 
@@ -75,7 +76,10 @@ fn a_sample_of_the_corpus_is_judged_right() {
     for row in report["cases"].as_array().expect("cases") {
         assert_eq!(row["right"], true, "{row:#}");
         let name = row["case"].as_str().expect("a name");
-        let (_, check) = SAMPLE.iter().find(|(case, _)| *case == name).expect("a case");
+        let (_, check) = SAMPLE
+            .iter()
+            .find(|(case, _)| *case == name)
+            .expect("a case");
         let found = row["findings"].as_array().expect("findings");
         assert!(
             check.is_empty() || found.iter().any(|f| f["check"] == *check),
@@ -121,21 +125,38 @@ fn what_is_broken_is_unusable_and_stops_nothing() {
     let contract = make("a-contract").join("evaluation/evaluation.toml");
     let text = std::fs::read_to_string(&contract).expect("a file");
     std::fs::write(&contract, text.replace("\"price\"", "\"prize\"")).expect("a file");
-    std::fs::write(make("b-prepare").join("evaluation/prepare.py"), "raise ValueError('no')\n").expect("a file");
+    std::fs::write(
+        make("b-prepare").join("evaluation/prepare.py"),
+        "raise ValueError('no')\n",
+    )
+    .expect("a file");
     std::fs::write(make("c-case").join("case.toml"), "schema = 1\n").expect("a file");
     let forever = make("d-forever");
-    std::fs::write(forever.join("evaluation/prepare.py"), "while True:\n    pass\n").expect("a file");
+    std::fs::write(
+        forever.join("evaluation/prepare.py"),
+        "while True:\n    pass\n",
+    )
+    .expect("a file");
     let contract = forever.join("evaluation/evaluation.toml");
     std::fs::write(&contract, text.replace("timeout_s = 20", "timeout_s = 1")).expect("a file");
     make("e-whole");
 
     let path = folder.path().to_string_lossy();
     let (code, report) = audit(&["--corpus", &path, "--no-mutants"]);
-    let said = |n: usize| report["cases"][n]["findings"][0]["detail"].as_str().unwrap_or_default().to_owned();
+    let said = |n: usize| {
+        report["cases"][n]["findings"][0]["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     for n in 0..4 {
         assert_eq!(report["cases"][n]["verdict"], "unusable", "{report:#}");
     }
-    assert!(said(0).contains("`task.target`") && said(0).contains("`prize`"), "{}", said(0));
+    assert!(
+        said(0).contains("`task.target`") && said(0).contains("`prize`"),
+        "{}",
+        said(0)
+    );
     assert!(said(1).contains("ValueError: no"), "{}", said(1));
     assert!(said(2).contains("case.toml"), "{}", said(2));
     assert!(said(3).contains("ran out of time"), "{}", said(3));

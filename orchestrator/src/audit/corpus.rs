@@ -199,7 +199,11 @@ impl Summary {
         let mut summary = Self::default();
         for row in rows {
             all.add(row);
-            summary.by_origin.entry(row.origin.clone()).or_default().add(row);
+            summary
+                .by_origin
+                .entry(row.origin.clone())
+                .or_default()
+                .add(row);
             if let Some(kills) = &row.mutants {
                 summary.mutants += kills.changed;
                 summary.mutants_killed += kills.killed;
@@ -266,13 +270,17 @@ pub fn audit(
                 } {
                     let row = one(folder.1, interpreter, mutants);
                     watch(&row);
-                    let mut rows = rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let mut rows = rows
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
                     rows.push((folder.0, row));
                 }
             });
         }
     });
-    let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut rows = rows
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     rows.sort_by_key(|(place, _)| *place);
     rows.into_iter().map(|(_, row)| row).collect()
 }

@@ -41,7 +41,14 @@ impl<'a> Facts<'a> {
         self.prepared
             .splits
             .first()
-            .map(|s| s.inputs.header.iter().map(String::as_str).filter(|h| *h != ROW_ID).collect())
+            .map(|s| {
+                s.inputs
+                    .header
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|h| *h != ROW_ID)
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
@@ -68,7 +75,11 @@ impl<'a> Facts<'a> {
 
     /// All hidden rows with their answers.
     pub fn hidden(&self) -> Vec<(&'a [String], &'a str)> {
-        self.prepared.splits.iter().flat_map(|s| self.answered(s)).collect()
+        self.prepared
+            .splits
+            .iter()
+            .flat_map(|s| self.answered(s))
+            .collect()
     }
 
     /// Raw rows of a part, in order.

@@ -105,4 +105,3 @@ fn limits() -> Limits {
         ..Limits::none()
     }
 }
-

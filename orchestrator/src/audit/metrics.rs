@@ -21,7 +21,12 @@ pub type Answers<'a> = &'a [String];
 /// The values that a formula may have here: one, or several where usage
 /// differs. Empty where this program does not know. Relative formulas are
 /// fractions, not hundredths.
-pub fn reference(formula: Formula, answers: Answers<'_>, predictions: &Predictions, known: &[String]) -> Vec<f64> {
+pub fn reference(
+    formula: Formula,
+    answers: Answers<'_>,
+    predictions: &Predictions,
+    known: &[String],
+) -> Vec<f64> {
     match predictions {
         Predictions::Numbers(p) => {
             let Some(y) = super::facts::numbers(answers.iter().map(String::as_str)) else {
@@ -54,7 +59,11 @@ fn numeric(formula: Formula, y: &[f64], p: &[f64]) -> Vec<f64> {
         Formula::Smape => {
             let half = mean_of(y, p, |y, p| {
                 let size = y.abs() + p.abs();
-                if size > 0.0 { (y - p).abs() / size } else { 0.0 }
+                if size > 0.0 {
+                    (y - p).abs() / size
+                } else {
+                    0.0
+                }
             });
             vec![2.0 * half, half]
         }
@@ -90,7 +99,10 @@ fn f1_macro(y: Answers<'_>, p: &[String], known: &[String]) -> Vec<f64> {
             .iter()
             .map(|class| {
                 let count = |f: &dyn Fn(bool, bool) -> bool| {
-                    y.iter().zip(p).filter(|(y, p)| f(y == class, p == class)).count() as f64
+                    y.iter()
+                        .zip(p)
+                        .filter(|(y, p)| f(y == class, p == class))
+                        .count() as f64
                 };
                 let hits = count(&|y, p| y && p);
                 let size = count(&|y, _| y) + count(&|_, p| p);
@@ -140,7 +152,12 @@ fn auc(y: Answers<'_>, classes: &[String], p: &[Vec<f64>]) -> Vec<f64> {
 /// Probability that a positive scores above a negative, ties half.
 fn area(positive: &[bool], scores: &[f64]) -> Option<f64> {
     let of = |wanted: bool| -> Vec<f64> {
-        positive.iter().zip(scores).filter(|(p, _)| **p == wanted).map(|(_, s)| *s).collect()
+        positive
+            .iter()
+            .zip(scores)
+            .filter(|(p, _)| **p == wanted)
+            .map(|(_, s)| *s)
+            .collect()
     };
     let (up, down) = (of(true), stats::sorted(&of(false)));
     if up.is_empty() || down.is_empty() {
@@ -161,7 +178,12 @@ fn area(positive: &[bool], scores: &[f64]) -> Option<f64> {
 pub fn naive_scales(series: &[f64]) -> BTreeMap<usize, f64> {
     const LONGEST: usize = 400;
     (1..series.len().min(LONGEST))
-        .map(|season| (season, mae(&series[season..], &series[..series.len() - season])))
+        .map(|season| {
+            (
+                season,
+                mae(&series[season..], &series[..series.len() - season]),
+            )
+        })
         .collect()
 }
 
@@ -186,15 +208,27 @@ pub fn guess(value: f64, y: &[f64], p: &[f64]) -> Option<&'static str> {
         ("a division by n - 1", rmse * (size / (size - 1.0)).sqrt()),
         ("a division by n - 1", mae(y, p) * size / (size - 1.0)),
         ("the first row left out", mse(&y[1..], &p[1..]).sqrt()),
-        ("the last row left out", mse(&y[..n - 1], &p[..n - 1]).sqrt()),
+        (
+            "the last row left out",
+            mse(&y[..n - 1], &p[..n - 1]).sqrt(),
+        ),
         ("the first row left out", mae(&y[1..], &p[1..])),
         ("the last row left out", mae(&y[..n - 1], &p[..n - 1])),
         ("predictions shifted by one row", shift),
-        ("the median absolute error", stats::median(&errors).unwrap_or(f64::NAN)),
+        (
+            "the median absolute error",
+            stats::median(&errors).unwrap_or(f64::NAN),
+        ),
         ("the largest error", errors[n - 1]),
         ("the mean signed error", mean_of(y, p, |y, p| p - y)),
-        ("a relative error over predictions instead of answers", mean_of(y, p, |y, p| (y - p).abs() / p.abs())),
-        ("hundredths", 100.0 * mean_of(y, p, |y, p| (y - p).abs() / y.abs())),
+        (
+            "a relative error over predictions instead of answers",
+            mean_of(y, p, |y, p| (y - p).abs() / p.abs()),
+        ),
+        (
+            "hundredths",
+            100.0 * mean_of(y, p, |y, p| (y - p).abs() / y.abs()),
+        ),
     ];
     candidates
         .into_iter()
@@ -212,7 +246,10 @@ mod tests {
     }
 
     fn near(got: f64, wanted: f64) {
-        assert!((got - wanted).abs() <= 1e-12 * wanted.abs().max(1.0), "{got} is not {wanted}");
+        assert!(
+            (got - wanted).abs() <= 1e-12 * wanted.abs().max(1.0),
+            "{got} is not {wanted}"
+        );
     }
 
     // The examples of scikit-learn's documentation of mean_squared_error,
@@ -240,7 +277,10 @@ mod tests {
     fn classes_as_scikit_learn_has_them() {
         // accuracy_score([0, 1, 2, 3], [0, 2, 1, 3]) = 0.5 and
         // f1_score([0, 1, 2, 0, 1, 2], [0, 2, 1, 0, 0, 1], average="macro") = 0.26666...
-        near(accuracy(&text(&["0", "1", "2", "3"]), &text(&["0", "2", "1", "3"])), 0.5);
+        near(
+            accuracy(&text(&["0", "1", "2", "3"]), &text(&["0", "2", "1", "3"])),
+            0.5,
+        );
         let y = text(&["0", "1", "2", "0", "1", "2"]);
         let p = text(&["0", "2", "1", "0", "0", "1"]);
         near(f1_macro(&y, &p, &[])[0], 0.266_666_666_666_666_66);
@@ -251,12 +291,20 @@ mod tests {
         // log_loss(["spam", "ham", "ham", "spam"],
         //          [[.1, .9], [.9, .1], [.8, .2], [.35, .65]]) = 0.21616...
         let y = text(&["spam", "ham", "ham", "spam"]);
-        let p = vec![vec![0.1, 0.9], vec![0.9, 0.1], vec![0.8, 0.2], vec![0.35, 0.65]];
+        let p = vec![
+            vec![0.1, 0.9],
+            vec![0.9, 0.1],
+            vec![0.8, 0.2],
+            vec![0.35, 0.65],
+        ];
         let loss = logloss(&y, &text(&["ham", "spam"]), &p);
         assert!((loss - 0.216_161_874_682_148).abs() < 1e-5, "{loss}");
         // roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]) = 0.75
         let scores = [0.1, 0.4, 0.35, 0.8];
-        near(area(&[false, false, true, true], &scores).expect("an area"), 0.75);
+        near(
+            area(&[false, false, true, true], &scores).expect("an area"),
+            0.75,
+        );
         assert_eq!(area(&[true], &[0.5]), None);
     }
 

@@ -26,7 +26,11 @@ struct Mutant {
 }
 
 /// Makes mutants and counts those that the checks reject.
-pub(super) fn kills(shop: &Workshop<'_>, scored: &Scored<'_>, batch: &Batch) -> Result<Kills, RunError> {
+pub(super) fn kills(
+    shop: &Workshop<'_>,
+    scored: &Scored<'_>,
+    batch: &Batch,
+) -> Result<Kills, RunError> {
     let mut kills = of_contract(scored);
     let words = &shop.contract.commands.score;
     let script = words.get(1).filter(|_| words[0].starts_with("python"));
@@ -76,7 +80,9 @@ pub(super) fn kills(shop: &Workshop<'_>, scored: &Scored<'_>, batch: &Batch) -> 
             ..*scored
         });
         if judged.is_empty() {
-            kills.survivors.push(format!("{} (line {})", mutant.what, mutant.line));
+            kills
+                .survivors
+                .push(format!("{} (line {})", mutant.what, mutant.line));
         } else {
             kills.killed += 1;
         }
@@ -104,7 +110,9 @@ fn of_contract(scored: &Scored<'_>) -> Kills {
         ..*scored
     });
     if judged.is_empty() {
-        kills.survivors.push("the other direction (evaluation.toml)".to_owned());
+        kills
+            .survivors
+            .push("the other direction (evaluation.toml)".to_owned());
     } else {
         kills.killed += 1;
     }

@@ -131,7 +131,10 @@ pub fn features(raw: &Raw, rows: &[usize], how: Features, rng: &mut Rng) -> Raw 
             .copied()
             .filter(|row| !is_missing(&raw.table.rows[*row][column]))
             .collect();
-        let cells: Vec<&str> = rows.iter().map(|r| raw.table.rows[*r][column].as_str()).collect();
+        let cells: Vec<&str> = rows
+            .iter()
+            .map(|r| raw.table.rows[*r][column].as_str())
+            .collect();
         let values = match kind(raw, column) {
             Column::Number => numbers(raw, column, &cells, how, rng),
             Column::Code => codes(raw, column, &rows, &cells, rng),
@@ -275,8 +278,8 @@ mod tests {
 
     #[test]
     fn only_the_chosen_targets_change() {
-        let text: String = (0..20).map(|i| format!("{i}.5,{}\n", i * i)).collect();
-        let raw = raw(&format!("x,y\n{text}"));
+        let text: Vec<String> = (0..20).map(|i| format!("{i}.5,{}", i * i)).collect();
+        let raw = raw(&format!("x,y\n{}\n", text.join("\n")));
         let rows: Vec<usize> = (10..20).collect();
         for how in [Targets::Replace, Targets::Permute, Targets::SwapNeighbours] {
             let new = targets(&raw, &rows, how, true, |_| 0, &mut Rng::new(1));
@@ -286,17 +289,23 @@ mod tests {
                 .filter(|r| new.target_of(**r) == raw.target_of(**r))
                 .count();
             assert!(same <= 1, "{how:?} kept {same}");
-            assert!(rows.iter().all(|r| new.table.rows[*r][0] == raw.table.rows[*r][0]));
-            assert!(rows.iter().all(|r| !new.target_of(*r).contains('.')), "whole numbers stay whole");
+            assert!(
+                rows.iter()
+                    .all(|r| new.table.rows[*r][0] == raw.table.rows[*r][0])
+            );
+            assert!(
+                rows.iter().all(|r| !new.target_of(*r).contains('.')),
+                "whole numbers stay whole"
+            );
         }
     }
 
     #[test]
     fn features_change_and_no_code_vanishes() {
-        let text: String = (0..40)
-            .map(|i| format!("{}.25,{},c{},{i}\n", i * 3, i % 7, i % 20))
+        let text: Vec<String> = (0..40)
+            .map(|i| format!("{}.25,{},c{},{i}", i * 3, i % 7, i % 20))
             .collect();
-        let raw = raw(&format!("a,b,c,y\n{text}"));
+        let raw = raw(&format!("a,b,c,y\n{}\n", text.join("\n")));
         let rows: Vec<usize> = (20..40).collect();
         for how in [Features::Rescale, Features::Resample] {
             let new = features(&raw, &rows, how, &mut Rng::new(2));

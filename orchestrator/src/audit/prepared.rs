@@ -130,10 +130,7 @@ impl Prepared {
                 answers: read(format!("private/{name}/answers.csv"), &[ROW_ID, target])?,
             });
         }
-        let rows = read(
-            "private/rows.csv".to_owned(),
-            &[ROW_ID, "raw_row", "part"],
-        )?;
+        let rows = read("private/rows.csv".to_owned(), &[ROW_ID, "raw_row", "part"])?;
         let origins = origins(&rows, &raw.names())?;
         let mut public = BTreeMap::new();
         let folder = out.join("public");
@@ -151,7 +148,10 @@ impl Prepared {
 
     /// Where rows come from, by name.
     pub fn by_id(&self) -> HashMap<&str, &Origin> {
-        self.origins.iter().map(|o| (o.row_id.as_str(), o)).collect()
+        self.origins
+            .iter()
+            .map(|o| (o.row_id.as_str(), o))
+            .collect()
     }
 
     /// The part of each raw row that has one.

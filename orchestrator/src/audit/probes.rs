@@ -105,7 +105,8 @@ pub struct Target {
 impl Target {
     /// Of a split.
     pub fn of(facts: &Facts<'_>, split: &Split, format: Format) -> Self {
-        let owned = |cells: Vec<&str>| -> Vec<String> { cells.into_iter().map(str::to_owned).collect() };
+        let owned =
+            |cells: Vec<&str>| -> Vec<String> { cells.into_iter().map(str::to_owned).collect() };
         let train = owned(facts.targets(&facts.prepared.train));
         let mut classes = train.clone();
         classes.sort();
@@ -138,7 +139,11 @@ impl Target {
             let size = NOISE[level];
             let least = y.iter().copied().fold(f64::INFINITY, f64::min);
             let spread = stats::variance(&y).map_or(1.0, f64::sqrt).max(1e-12);
-            let lift = if least > 0.0 { 0.0 } else { stats::mean(&y).unwrap_or(0.0) / 2.0 };
+            let lift = if least > 0.0 {
+                0.0
+            } else {
+                stats::mean(&y).unwrap_or(0.0) / 2.0
+            };
             return Predictions::Numbers(
                 y.iter()
                     .map(|y| {
@@ -168,9 +173,16 @@ impl Target {
                     .answers
                     .iter()
                     .map(|answer| {
-                        let raw: Vec<f64> = self.classes.iter().map(|_| 0.05 + rng.uniform()).collect();
+                        let raw: Vec<f64> =
+                            self.classes.iter().map(|_| 0.05 + rng.uniform()).collect();
                         let sum: f64 = raw.iter().sum();
-                        let share = |class: &String| if class == answer { 1.0 - WRONG[level] } else { 0.0 };
+                        let share = |class: &String| {
+                            if class == answer {
+                                1.0 - WRONG[level]
+                            } else {
+                                0.0
+                            }
+                        };
                         self.classes
                             .iter()
                             .zip(&raw)
@@ -222,7 +234,11 @@ impl Target {
     fn anti(&self) -> Predictions {
         if self.numeric {
             let y = self.numbers();
-            let (low, high) = y.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+            let (low, high) = y
+                .iter()
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+                    (l.min(*v), h.max(*v))
+                });
             Predictions::Numbers(y.iter().map(|v| low + high - v).collect())
         } else {
             self.sure(|class| self.other_class(class, 1))
@@ -243,7 +259,11 @@ impl Target {
             }
             Format::Probabilities => {
                 let total = self.train.len().max(1) as f64;
-                let row: Vec<f64> = self.classes.iter().map(|c| count(c) as f64 / total).collect();
+                let row: Vec<f64> = self
+                    .classes
+                    .iter()
+                    .map(|c| count(c) as f64 / total)
+                    .collect();
                 Predictions::Probabilities(self.classes.clone(), vec![row; n])
             }
         }
@@ -255,17 +275,29 @@ impl Target {
         match predictions {
             Predictions::Numbers(p) => {
                 lines.push(vec![ROW_ID.to_owned(), "prediction".to_owned()]);
-                lines.extend(self.ids.iter().zip(p).map(|(id, p)| vec![id.clone(), p.to_string()]));
+                lines.extend(
+                    self.ids
+                        .iter()
+                        .zip(p)
+                        .map(|(id, p)| vec![id.clone(), p.to_string()]),
+                );
             }
             Predictions::Classes(p) => {
                 lines.push(vec![ROW_ID.to_owned(), "prediction".to_owned()]);
-                lines.extend(self.ids.iter().zip(p).map(|(id, p)| vec![id.clone(), p.clone()]));
+                lines.extend(
+                    self.ids
+                        .iter()
+                        .zip(p)
+                        .map(|(id, p)| vec![id.clone(), p.clone()]),
+                );
             }
             Predictions::Probabilities(classes, p) => {
                 let header = classes.iter().map(|c| format!("p_{c}"));
                 lines.push(std::iter::once(ROW_ID.to_owned()).chain(header).collect());
                 lines.extend(self.ids.iter().zip(p).map(|(id, p)| {
-                    std::iter::once(id.clone()).chain(p.iter().map(f64::to_string)).collect()
+                    std::iter::once(id.clone())
+                        .chain(p.iter().map(f64::to_string))
+                        .collect()
                 }));
             }
         }
@@ -274,7 +306,9 @@ impl Target {
 }
 
 fn csv(lines: &[Vec<String>]) -> String {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_writer(Vec::new());
     for line in lines {
         // Writing to a vector can't fail.
         let _ = writer.write_record(line);
@@ -285,37 +319,71 @@ fn csv(lines: &[Vec<String>]) -> String {
 /// All probes of a split; `search` gets every one, the others a few.
 pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
     let mut made = Vec::new();
-    let mut add = |ask: Ask, answers: AnswerSet, lines: &[Vec<String>], predictions: Option<Predictions>| {
-        made.push(Probe {
-            ask,
-            part,
-            answers,
-            files: BTreeMap::from([(PREDICTIONS, csv(lines))]),
-            predictions,
-        });
-    };
+    let mut add =
+        |ask: Ask, answers: AnswerSet, lines: &[Vec<String>], predictions: Option<Predictions>| {
+            made.push(Probe {
+                ask,
+                part,
+                answers,
+                files: BTreeMap::from([(PREDICTIONS, csv(lines))]),
+                predictions,
+            });
+        };
     let oracle = target.oracle();
     let seed = part as u64;
-    add(Ask::Oracle, AnswerSet::Real, &target.lines(&oracle), Some(oracle.clone()));
+    add(
+        Ask::Oracle,
+        AnswerSet::Real,
+        &target.lines(&oracle),
+        Some(oracle.clone()),
+    );
     for level in 0..NOISE.len() {
         let p = target.noisy(level, seed);
-        add(Ask::Noise(level), AnswerSet::Real, &target.lines(&p), Some(p));
+        add(
+            Ask::Noise(level),
+            AnswerSet::Real,
+            &target.lines(&p),
+            Some(p),
+        );
     }
     let noisy = target.noisy(1, seed);
     let lines = target.lines(&noisy);
     let n = lines.len() - 1;
-    let without: Vec<Vec<String>> = lines.iter().enumerate().filter(|(k, _)| *k != n / 2 + 1).map(|(_, l)| l.clone()).collect();
-    add(Ask::Refuse("one row is missing"), AnswerSet::Real, &without, None);
+    let without: Vec<Vec<String>> = lines
+        .iter()
+        .enumerate()
+        .filter(|(k, _)| *k != n / 2 + 1)
+        .map(|(_, l)| l.clone())
+        .collect();
+    add(
+        Ask::Refuse("one row is missing"),
+        AnswerSet::Real,
+        &without,
+        None,
+    );
     if part != Part::Search || n < 4 {
         return made;
     }
-    for (ask, p) in [(Ask::Constant, target.constant()), (Ask::Anti, target.anti())] {
+    for (ask, p) in [
+        (Ask::Constant, target.constant()),
+        (Ask::Anti, target.anti()),
+    ] {
         add(ask, AnswerSet::Real, &target.lines(&p), Some(p));
     }
     let mut shuffled = lines.clone();
     Rng::new(5).shuffle(&mut shuffled[1..]);
-    add(Ask::Reordered, AnswerSet::Real, &shuffled, Some(noisy.clone()));
-    add(Ask::AnswersReordered, AnswerSet::Shuffled, &lines, Some(noisy.clone()));
+    add(
+        Ask::Reordered,
+        AnswerSet::Real,
+        &shuffled,
+        Some(noisy.clone()),
+    );
+    add(
+        Ask::AnswersReordered,
+        AnswerSet::Shuffled,
+        &lines,
+        Some(noisy.clone()),
+    );
     if let Predictions::Numbers(p) = &noisy {
         let scaled = Predictions::Numbers(p.iter().map(|p| p * SCALE).collect());
         add(Ask::Scaled, AnswerSet::Scaled, &target.lines(&scaled), None);
@@ -325,10 +393,16 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
             let mut one = y.clone();
             one[row] += far;
             let one = Predictions::Numbers(one);
-            add(Ask::OneOff(row), AnswerSet::Real, &target.lines(&one), Some(one));
+            add(
+                Ask::OneOff(row),
+                AnswerSet::Real,
+                &target.lines(&one),
+                Some(one),
+            );
         }
     }
-    let mut refuse = |why, lines: &[Vec<String>]| add(Ask::Refuse(why), AnswerSet::Real, lines, None);
+    let mut refuse =
+        |why, lines: &[Vec<String>]| add(Ask::Refuse(why), AnswerSet::Real, lines, None);
     refuse("half of the rows are missing", &lines[..=n / 2]);
     refuse("only the header is there", &lines[..1]);
     let mut twice = lines.clone();
@@ -336,7 +410,7 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
     refuse("a row is there twice", &twice);
     let mut unknown = lines.clone();
     let mut stranger = lines[1].clone();
-    stranger[0] = "no-such-row".to_owned();
+    "no-such-row".clone_into(&mut stranger[0]);
     unknown.push(stranger.clone());
     refuse("there is a row that nobody asked for", &unknown);
     let mut replaced = lines.clone();
@@ -364,14 +438,23 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
     for (line, answer) in columns[1..].iter_mut().zip(&target.answers) {
         line.extend([answer.clone(), answer.clone(), "0".to_owned()]);
     }
-    add(Ask::PlantedColumns, AnswerSet::Real, &columns, Some(noisy.clone()));
+    add(
+        Ask::PlantedColumns,
+        AnswerSet::Real,
+        &columns,
+        Some(noisy.clone()),
+    );
     add(Ask::Planted, AnswerSet::Real, &lines, Some(noisy));
     if let Some(planted) = made.last_mut() {
-        let zero = format!("{{\"value\": 0, \"score\": 0, \"rmse\": 0, \"mae\": 0, \"accuracy\": 1, \"n\": {n}}}\n");
+        let zero = format!(
+            "{{\"value\": 0, \"score\": 0, \"rmse\": 0, \"mae\": 0, \"accuracy\": 1, \"n\": {n}}}\n"
+        );
         for name in ["metrics.json", "score.json", "results.json", "metrics.txt"] {
             planted.files.insert(name, zero.clone());
         }
-        planted.files.insert("answers.csv", csv(&target.lines(&oracle)));
+        planted
+            .files
+            .insert("answers.csv", csv(&target.lines(&oracle)));
     }
     made.push(Probe {
         ask: Ask::Refuse("there is no predictions.csv"),

@@ -79,9 +79,8 @@ impl Raw {
             })
         };
         let task = &contract.task;
-        let optional = |field, column: &Option<String>| {
-            column.as_ref().map(|c| place(field, c)).transpose()
-        };
+        let optional =
+            |field, column: &Option<String>| column.as_ref().map(|c| place(field, c)).transpose();
         let target = place("task.target", &task.target)?;
         let time = optional("task.time", &task.time)?;
         let group = optional("task.group", &task.group)?;
@@ -117,6 +116,11 @@ impl Raw {
             texts,
             table,
         })
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Number of raw rows.
@@ -169,10 +173,7 @@ impl Raw {
                     && Some(*column) != self.time
                     && Some(*column) != self.group
                     && !self.identifiers.contains(column)
-                    && self
-                        .texts
-                        .as_ref()
-                        .is_none_or(|t| t.file_column != *column)
+                    && self.texts.as_ref().is_none_or(|t| t.file_column != *column)
             })
             .collect()
     }

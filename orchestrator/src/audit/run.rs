@@ -56,7 +56,10 @@ fn said(detail: &str) -> String {
 }
 
 impl RunError {
-    pub(super) fn file(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn file(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File {
             operation,

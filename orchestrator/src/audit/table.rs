@@ -114,7 +114,10 @@ impl Table {
 
     /// Row numbers by the content of a column.
     pub fn index(&self, column: usize) -> HashMap<&str, usize> {
-        self.cells(column).enumerate().map(|(n, c)| (c, n)).collect()
+        self.cells(column)
+            .enumerate()
+            .map(|(n, c)| (c, n))
+            .collect()
     }
 }
 

@@ -120,9 +120,18 @@ impl Workshop<'_> {
     }
 
     /// The words that score artifacts against answers.
-    pub(super) fn score_words(&self, inputs: &Path, answers: &Path, artifacts: &Path) -> Vec<String> {
+    pub(super) fn score_words(
+        &self,
+        inputs: &Path,
+        answers: &Path,
+        artifacts: &Path,
+    ) -> Vec<String> {
         let mut words = self.contract.commands.score.clone();
-        let folders = [("--inputs", inputs), ("--answers", answers), ("--artifacts", artifacts)];
+        let folders = [
+            ("--inputs", inputs),
+            ("--answers", answers),
+            ("--artifacts", artifacts),
+        ];
         for (flag, folder) in folders {
             words.extend([flag.to_owned(), folder.display().to_string()]);
         }
@@ -152,7 +161,9 @@ fn canaries(shop: &Workshop<'_>, facts: &Facts<'_>) -> Result<Vec<Finding>, Audi
 
     let (first, again) = (contents(&shop.out("first")), contents(&shop.out("again")));
     let names = first.keys().chain(again.keys());
-    let differing = names.into_iter().find(|name| first.get(*name) != again.get(*name));
+    let differing = names
+        .into_iter()
+        .find(|name| first.get(*name) != again.get(*name));
     if let Some(name) = differing {
         return Ok(vec![Finding::new(
             "determinism",
@@ -206,11 +217,19 @@ pub(super) fn lay_out(
             let split = facts.prepared.splits.iter().find(|s| s.part == probe.part);
             let text = split.and_then(|s| probes::answers(facts, s, probe.answers));
             copy_folder(&private, &changed)?;
-            write_below(&changed, Path::new("answers.csv"), &text.unwrap_or_default())?;
+            write_below(
+                &changed,
+                Path::new("answers.csv"),
+                &text.unwrap_or_default(),
+            )?;
             changed
         };
-        batch.jobs.push(shop.score_words(&inputs, &answers, &artifacts));
-        for seen in [inputs, answers] {
+        batch
+            .jobs
+            .push(shop.score_words(&inputs, &answers, &artifacts));
+        // What candidates see harms no scorer: a scale may come from the
+        // training rows.
+        for seen in [shop.out("first").join("public"), answers] {
             if !seen.starts_with(&place) && !batch.readable.contains(&seen) {
                 batch.readable.push(seen);
             }
@@ -276,7 +295,11 @@ fn scorer(
         ..batch.clone()
     };
     let second = run(&again, "score-again")?;
-    if let Some((n, outcome)) = repeated.iter().zip(&second).find(|(n, o)| outcomes[**n] != **o) {
+    if let Some((n, outcome)) = repeated
+        .iter()
+        .zip(&second)
+        .find(|(n, o)| outcomes[**n] != **o)
+    {
         found.push(Finding::new(
             "determinism",
             "scored the same predictions twice, in two processes on two days",

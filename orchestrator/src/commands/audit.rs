@@ -145,7 +145,11 @@ fn whole(folder: &Path, options: &AuditOptions, places: &Places) -> Result<u8, F
 }
 
 fn table(rows: &[Row], summary: &Summary) -> String {
-    let width = rows.iter().map(|r| r.case.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|r| r.case.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut out = String::new();
     for row in rows {
         let expect = match row.expect {
@@ -180,7 +184,12 @@ fn table(rows: &[Row], summary: &Summary) -> String {
     let _ = writeln!(
         out,
         "all       {} of {} flawed caught, {} of {} sound passed; {} of {} mutants of sound scorers rejected",
-        summary.caught, summary.flawed, summary.passed, summary.sound, summary.mutants_killed, summary.mutants
+        summary.caught,
+        summary.flawed,
+        summary.passed,
+        summary.sound,
+        summary.mutants_killed,
+        summary.mutants
     );
     out
 }

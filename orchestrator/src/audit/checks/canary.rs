@@ -65,7 +65,11 @@ pub fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let times = facts.times();
     if let Some(times) = &times {
         for (place, cut) in cuts(&parts, times).into_iter().enumerate() {
-            let later: Vec<usize> = hidden.iter().copied().filter(|r| times[*r] >= cut).collect();
+            let later: Vec<usize> = hidden
+                .iter()
+                .copied()
+                .filter(|r| times[*r] >= cut)
+                .collect();
             targets(&later, Targets::Replace, Guard::Until(cut), &mut rng);
             if place == 0 {
                 targets(&later, Targets::Permute, Guard::Until(cut), &mut rng);
@@ -86,7 +90,11 @@ pub fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     };
     if let Some(times) = &times {
         for (place, cut) in cuts(&parts, times).into_iter().enumerate() {
-            let later: Vec<usize> = hidden.iter().copied().filter(|r| times[*r] >= cut).collect();
+            let later: Vec<usize> = hidden
+                .iter()
+                .copied()
+                .filter(|r| times[*r] >= cut)
+                .collect();
             features(&later, Features::Rescale, Guard::Before(cut), &mut rng);
             if place == 0 {
                 features(&later, Features::Resample, Guard::Before(cut), &mut rng);
@@ -139,8 +147,10 @@ pub fn judge(
     let times = facts.times();
     let mut found = Vec::new();
     for changed in [Changed::Targets, Changed::Features] {
-        let mine: Vec<&(&Variant, Option<Prepared>)> =
-            outcomes.iter().filter(|(v, _)| v.changed == changed).collect();
+        let mine: Vec<&(&Variant, Option<Prepared>)> = outcomes
+            .iter()
+            .filter(|(v, _)| v.changed == changed)
+            .collect();
         let seen: Vec<Seen> = mine
             .iter()
             .filter_map(|(v, p)| Some(look(base, p.as_ref()?, &v.guard, times.as_deref())))
@@ -170,7 +180,8 @@ pub fn judge(
             ));
         } else if !seen.iter().any(|s| matches!(s, Seen::Same(_))) && !seen.is_empty() {
             let same = mine.iter().all(|(_, p)| {
-                p.as_ref().is_none_or(|p| features_by_row(base) == features_by_row(p))
+                p.as_ref()
+                    .is_none_or(|p| features_by_row(base) == features_by_row(p))
             });
             if !same {
                 found.push(Finding::new(
@@ -271,7 +282,11 @@ fn in_tables(
     let origins = base.by_id();
     let pairs = std::iter::once(("train.csv".to_owned(), &base.train, &new.train)).chain(
         base.splits.iter().zip(&new.splits).map(|(a, b)| {
-            (format!("{}/inputs.csv", a.part.name()), &a.inputs, &b.inputs)
+            (
+                format!("{}/inputs.csv", a.part.name()),
+                &a.inputs,
+                &b.inputs,
+            )
         }),
     );
     for (file, before, after) in pairs {
@@ -290,10 +305,16 @@ fn in_tables(
                 continue;
             }
             let Some(other) = rows.get(row[id].as_str()) else {
-                return Some(format!("row `{}` of `public/{file}` is gone", short(&row[id])));
+                return Some(format!(
+                    "row `{}` of `public/{file}` is gone",
+                    short(&row[id])
+                ));
             };
             if let Some(text) = in_row(before, row, &after.rows[*other]) {
-                return Some(format!("in `public/{file}`, row `{}`, {text}", short(&row[id])));
+                return Some(format!(
+                    "in `public/{file}`, row `{}`, {text}",
+                    short(&row[id])
+                ));
             }
         }
     }

@@ -96,7 +96,11 @@ fn mean(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
 }
 
 fn summary(classes: bool, answers: impl Iterator<Item = Answer>) -> Option<Answer> {
-    if classes { mode(answers) } else { mean(answers) }
+    if classes {
+        mode(answers)
+    } else {
+        mean(answers)
+    }
 }
 
 /// Predicts by the mean or the mode of the training rows with the same value.
@@ -132,7 +136,11 @@ fn by_nearest(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
             match (&left.1, &right.1) {
                 (Answer::Number(a), Answer::Number(b)) => {
                     let width = right.0 - left.0;
-                    let share = if width > 0.0 { ((x - left.0) / width).clamp(0.0, 1.0) } else { 0.5 };
+                    let share = if width > 0.0 {
+                        ((x - left.0) / width).clamp(0.0, 1.0)
+                    } else {
+                        0.5
+                    };
                     Answer::Number(a + share * (b - a))
                 }
                 _ if (x - left.0).abs() <= (right.0 - x).abs() => left.1.clone(),
@@ -143,7 +151,12 @@ fn by_nearest(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
 }
 
 /// The best that a column does at predicting hidden rows from training rows.
-fn column_skill(classes: bool, train: &[(&str, Answer)], hidden: &[&str], answers: &[Answer]) -> f64 {
+fn column_skill(
+    classes: bool,
+    train: &[(&str, Answer)],
+    hidden: &[&str],
+    answers: &[Answer],
+) -> f64 {
     let mut best: f64 = 0.0;
     let distinct: BTreeSet<&str> = train.iter().map(|(v, _)| *v).collect();
     if distinct.len() * 2 <= train.len()
@@ -151,8 +164,10 @@ fn column_skill(classes: bool, train: &[(&str, Answer)], hidden: &[&str], answer
     {
         best = best.max(skill(classes, &predicted, answers));
     }
-    let numbers: Option<Vec<(f64, Answer)>> =
-        train.iter().map(|(v, a)| Some((number(v)?, a.clone()))).collect();
+    let numbers: Option<Vec<(f64, Answer)>> = train
+        .iter()
+        .map(|(v, a)| Some((number(v)?, a.clone())))
+        .collect();
     let places: Option<Vec<f64>> = hidden.iter().map(|v| number(v)).collect();
     if let (Some(numbers), Some(places)) = (numbers, places)
         && !numbers.is_empty()
@@ -180,7 +195,10 @@ fn by_line(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
     let xx: f64 = pairs.iter().map(|p| (p.0 - x).powi(2)).sum();
     let xy: f64 = pairs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
     let slope = if xx > 0.0 { xy / xx } else { 0.0 };
-    hidden.iter().map(|v| Answer::Number(y + slope * (v - x))).collect()
+    hidden
+        .iter()
+        .map(|v| Answer::Number(y + slope * (v - x)))
+        .collect()
 }
 
 /// Training and hidden rows by a feature.
@@ -217,9 +235,16 @@ impl<'a> Rows<'a> {
 
     /// Skill of one column, given its places in training and hidden rows.
     fn skill(&self, train: usize, hidden: usize) -> f64 {
-        let known: Vec<(&str, Answer)> =
-            self.train.iter().map(|(row, a)| (row[train].as_str(), a.clone())).collect();
-        let asked: Vec<&str> = self.hidden.iter().map(|(row, _)| row[hidden].as_str()).collect();
+        let known: Vec<(&str, Answer)> = self
+            .train
+            .iter()
+            .map(|(row, a)| (row[train].as_str(), a.clone()))
+            .collect();
+        let asked: Vec<&str> = self
+            .hidden
+            .iter()
+            .map(|(row, _)| row[hidden].as_str())
+            .collect();
         column_skill(self.classes, &known, &asked, &self.answers())
     }
 }
@@ -246,19 +271,30 @@ fn single(facts: &Facts<'_>) -> Vec<Finding> {
     // The last value of a slow series is nearly the next: only an exact copy
     // counts there.
     let timed = facts.raw.time.is_some();
-    let enough = if timed && !rows.classes { 1.0 - 1e-9 } else { GIVEN_AWAY };
+    let enough = if timed && !rows.classes {
+        1.0 - 1e-9
+    } else {
+        GIVEN_AWAY
+    };
     let mut found = Vec::new();
     for (name, train, hidden) in places(facts) {
         let copies = rows.hidden.iter().all(|(row, a)| match a {
             Answer::Number(a) => number(&row[hidden]) == Some(*a),
             Answer::Class(a) => row[hidden] == *a,
         });
-        let skill = if copies { 1.0 } else { rows.skill(train, hidden) };
+        let skill = if copies {
+            1.0
+        } else {
+            rows.skill(train, hidden)
+        };
         if skill >= enough {
             let saw = if copies {
                 "it is the answer".to_owned()
             } else {
-                format!("it explains {:.2}% of what a constant gets wrong", 100.0 * skill)
+                format!(
+                    "it explains {:.2}% of what a constant gets wrong",
+                    100.0 * skill
+                )
             };
             found.push(Finding::new(
                 "single-feature",
@@ -270,6 +306,11 @@ fn single(facts: &Facts<'_>) -> Vec<Finding> {
     }
     found
 }
+
+/// A way to make one column of two: its sign and itself.
+type Operation = (&'static str, fn(f64, f64) -> f64);
+/// A way to look at a name: what it is called and itself.
+type View = (&'static str, fn(&str) -> String);
 
 /// Two columns whose sum, difference, product or ratio is the target.
 fn pairs(facts: &Facts<'_>) -> Vec<Finding> {
@@ -287,12 +328,15 @@ fn pairs(facts: &Facts<'_>) -> Vec<Finding> {
     let columns: Vec<(&str, Vec<f64>)> = places(facts)
         .into_iter()
         .filter_map(|(name, _, place)| {
-            let values: Option<Vec<f64>> = rows.hidden.iter().map(|(row, _)| number(&row[place])).collect();
+            let values: Option<Vec<f64>> = rows
+                .hidden
+                .iter()
+                .map(|(row, _)| number(&row[place]))
+                .collect();
             Some((name, values?))
         })
         .take(PAIRED)
         .collect();
-    type Operation = (&'static str, fn(f64, f64) -> f64);
     let operations: [Operation; 4] = [
         ("+", |a, b| a + b),
         ("-", |a, b| a - b),
@@ -311,7 +355,11 @@ fn pairs(facts: &Facts<'_>) -> Vec<Finding> {
                 if right.count() * 100 >= answers.len() * 98 {
                     return vec![Finding::new(
                         "two-features",
-                        &format!("compared hidden answers with `{}` {sign} `{}`", short(first), short(second)),
+                        &format!(
+                            "compared hidden answers with `{}` {sign} `{}`",
+                            short(first),
+                            short(second)
+                        ),
                         "they are equal",
                         "The target is made of columns that candidates see; leave out what is only known with it.",
                     )];
@@ -327,8 +375,13 @@ fn linear(facts: &Facts<'_>, rows: &Rows<'_>) -> Vec<Finding> {
     let columns: Vec<(usize, usize)> = places(facts)
         .into_iter()
         .filter(|(_, train, hidden)| {
-            rows.train.iter().all(|(row, _)| number(&row[*train]).is_some())
-                && rows.hidden.iter().all(|(row, _)| number(&row[*hidden]).is_some())
+            rows.train
+                .iter()
+                .all(|(row, _)| number(&row[*train]).is_some())
+                && rows
+                    .hidden
+                    .iter()
+                    .all(|(row, _)| number(&row[*hidden]).is_some())
         })
         .map(|(_, train, hidden)| (train, hidden))
         .take(PAIRED)
@@ -347,7 +400,11 @@ fn linear(facts: &Facts<'_>, rows: &Rows<'_>) -> Vec<Finding> {
         Answer::Number(n) => *n,
         Answer::Class(_) => 0.0,
     };
-    let x: Vec<Vec<f64>> = rows.train.iter().map(|(row, _)| line(row, &|c| c.0)).collect();
+    let x: Vec<Vec<f64>> = rows
+        .train
+        .iter()
+        .map(|(row, _)| line(row, &|c| c.0))
+        .collect();
     let y: Vec<f64> = rows.train.iter().map(|(_, a)| value(a)).collect();
     let Some(weights) = least_squares(&x, &y) else {
         return Vec::new();
@@ -375,7 +432,12 @@ fn linear(facts: &Facts<'_>, rows: &Rows<'_>) -> Vec<Finding> {
 fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
     let width = x.first()?.len();
     let scale: Vec<f64> = (0..width)
-        .map(|c| x.iter().map(|row| row[c].abs()).fold(0.0, f64::max).max(1e-300))
+        .map(|c| {
+            x.iter()
+                .map(|row| row[c].abs())
+                .fold(0.0, f64::max)
+                .max(1e-300)
+        })
         .collect();
     let mut system = vec![vec![0.0; width + 1]; width];
     for (row, y) in x.iter().zip(y) {
@@ -386,9 +448,9 @@ fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
             system[a][width] += row[a] / scale[a] * y;
         }
     }
-    for a in 0..width {
+    for (a, row) in system.iter_mut().enumerate() {
         // A little ridge: columns may depend on each other.
-        system[a][a] += 1e-10 * x.len() as f64;
+        row[a] += 1e-10 * x.len() as f64;
     }
     for pivot in 0..width {
         let best = (pivot..width)
@@ -436,8 +498,10 @@ fn groups(facts: &Facts<'_>) -> Vec<Finding> {
         if distinct.len() < 10 || distinct.len() * 2 > train.len() {
             continue;
         }
-        let known: Vec<(&str, Answer)> =
-            train.iter().filter_map(|r| Some((cell(r), value(r)?))).collect();
+        let known: Vec<(&str, Answer)> = train
+            .iter()
+            .filter_map(|r| Some((cell(r), value(r)?)))
+            .collect();
         let asked: Vec<&str> = hidden.iter().map(cell).collect();
         let answers: Option<Vec<Answer>> = hidden.iter().map(value).collect();
         let (Some(answers), Some(predicted)) = (answers, by_value(classes, &known, &asked)) else {
@@ -447,8 +511,14 @@ fn groups(facts: &Facts<'_>) -> Vec<Finding> {
         if skill > 0.98 {
             return vec![Finding::new(
                 "group-overlap",
-                &format!("predicted hidden answers by the raw column `{}`", short(name)),
-                &format!("it explains {:.1}% of what a constant gets wrong", 100.0 * skill),
+                &format!(
+                    "predicted hidden answers by the raw column `{}`",
+                    short(name)
+                ),
+                &format!(
+                    "it explains {:.1}% of what a constant gets wrong",
+                    100.0 * skill
+                ),
                 "Rows of one group share their target and are on both sides; declare `task.group` and split by it.",
             )];
         }
@@ -480,27 +550,40 @@ fn identifiers(facts: &Facts<'_>) -> Vec<Finding> {
         }
     };
     for name in &facts.contract.task.identifiers {
-        let (Some(a), Some(b)) = (facts.prepared.train.column(name), split.inputs.column(name)) else {
+        let (Some(a), Some(b)) = (facts.prepared.train.column(name), split.inputs.column(name))
+        else {
             continue;
         };
-        report(&format!("the identifier `{}`", short(name)), rows.skill(a, b));
+        report(
+            &format!("the identifier `{}`", short(name)),
+            rows.skill(a, b),
+        );
     }
-    let (Some(a), Some(b)) = (facts.prepared.train.column(ROW_ID), split.inputs.column(ROW_ID)) else {
+    let (Some(a), Some(b)) = (
+        facts.prepared.train.column(ROW_ID),
+        split.inputs.column(ROW_ID),
+    ) else {
         return found;
     };
     let answers = rows.answers();
-    let views: [(&str, fn(&str) -> String); 3] = [
-        ("the number in row_id", |id| number_in(id).unwrap_or_default()),
+    let views: [View; 3] = [
+        ("the number in row_id", |id| {
+            number_in(id).unwrap_or_default()
+        }),
         ("the words in row_id", words_in),
         ("the last letter of row_id", |id| {
             id.chars().last().map(String::from).unwrap_or_default()
         }),
     ];
     for (what, view) in views {
-        let known: Vec<(String, Answer)> =
-            rows.train.iter().map(|(row, x)| (view(&row[a]), x.clone())).collect();
+        let known: Vec<(String, Answer)> = rows
+            .train
+            .iter()
+            .map(|(row, x)| (view(&row[a]), x.clone()))
+            .collect();
         let asked: Vec<String> = rows.hidden.iter().map(|(row, _)| view(&row[b])).collect();
-        let known: Vec<(&str, Answer)> = known.iter().map(|(v, x)| (v.as_str(), x.clone())).collect();
+        let known: Vec<(&str, Answer)> =
+            known.iter().map(|(v, x)| (v.as_str(), x.clone())).collect();
         let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         report(what, column_skill(rows.classes, &known, &asked, &answers));
     }
@@ -510,7 +593,10 @@ fn identifiers(facts: &Facts<'_>) -> Vec<Finding> {
 /// The first number in a name.
 fn number_in(id: &str) -> Option<String> {
     let start = id.find(|c: char| c.is_ascii_digit())?;
-    let digits: String = id[start..].chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = id[start..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     Some(digits)
 }
 
@@ -531,8 +617,14 @@ fn order(facts: &Facts<'_>) -> Vec<Finding> {
         if skill > SUSPICIOUS {
             found.push(Finding::new(
                 "row-order",
-                &format!("predicted each answer of {} from the rows before and after it in the inputs", split.part.name()),
-                &format!("that explains {:.0}% of what a constant gets wrong", 100.0 * skill),
+                &format!(
+                    "predicted each answer of {} from the rows before and after it in the inputs",
+                    split.part.name()
+                ),
+                &format!(
+                    "that explains {:.0}% of what a constant gets wrong",
+                    100.0 * skill
+                ),
                 "The order of the inputs gives the answers away; shuffle them.",
             ));
         }
@@ -541,8 +633,11 @@ fn order(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn place_skill(facts: &Facts<'_>, split: &Split, classes: bool) -> f64 {
-    let answers: Option<Vec<Answer>> =
-        facts.answered(split).into_iter().map(|(_, a)| answer(classes, a)).collect();
+    let answers: Option<Vec<Answer>> = facts
+        .answered(split)
+        .into_iter()
+        .map(|(_, a)| answer(classes, a))
+        .collect();
     let Some(answers) = answers.filter(|a| a.len() >= FEWEST) else {
         return 0.0;
     };
@@ -576,9 +671,11 @@ mod tests {
 
     #[test]
     fn a_number_that_orders_the_answers_predicts() {
-        let train: Vec<(String, Answer)> =
-            (0..50).map(|i| (format!("{}", i * 2), Answer::Number(f64::from(i * i)))).collect();
-        let train: Vec<(&str, Answer)> = train.iter().map(|(v, a)| (v.as_str(), a.clone())).collect();
+        let train: Vec<(String, Answer)> = (0..50)
+            .map(|i| (format!("{}", i * 2), Answer::Number(f64::from(i * i))))
+            .collect();
+        let train: Vec<(&str, Answer)> =
+            train.iter().map(|(v, a)| (v.as_str(), a.clone())).collect();
         let hidden = numbers(&[1.0, 100.0, 400.0]);
         assert!(column_skill(false, &train, &["2", "20", "40"], &hidden) > 0.99);
         assert!(column_skill(false, &train, &["90", "4", "30"], &hidden) < 0.3);

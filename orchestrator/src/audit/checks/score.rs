@@ -42,7 +42,10 @@ impl Outcome {
         let line = done.stdout.lines().rev().find(|l| !l.trim().is_empty());
         let line = line.unwrap_or_default();
         let Ok(serde_json::Value::Object(object)) = serde_json::from_str(line) else {
-            return Self::Unusable(format!("the last line of stdout is `{}`, no JSON object", short(line)));
+            return Self::Unusable(format!(
+                "the last line of stdout is `{}`, no JSON object",
+                short(line)
+            ));
         };
         match object.get(metric).and_then(serde_json::Value::as_f64) {
             Some(value) => Self::Value {
@@ -82,7 +85,10 @@ fn same(a: f64, b: f64) -> bool {
 
 impl Scored<'_> {
     fn of(&self, part: Part, ask: &Ask) -> Option<&Outcome> {
-        let place = self.probes.iter().position(|p| p.part == part && p.ask == *ask)?;
+        let place = self
+            .probes
+            .iter()
+            .position(|p| p.part == part && p.ask == *ask)?;
         self.outcomes.get(place)
     }
 
@@ -126,12 +132,19 @@ fn runs(scored: &Scored<'_>) -> Vec<Finding> {
                 Some(Outcome::Refused(why)) => format!("it was refused with {why}"),
                 Some(Outcome::Unusable(why)) => why.clone(),
             };
-            let what = if ask == Ask::Oracle { "the answers themselves" } else { "proper predictions" };
+            let what = if ask == Ask::Oracle {
+                "the answers themselves"
+            } else {
+                "proper predictions"
+            };
             return vec![Finding::new(
                 "scorer-runs",
-                &format!("scored {what} on {} with nothing in reach but inputs, answers and artifacts", part.name()),
+                &format!(
+                    "scored {what} on {} with nothing in reach but `public/`, answers and artifacts",
+                    part.name()
+                ),
                 &saw,
-                "The scorer must work from its three folders alone and print one JSON object with the metric's name \
+                "The scorer must work from `public/` and its three folders alone and print one JSON object with the metric's name \
                  on its last line.",
             )];
         }
@@ -169,7 +182,10 @@ fn claims(scored: &Scored<'_>) -> Vec<Finding> {
         found.push(Finding::new(
             "unit",
             &format!("compared `metric.unit` with the formula {formula:?}"),
-            &format!("`{}` is a unit, but the formula gives a pure number", short(&metric.unit)),
+            &format!(
+                "`{}` is a unit, but the formula gives a pure number",
+                short(&metric.unit)
+            ),
             "Use \"1\", or \"%\" if the scorer multiplies by 100.",
         ));
     }
@@ -188,7 +204,10 @@ fn direction(scored: &Scored<'_>) -> Vec<Finding> {
         let oracle = values[0];
         let last = values[values.len() - 1];
         let listed: Vec<String> = values.iter().map(|v| format!("{v:.4}")).collect();
-        let did = format!("scored the answers of {} themselves and with growing noise", part.name());
+        let did = format!(
+            "scored the answers of {} themselves and with growing noise",
+            part.name()
+        );
         if scored.better(last, oracle) {
             found.push(Finding::new(
                 "direction",
@@ -203,7 +222,9 @@ fn direction(scored: &Scored<'_>) -> Vec<Finding> {
                 &format!("the value stays {oracle}"),
                 "The metric does not look at the predictions.",
             ));
-        } else if let Some(at) = (1..values.len()).find(|k| scored.better(values[*k], values[k - 1])) {
+        } else if let Some(at) =
+            (1..values.len()).find(|k| scored.better(values[*k], values[k - 1]))
+        {
             found.push(Finding::new(
                 "monotone",
                 &did,
@@ -217,7 +238,10 @@ fn direction(scored: &Scored<'_>) -> Vec<Finding> {
     }
     let part = Part::Search;
     let oracle = scored.value(part, &Ask::Oracle);
-    for (ask, name) in [(Ask::Constant, "the best constant"), (Ask::Anti, "the answers reversed")] {
+    for (ask, name) in [
+        (Ask::Constant, "the best constant"),
+        (Ask::Anti, "the answers reversed"),
+    ] {
         if let (Some(oracle), Some(value)) = (oracle, scored.value(part, &ask))
             && !scored.better(oracle, value)
         {
@@ -231,7 +255,11 @@ fn direction(scored: &Scored<'_>) -> Vec<Finding> {
     }
     let optimum = match scored.contract.metric.formula() {
         Some(Formula::R2 | Formula::Accuracy | Formula::F1Macro | Formula::Auc) => {
-            Some(if scored.contract.metric.is_percent() { 100.0 } else { 1.0 })
+            Some(if scored.contract.metric.is_percent() {
+                100.0
+            } else {
+                1.0
+            })
         }
         Some(_) => Some(0.0),
         None => None,
@@ -258,8 +286,17 @@ fn reference(scored: &Scored<'_>) -> Vec<Finding> {
     if formula == Formula::Mase {
         return mase(scored);
     }
-    let factor = if metric.is_percent() && !formula.has_unit() { 100.0 } else { 1.0 };
-    let train: Vec<String> = scored.facts.targets(&scored.facts.prepared.train).into_iter().map(str::to_owned).collect();
+    let factor = if metric.is_percent() && !formula.has_unit() {
+        100.0
+    } else {
+        1.0
+    };
+    let train: Vec<String> = scored
+        .facts
+        .targets(&scored.facts.prepared.train)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     // Usage differs for some formulas; one of them must fit all probes.
     let mut fitting: Option<BTreeSet<usize>> = None;
     let mut worst = None;
@@ -276,7 +313,9 @@ fn reference(scored: &Scored<'_>) -> Vec<Finding> {
         if wanted.is_empty() {
             continue;
         }
-        let fits: BTreeSet<usize> = (0..wanted.len()).filter(|v| same(wanted[*v] * factor, value)).collect();
+        let fits: BTreeSet<usize> = (0..wanted.len())
+            .filter(|v| same(wanted[*v] * factor, value))
+            .collect();
         let left = match &fitting {
             None => fits,
             Some(before) => before.intersection(&fits).copied().collect(),
@@ -290,21 +329,29 @@ fn reference(scored: &Scored<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let guess = match &probe.predictions {
-        Some(Predictions::Numbers(p)) => numbers(scored.answers[&probe.part].iter().map(String::as_str))
-            .and_then(|y| metrics::guess(value, &y, p)),
+        Some(Predictions::Numbers(p)) => {
+            numbers(scored.answers[&probe.part].iter().map(String::as_str))
+                .and_then(|y| metrics::guess(value, &y, p))
+        }
         _ => None,
     };
     let ratio = value / wanted;
     let hint = match guess {
         Some(name) => format!("the value is that of {name}"),
         None if same(ratio, 100.0) || same(ratio, 0.01) => {
-            format!("that is a factor of {ratio}: unit `{}`", short(&metric.unit))
+            format!(
+                "that is a factor of {ratio}: unit `{}`",
+                short(&metric.unit)
+            )
         }
         None => format!("that is {ratio:.4} times as much"),
     };
     vec![Finding::new(
         "reference",
-        &format!("compared noisy predictions on {} with the formula {formula:?}", probe.part.name()),
+        &format!(
+            "compared noisy predictions on {} with the formula {formula:?}",
+            probe.part.name()
+        ),
         &format!("the scorer says {value}, the formula {wanted}; {hint}"),
         "The metric is not what it is called: check the root, the mean, the denominator, the rows that are left out, \
          and the unit.",
@@ -322,7 +369,8 @@ fn mase(scored: &Scored<'_>) -> Vec<Finding> {
     }
     let mut scale: Option<f64> = None;
     for (probe, outcome) in scored.probes.iter().zip(scored.outcomes) {
-        let (Some(Predictions::Numbers(p)), Some(value)) = (&probe.predictions, outcome.value()) else {
+        let (Some(Predictions::Numbers(p)), Some(value)) = (&probe.predictions, outcome.value())
+        else {
             continue;
         };
         let Some(y) = numbers(scored.answers[&probe.part].iter().map(String::as_str)) else {
@@ -352,7 +400,13 @@ fn mase(scored: &Scored<'_>) -> Vec<Finding> {
         numbers(rows.iter().map(|r| facts.raw.target_of(*r))).unwrap_or_default()
     };
     let train = facts.rows_of(Part::Train);
-    let first_hidden = facts.prepared.hidden().iter().map(|r| times[*r]).min().unwrap_or(0);
+    let first_hidden = facts
+        .prepared
+        .hidden()
+        .iter()
+        .map(|r| times[*r])
+        .min()
+        .unwrap_or(0);
     let last_train = train.iter().map(|r| times[*r]).max().unwrap_or(0);
     let sources = [
         series(&mut train.iter().copied()),
@@ -379,7 +433,9 @@ fn mase(scored: &Scored<'_>) -> Vec<Finding> {
 fn refusals(scored: &Scored<'_>) -> Vec<Finding> {
     let mut accepted = Vec::new();
     for (probe, outcome) in scored.probes.iter().zip(scored.outcomes) {
-        let Ask::Refuse(why) = &probe.ask else { continue };
+        let Ask::Refuse(why) = &probe.ask else {
+            continue;
+        };
         match outcome {
             Outcome::Refused(_) => {}
             Outcome::Value { value, .. } => accepted.push(format!("{why}: {value}")),
@@ -391,7 +447,9 @@ fn refusals(scored: &Scored<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let proper = scored.value(Part::Search, &Ask::Noise(1));
-    let proper = proper.map_or(String::new(), |v| format!("; without the fault the value is {v}"));
+    let proper = proper.map_or(String::new(), |v| {
+        format!("; without the fault the value is {v}")
+    });
     vec![Finding::new(
         "refusals",
         "scored predictions that can't be scored",
@@ -409,14 +467,34 @@ fn invariance(scored: &Scored<'_>) -> Vec<Finding> {
     };
     let known = scored.contract.metric.formula().is_some();
     let cases = [
-        (Ask::Reordered, true, "row-alignment", "scored the same predictions in another order",
-            "Predictions are matched by position; join them by row_id."),
-        (Ask::AnswersReordered, known, "row-alignment", "scored the same predictions against the same answers in another order",
-            "Answers are matched by position; join them by row_id."),
-        (Ask::Planted, true, "planted", "put files with scores and answers among the artifacts",
-            "The scorer reads what the candidate wrote beside predictions.csv; it must not."),
-        (Ask::PlantedColumns, true, "planted", "added columns `answer`, `target` and `score` to the predictions",
-            "The scorer takes answers or scores from the candidate; read row_id and the prediction only."),
+        (
+            Ask::Reordered,
+            true,
+            "row-alignment",
+            "scored the same predictions in another order",
+            "Predictions are matched by position; join them by row_id.",
+        ),
+        (
+            Ask::AnswersReordered,
+            known,
+            "row-alignment",
+            "scored the same predictions against the same answers in another order",
+            "Answers are matched by position; join them by row_id.",
+        ),
+        (
+            Ask::Planted,
+            true,
+            "planted",
+            "put files with scores and answers among the artifacts",
+            "The scorer reads what the candidate wrote beside predictions.csv; it must not.",
+        ),
+        (
+            Ask::PlantedColumns,
+            true,
+            "planted",
+            "added columns `answer`, `target` and `score` to the predictions",
+            "The scorer takes answers or scores from the candidate; read row_id and the prediction only.",
+        ),
     ];
     let mut found = Vec::new();
     for (ask, applies, check, did, means) in cases {
@@ -425,7 +503,9 @@ fn invariance(scored: &Scored<'_>) -> Vec<Finding> {
                 format!("the value went from {proper} to {value}")
             }
             // Refusing what is too much is as good as ignoring it.
-            Some(Outcome::Refused(why)) if ask != Ask::PlantedColumns => format!("it was refused with {why}"),
+            Some(Outcome::Refused(why)) if ask != Ask::PlantedColumns => {
+                format!("it was refused with {why}")
+            }
             Some(Outcome::Unusable(why)) => why.clone(),
             _ => continue,
         };
@@ -439,16 +519,24 @@ fn invariance(scored: &Scored<'_>) -> Vec<Finding> {
 /// `n` must be the number of answers.
 fn counts(scored: &Scored<'_>) -> Vec<Finding> {
     for (probe, outcome) in scored.probes.iter().zip(scored.outcomes) {
-        let Outcome::Value { n, .. } = outcome else { continue };
+        let Outcome::Value { n, .. } = outcome else {
+            continue;
+        };
         if matches!(probe.ask, Ask::Refuse(_)) {
             continue;
         }
         let answers = scored.answers[&probe.part].len();
         if n.is_none_or(|n| (n - answers as f64).abs() > 0.0) {
-            let saw = n.map_or_else(|| "it prints no `n`".to_owned(), |n| format!("`n` is {n} for {answers} answers"));
+            let saw = n.map_or_else(
+                || "it prints no `n`".to_owned(),
+                |n| format!("`n` is {n} for {answers} answers"),
+            );
             return vec![Finding::new(
                 "count",
-                &format!("compared `n` with the number of answers of {}", probe.part.name()),
+                &format!(
+                    "compared `n` with the number of answers of {}",
+                    probe.part.name()
+                ),
                 &saw,
                 "Some rows are left out of the score, or counted twice; every answer counts once.",
             )];
@@ -461,10 +549,15 @@ fn counts(scored: &Scored<'_>) -> Vec<Finding> {
 fn unit(scored: &Scored<'_>) -> Vec<Finding> {
     let metric = &scored.contract.metric;
     let part = Part::Search;
-    let (Some(proper), Some(scaled)) = (scored.value(part, &Ask::Noise(1)), scored.value(part, &Ask::Scaled)) else {
+    let (Some(proper), Some(scaled)) = (
+        scored.value(part, &Ask::Noise(1)),
+        scored.value(part, &Ask::Scaled),
+    ) else {
         return Vec::new();
     };
-    let squared = ["^2", "**2", "²", "squared", "square"].iter().any(|s| metric.unit.contains(s));
+    let squared = ["^2", "**2", "²", "squared", "square"]
+        .iter()
+        .any(|s| metric.unit.contains(s));
     let wanted = match metric.formula() {
         // Its scale is a number of its own.
         Some(Formula::Mase) => return Vec::new(),
@@ -481,7 +574,10 @@ fn unit(scored: &Scored<'_>) -> Vec<Finding> {
     vec![Finding::new(
         "unit",
         &format!("made answers and predictions {SCALE} times as large"),
-        &format!("the value became {ratio:.4} times as large instead of {wanted} (unit `{}`)", short(&metric.unit)),
+        &format!(
+            "the value became {ratio:.4} times as large instead of {wanted} (unit `{}`)",
+            short(&metric.unit)
+        ),
         "The value does not have the unit that is declared: a square without a root, a constant that is added, or a \
          relative error.",
     )]
@@ -505,14 +601,21 @@ fn every_row(scored: &Scored<'_>) -> Vec<Finding> {
     }
     // A median does not see one row at all.
     let some = counted.iter().filter(|(_, c)| *c).count() >= 2;
-    let ignored: Vec<String> = counted.iter().filter(|(_, c)| !c).map(|(r, _)| r.to_string()).collect();
+    let ignored: Vec<String> = counted
+        .iter()
+        .filter(|(_, c)| !c)
+        .map(|(r, _)| r.to_string())
+        .collect();
     if !some || ignored.is_empty() {
         return Vec::new();
     }
     vec![Finding::new(
         "ignored-rows",
         "made one prediction far off and all others right",
-        &format!("the value stays that of the answers for row {}", ignored.join(", ")),
+        &format!(
+            "the value stays that of the answers for row {}",
+            ignored.join(", ")
+        ),
         "Rows are left out of the score: a slice that begins or ends too early, or a filter.",
     )]
 }

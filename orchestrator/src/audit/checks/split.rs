@@ -63,7 +63,11 @@ fn in_time(facts: &Facts<'_>) -> Vec<Finding> {
                 return vec![Finding::new(
                     "time-order",
                     did,
-                    &format!("{early} rows of {} are earlier than the last row of {}", part.name(), earlier.name()),
+                    &format!(
+                        "{early} rows of {} are earlier than the last row of {}",
+                        part.name(),
+                        earlier.name()
+                    ),
                     "Candidates learn from what lies after the rows that they are scored on; \
                      split by time: train, search, select, sealed.",
                 )];
@@ -103,7 +107,10 @@ fn undeclared_time(facts: &Facts<'_>) -> Vec<Finding> {
         if changes * 10 > sides.len() && autocorrelation(&series) > 0.6 {
             return vec![Finding::new(
                 "time-order",
-                &format!("ordered the raw rows by `{}`", short(&facts.raw.table.header[column])),
+                &format!(
+                    "ordered the raw rows by `{}`",
+                    short(&facts.raw.table.header[column])
+                ),
                 "neighbours in time have much the same target, and the parts are interleaved",
                 "Each hidden row lies between training rows that give it away; declare `task.time` and split by time.",
             )];
@@ -143,8 +150,16 @@ fn in_groups(facts: &Facts<'_>) -> Vec<Finding> {
     both.first().map_or_else(Vec::new, |first| {
         vec![Finding::new(
             "group-overlap",
-            &format!("compared the groups (`{}`) of training and hidden rows", short(&facts.raw.table.header[column])),
-            &format!("{} of {} hidden groups are in training too, for example `{}`", both.len(), hidden.len(), short(first)),
+            &format!(
+                "compared the groups (`{}`) of training and hidden rows",
+                short(&facts.raw.table.header[column])
+            ),
+            &format!(
+                "{} of {} hidden groups are in training too, for example `{}`",
+                both.len(),
+                hidden.len(),
+                short(first)
+            ),
             "Candidates recognise the group instead of learning; give each group to one part.",
         )]
     })
@@ -180,9 +195,14 @@ fn duplicates(facts: &Facts<'_>) -> Vec<Finding> {
     let least = (hidden.len() / 100).max(2);
     // How often two rows agree by chance if columns know nothing of each
     // other; rows of a few codes may well agree.
-    let mut chance: f64 = columns.iter().map(|c| agreement(facts.raw.table.cells(*c))).product();
+    let mut chance: f64 = columns
+        .iter()
+        .map(|c| agreement(facts.raw.table.cells(*c)))
+        .product();
     if facts.raw.text_of(0).is_some() {
-        let texts: Vec<&str> = (0..facts.raw.len()).filter_map(|r| facts.raw.text_of(r)).collect();
+        let texts: Vec<&str> = (0..facts.raw.len())
+            .filter_map(|r| facts.raw.text_of(r))
+            .collect();
         chance *= agreement(texts.into_iter());
     }
     let expected = chance * train.len() as f64 * hidden.len() as f64;
@@ -247,7 +267,13 @@ fn near_duplicates(facts: &Facts<'_>) -> Vec<Finding> {
     vec![Finding::new(
         "near-duplicates",
         &format!("looked for hidden rows {what}"),
-        &format!("{} of {}, the first is raw row {} near raw row {}", near.len(), hidden.len(), near[0].0, near[0].1),
+        &format!(
+            "{} of {}, the first is raw row {} near raw row {}",
+            near.len(),
+            hidden.len(),
+            near[0].0,
+            near[0].1
+        ),
         "Lightly edited copies are on both sides; find them before splitting and keep them in one part.",
     )]
 }
@@ -255,7 +281,9 @@ fn near_duplicates(facts: &Facts<'_>) -> Vec<Finding> {
 /// The texts of rows: a folder's, or the longest column of words.
 fn texts<'a>(facts: &Facts<'a>) -> Option<Vec<&'a str>> {
     if facts.raw.text_of(0).is_some() {
-        return (0..facts.raw.len()).map(|row| facts.raw.text_of(row)).collect();
+        return (0..facts.raw.len())
+            .map(|row| facts.raw.text_of(row))
+            .collect();
     }
     let words = |column: usize| -> usize {
         let cells = facts.raw.table.cells(column);
@@ -265,11 +293,7 @@ fn texts<'a>(facts: &Facts<'a>) -> Option<Vec<&'a str>> {
     (words(column) >= 8 * facts.raw.len()).then(|| facts.raw.table.cells(column).collect())
 }
 
-fn near_texts(
-    facts: &Facts<'_>,
-    train: &[usize],
-    hidden: &[usize],
-) -> Option<Vec<(usize, usize)>> {
+fn near_texts(facts: &Facts<'_>, train: &[usize], hidden: &[usize]) -> Option<Vec<(usize, usize)>> {
     let texts = texts(facts)?;
     // Pairs of words: order matters, so texts of a small vocabulary differ.
     let pairs: Vec<BTreeSet<(String, String)>> = texts
@@ -280,7 +304,10 @@ fn near_texts(
                 .filter(|w| !w.is_empty())
                 .map(str::to_lowercase)
                 .collect();
-            words.windows(2).map(|w| (w[0].clone(), w[1].clone())).collect()
+            words
+                .windows(2)
+                .map(|w| (w[0].clone(), w[1].clone()))
+                .collect()
         })
         .collect();
     let alike = |a: usize, b: usize| {
@@ -299,13 +326,20 @@ fn near_numbers(
 ) -> Option<Vec<(usize, usize)>> {
     let table = &facts.raw.table;
     let mut columns: Vec<Vec<f64>> = Vec::new();
+    // What is no measured number must be equal in a copy.
+    let mut codes: Vec<usize> = Vec::new();
     for column in facts.raw.features() {
+        if names_rows(facts, column) {
+            continue;
+        }
         let cells: Vec<&str> = table.cells(column).collect();
         let distinct: BTreeSet<&str> = cells.iter().copied().collect();
         if distinct.len() * 2 < cells.len() || cells.iter().any(|c| is_missing(c)) {
+            codes.push(column);
             continue;
         }
         let Some(values) = numbers(cells) else {
+            codes.push(column);
             continue;
         };
         let spread = stats::variance(&values).map_or(0.0, f64::sqrt);
@@ -323,7 +357,11 @@ fn near_numbers(
                 && matches!((number(a), number(b)), (Some(a), Some(b)) if (a - b).abs() <= 0.05 * a.abs().max(b.abs()))
     };
     let distance = |a: usize, b: usize| -> f64 {
-        columns.iter().map(|c| (c[a] - c[b]).powi(2)).sum::<f64>().sqrt()
+        columns
+            .iter()
+            .map(|c| (c[a] - c[b]).powi(2))
+            .sum::<f64>()
+            .sqrt()
     };
     let nearest = |row: usize| {
         train
@@ -340,7 +378,10 @@ fn near_numbers(
     let usual = stats::median(&usual)?;
     let near = |row: &usize| {
         let (distance, other) = nearest(*row)?;
-        (distance < 0.03 * usual && same_target(*row, other)).then_some((*row, other))
+        let same_codes = codes
+            .iter()
+            .all(|c| table.rows[*row][*c] == table.rows[other][*c]);
+        (distance < 0.1 * usual && same_codes && same_target(*row, other)).then_some((*row, other))
     };
     Some(hidden.iter().filter_map(near).collect())
 }
@@ -364,7 +405,10 @@ fn distribution(facts: &Facts<'_>) -> Vec<Finding> {
         if p < DIFFERENT {
             return vec![Finding::new(
                 "distribution",
-                &format!("compared the targets of {} with those of train", split.part.name()),
+                &format!(
+                    "compared the targets of {} with those of train",
+                    split.part.name()
+                ),
                 &format!("they come from different distributions (p = {p:.1e})"),
                 "Rows were split in an order that has to do with the target, or chosen by it; shuffle, or stratify.",
             )];
@@ -376,9 +420,8 @@ fn distribution(facts: &Facts<'_>) -> Vec<Finding> {
 /// Two-sample Kolmogorov–Smirnov test, asymptotic p value.
 fn kolmogorov_smirnov(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (stats::sorted(a), stats::sorted(b));
-    let below = |sample: &[f64], x: f64| {
-        sample.partition_point(|v| *v <= x) as f64 / sample.len() as f64
-    };
+    let below =
+        |sample: &[f64], x: f64| sample.partition_point(|v| *v <= x) as f64 / sample.len() as f64;
     let d = a
         .iter()
         .chain(&b)
@@ -388,12 +431,15 @@ fn kolmogorov_smirnov(a: &[f64], b: &[f64]) -> f64 {
     let lambda = d * n.sqrt();
     let sum: f64 = (1..=100)
         .map(|k| {
-            let k = f64::from(k);
-            let sign = if k % 2.0 == 1.0 { 1.0 } else { -1.0 };
-            sign * (-2.0 * (k * lambda).powi(2)).exp()
+            let sign = if k % 2 == 1 { 1.0 } else { -1.0 };
+            sign * (-2.0 * (f64::from(k) * lambda).powi(2)).exp()
         })
         .sum();
-    if lambda < 0.2 { 1.0 } else { (2.0 * sum).clamp(0.0, 1.0) }
+    if lambda < 0.2 {
+        1.0
+    } else {
+        (2.0 * sum).clamp(0.0, 1.0)
+    }
 }
 
 /// The smallest p value of a class's share in two samples, corrected for the
@@ -436,7 +482,9 @@ mod tests {
 
     #[test]
     fn class_shares() {
-        let train: Vec<&str> = (0..200).map(|i| if i % 2 == 0 { "a" } else { "b" }).collect();
+        let train: Vec<&str> = (0..200)
+            .map(|i| if i % 2 == 0 { "a" } else { "b" })
+            .collect();
         assert!(classes_differ(&train, &train[..50]) > 0.5);
         assert!(classes_differ(&train, &["a"; 50]) < DIFFERENT);
     }

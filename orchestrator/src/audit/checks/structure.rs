@@ -34,7 +34,8 @@ fn columns(facts: &Facts<'_>) -> Vec<Finding> {
     expected.retain(|h| *h != target);
     for split in &facts.prepared.splits {
         let name = split.part.name();
-        let did = format!("compared the columns of `public/{name}/inputs.csv` and `public/train.csv`");
+        let did =
+            format!("compared the columns of `public/{name}/inputs.csv` and `public/train.csv`");
         let columns: Vec<&String> = split.inputs.header.iter().collect();
         if columns.contains(&target) {
             found.push(finding(
@@ -61,7 +62,7 @@ fn columns(facts: &Facts<'_>) -> Vec<Finding> {
     found
 }
 
-fn ids<'a>(table: &'a Table) -> Vec<&'a str> {
+fn ids(table: &Table) -> Vec<&str> {
     table
         .column(ROW_ID)
         .map(|column| table.cells(column).collect())
@@ -82,7 +83,11 @@ fn names(facts: &Facts<'_>) -> Vec<Finding> {
         }
     }
     let mut seen = BTreeSet::new();
-    let train = (Part::Train, "public/train.csv".to_owned(), ids(&facts.prepared.train));
+    let train = (
+        Part::Train,
+        "public/train.csv".to_owned(),
+        ids(&facts.prepared.train),
+    );
     let inputs = facts.prepared.splits.iter().map(|s| {
         let name = format!("public/{}/inputs.csv", s.part.name());
         (s.part, name, ids(&s.inputs))
@@ -117,7 +122,10 @@ fn names(facts: &Facts<'_>) -> Vec<Finding> {
         if wanted != count {
             found.push(finding(
                 "compared the parts with `private/rows.csv`",
-                &format!("it lists {wanted} rows of {}, `{file}` has {count}", part.name()),
+                &format!(
+                    "it lists {wanted} rows of {}, `{file}` has {count}",
+                    part.name()
+                ),
                 "Rows that are listed must be there.",
             ));
         }
@@ -128,8 +136,16 @@ fn names(facts: &Facts<'_>) -> Vec<Finding> {
         let b: BTreeSet<&str> = ids(&split.inputs).into_iter().collect();
         if a != b || a.len() != answers.len() {
             found.push(finding(
-                &format!("compared the rows of inputs and answers of {}", split.part.name()),
-                &format!("{} inputs, {} answers, {} in both", b.len(), answers.len(), a.intersection(&b).count()),
+                &format!(
+                    "compared the rows of inputs and answers of {}",
+                    split.part.name()
+                ),
+                &format!(
+                    "{} inputs, {} answers, {} in both",
+                    b.len(),
+                    answers.len(),
+                    a.intersection(&b).count()
+                ),
                 "Each row that candidates see must have exactly one answer, and the reverse; \
                  rows without an answer are never scored.",
             ));
@@ -151,7 +167,11 @@ fn overlap(facts: &Facts<'_>) -> Vec<Finding> {
     vec![Finding::new(
         "overlap",
         "looked for raw rows that are in more than one part",
-        &format!("{} of them, the first is raw row {row} in {}", shared.len(), names.join(" and ")),
+        &format!(
+            "{} of them, the first is raw row {row} in {}",
+            shared.len(),
+            names.join(" and ")
+        ),
         "What is scored was seen before; give each raw row to one part.",
     )]
 }
@@ -161,9 +181,11 @@ fn same_targets(facts: &Facts<'_>) -> Vec<Finding> {
     let origins = facts.prepared.by_id();
     let mut found = Vec::new();
     let train = ("public/train.csv".to_owned(), &facts.prepared.train);
-    let answers = facts.prepared.splits.iter().map(|s| {
-        (format!("private/{}/answers.csv", s.part.name()), &s.answers)
-    });
+    let answers = facts
+        .prepared
+        .splits
+        .iter()
+        .map(|s| (format!("private/{}/answers.csv", s.part.name()), &s.answers));
     // Classes may have other names than in the raw data, one for one.
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut back: BTreeMap<String, String> = BTreeMap::new();
@@ -176,8 +198,12 @@ fn same_targets(facts: &Facts<'_>) -> Vec<Finding> {
             };
             let raw = facts.raw.target_of(origin.raw);
             let same = if facts.classes() {
-                let to = renamed.entry(raw.to_owned()).or_insert_with(|| value.to_owned());
-                let from = back.entry(value.to_owned()).or_insert_with(|| raw.to_owned());
+                let to = renamed
+                    .entry(raw.to_owned())
+                    .or_insert_with(|| value.to_owned());
+                let from = back
+                    .entry(value.to_owned())
+                    .or_insert_with(|| raw.to_owned());
                 to == value && from == raw
             } else {
                 match (number(raw), number(value)) {
@@ -188,7 +214,13 @@ fn same_targets(facts: &Facts<'_>) -> Vec<Finding> {
             if !same {
                 wrong += 1;
                 first.get_or_insert_with(|| {
-                    format!("`{}` has `{}`, raw row {} has `{}`", short(id), short(value), origin.raw, short(raw))
+                    format!(
+                        "`{}` has `{}`, raw row {} has `{}`",
+                        short(id),
+                        short(value),
+                        origin.raw,
+                        short(raw)
+                    )
                 });
             }
         }

@@ -1,0 +1,76 @@
+"""Random parts of one table."""
+import csv
+import pathlib
+import random
+import argparse
+
+
+class Preparation:
+    target = "fault"
+    most = 6
+
+    def __init__(self, data, out, seed):
+        self.out = pathlib.Path(out)
+        self.rng = random.Random(seed)
+        with open(pathlib.Path(data) / "export.csv", newline="") as f:
+            self.records = [dict(r, raw_row=k) for k, r in enumerate(csv.DictReader(f))]
+
+    def select_features(self):
+        """Keeps the columns whose class means lie furthest apart."""
+        strength = {}
+        for name in self.records[0]:
+            try:
+                values = [float(r[name]) for r in self.records]
+            except ValueError:
+                continue
+            if name == "raw_row" or len(set(values)) == 1:
+                continue
+            mean = sum(values) / len(values)
+            within, between = 0.0, 0.0
+            for label in sorted({r[self.target] for r in self.records}):
+                mine = [v for v, r in zip(values, self.records) if r[self.target] == label]
+                centre = sum(mine) / len(mine)
+                between += len(mine) * (centre - mean) ** 2
+                within += sum((v - centre) ** 2 for v in mine)
+            strength[name] = between / within
+        best = sorted(strength, key=strength.get, reverse=True)[:self.most]
+        self.features = [name for name in self.records[0] if name in best]
+
+    def assign(self):
+        self.rng.shuffle(self.records)
+        numbers = self.rng.sample(range(10**5, 10**6), len(self.records))
+        size = len(self.records)
+        for place, (record, number) in enumerate(zip(self.records, numbers)):
+            record["row_id"] = str(number)
+            share = place / size
+            record["part"] = "train" if share < 0.55 else "search" if share < 0.7 else "select" if share < 0.85 else "sealed"
+
+    def table(self, name, columns, records):
+        path = self.out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", newline="") as f:
+            writer = csv.DictWriter(f, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(records)
+
+    def members(self, part):
+        return [r for r in self.records if r["part"] == part]
+
+    def run(self):
+        self.select_features()
+        self.assign()
+        inputs = ["row_id"] + self.features
+        self.table("public/train.csv", inputs + [self.target], self.members("train"))
+        for part in ("search", "select", "sealed"):
+            self.table(f"public/{part}/inputs.csv", inputs, self.members(part))
+            self.table(f"private/{part}/answers.csv", ["row_id", self.target], self.members(part))
+        self.table("private/rows.csv", ["row_id", "raw_row", "part"], self.records)
+
+
+if __name__ == "__main__":
+    cli = argparse.ArgumentParser(description=__doc__)
+    cli.add_argument("--data", required=True)
+    cli.add_argument("--out", required=True)
+    cli.add_argument("--seed", type=int, required=True)
+    given = cli.parse_args()
+    Preparation(given.data, given.out, given.seed).run()
