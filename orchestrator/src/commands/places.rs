@@ -41,13 +41,13 @@ impl Places {
         let home = get("ALPHALAB_HOME")
             .or_else(|| workspace.canonicalize().ok())
             .unwrap_or_else(|| own.clone());
-        let kept = |key: &OsString| {
-            let key = key.to_string_lossy();
-            key == "PATH" || key == "HOME" || key.starts_with("ALPHALAB_")
-        };
         Self {
             bin_dir: get("ALPHALAB_BIN_DIR").unwrap_or(own),
-            environment: all.iter().filter(|(key, _)| kept(key)).cloned().collect(),
+            environment: all
+                .iter()
+                .filter(|(key, _)| reaches_labs(&key.to_string_lossy()))
+                .cloned()
+                .collect(),
             home,
         }
     }
@@ -83,5 +83,31 @@ impl Places {
         } else {
             self.home.join("adapters").join(spec)
         }
+    }
+}
+
+/// Whether a variable is passed on to labs. Keys of providers are not, nor
+/// where they lie.
+fn reaches_labs(key: &str) -> bool {
+    matches!(key, "PATH" | "HOME") || (key.starts_with("ALPHALAB_") && !key.contains("KEY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_reaches_a_lab() {
+        let environment = [
+            ("PATH", "/bin"),
+            ("ALPHALAB_VENV", "/venv"),
+            ("ALPHALAB_COMPATIBLE_KEY", "secret"),
+            ("ALPHALAB_KEYS_DIR", "/keys"),
+            ("ANTHROPIC_API_KEY", "secret"),
+            ("OPENAI_API_KEY", "secret"),
+        ];
+        let places = Places::read(environment.map(|(key, value)| (key.into(), value.into())));
+        let kept: Vec<_> = places.environment.iter().map(|(key, _)| key).collect();
+        assert_eq!(kept, ["PATH", "ALPHALAB_VENV"]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Failure, Places, exit, table};
-use crate::adapter::{Adapter, AdapterError};
+use crate::adapter::{Adapter, AdapterError, Judge, Manifest};
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event};
 use crate::core::settings::{Limits, SETTINGS_SCHEMA, Settings};
@@ -62,6 +62,14 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         .into());
     }
     let adapter = Adapter::load(&folder)?;
+    let built = |lab: &str| places.bin_dir.join(lab).is_file();
+    if let Judge::Commands(_) = adapter.manifest.judge(built).map_err(Failure::input)? {
+        let Manifest { name, lab, .. } = &adapter.manifest;
+        return Err(Failure::input(format!(
+            "adapter `{name}` needs the lab `{lab}`, which is not built here; experiments that are measured by an \
+             evaluation's own commands are not there yet"
+        )));
+    }
     let settings = settings(options, places, &adapter)?;
     let dir = options.dir.clone().unwrap_or_else(default_dir);
     let layout = Layout::of(&dir);
