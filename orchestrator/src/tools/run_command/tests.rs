@@ -31,7 +31,7 @@ impl Place {
             backend: BackendChoice::Force(backend),
             read_only: vec![self.path("data")],
             limits: Limits {
-                wall: Some(Duration::from_secs(60)),
+                wall: Some(Duration::from_mins(1)),
                 ..Limits::agent()
             },
             ..CommandSpec::new(
