@@ -28,7 +28,7 @@ fn python() -> Option<AgentsPython> {
 }
 
 /// What a test asks for beyond the data.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Wish<'a> {
     objective: &'a str,
     target: Option<&'a str>,
