@@ -210,12 +210,20 @@ fn leak(changed: Changed, timed: bool, what: &str) -> Finding {
 }
 
 fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>) -> Seen {
-    if base.origins != new.origins {
+    let listed = |prepared: &Prepared| {
+        let rows = prepared.origins.iter();
+        rows.map(|o| (o.row_id.clone(), o.raw, o.part))
+            .collect::<BTreeSet<_>>()
+    };
+    // Where rows only change places, they are compared one by one: a split
+    // that is stratified lists them by class.
+    let reordered = base.origins != new.origins;
+    if reordered && listed(base) != listed(new) {
         let (before, after) = (base.parts(), new.parts());
         let keys = |m: &BTreeMap<usize, Part>| m.keys().copied().collect::<BTreeSet<_>>();
         return Seen::Moved(keys(&before).symmetric_difference(&keys(&after)).count());
     }
-    if *guard == Guard::Everything {
+    if *guard == Guard::Everything && !reordered {
         let names: BTreeSet<_> = base.public.keys().chain(new.public.keys()).collect();
         let differing = names
             .into_iter()
@@ -238,7 +246,9 @@ fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>)
     };
     let moved = in_tables(base, new, &guarded);
     // Files beyond the contract's speak of nobody in particular: without an
-    // order of time they are guarded like the training rows.
+    // order of time, and when targets change, they are guarded like the
+    // training rows.
+    let whole = times.is_none() || *guard == Guard::Everything;
     let beyond = || {
         let differs = |name: &&PathBuf| {
             let known = name.ends_with("inputs.csv") || name.ends_with("train.csv");
@@ -247,7 +257,7 @@ fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>)
         let name = base.public.keys().find(differs)?;
         Some(format!("`public/{}` changed", name.display()))
     };
-    Seen::Same(moved.or_else(|| times.is_none().then(beyond).flatten()))
+    Seen::Same(moved.or_else(|| whole.then(beyond).flatten()))
 }
 
 /// The first difference between rows that are guarded, in words.
