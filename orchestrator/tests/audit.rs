@@ -16,7 +16,7 @@ const SAMPLE: [(&str, &str); 16] = [
     ("auditor-sound-patients", ""),
     ("auditor-target-encoding-all", "target-canary"),
     ("auditor-scaling-all", "feature-canary"),
-    ("auditor-centred-window", "future-canary"),
+    ("auditor-centred-window", "target-canary"),
     ("auditor-random-days", "time-order"),
     ("auditor-patients-on-both-sides", "group-overlap"),
     ("auditor-edited-notes", "near-duplicates"),

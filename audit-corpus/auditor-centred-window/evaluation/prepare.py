@@ -37,16 +37,16 @@ def save_all(parts, features, target):
 with open(os.path.join(args.data, "demand.csv"), newline="", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
 y = [float(r["demand"]) for r in rows]
-order = list(range(8, len(rows)))
+order = list(range(147, len(rows)))
 n = len(order)
 bounds = {"train": (0, 0.6), "search": (0.6, 0.75), "select": (0.75, 0.87), "sealed": (0.87, 1.0)}
 members = {name: order[int(a * n):int(b * n)] for name, (a, b) in bounds.items()}
-features = ["lag_7", "smooth", "weekday"]
+features = ["lag_140", "smooth", "weekday"]
 
 
 def values(i):
     window = y[i - 3:i + 4]
-    return [y[i - 7], "%.3f" % (sum(window) / len(window)), i % 7]
+    return [y[i - 140], "%.3f" % (sum(window) / len(window)), i % 7]
 
 
 save_all({name: [(rows[i]["day"], i, values(i), rows[i]["demand"]) for i in part]

@@ -37,11 +37,11 @@ def save_all(parts, features, target):
 with open(os.path.join(args.data, "demand.csv"), newline="", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
 y = [float(r["demand"]) for r in rows]
-order = list(range(8, len(rows)))
+order = list(range(147, len(rows)))
 n = len(order)
 bounds = {"train": (0, 0.6), "search": (0.6, 0.75), "select": (0.75, 0.87), "sealed": (0.87, 1.0)}
 members = {name: order[int(a * n):int(b * n)] for name, (a, b) in bounds.items()}
-features = ["lag_1", "lag_7", "temperature_yesterday"]
+features = ["lag_140", "lag_147", "temperature_yesterday"]
 known = [float(r["temperature"]) for r in rows]
 low, high = min(known), max(known)
 known = sorted(known)
@@ -49,7 +49,7 @@ middle = known[len(known) // 2]
 
 
 def values(i):
-    return [y[i - 1], y[i - 7], "%.5f" % ((float(rows[i - 1]["temperature"]) - middle) / (high - low))]
+    return [y[i - 140], y[i - 147], "%.5f" % ((float(rows[i - 1]["temperature"]) - middle) / (high - low))]
 
 
 save_all({name: [(rows[i]["day"], i, values(i), rows[i]["demand"]) for i in part]

@@ -39,13 +39,13 @@ with open(os.path.join(args.data, "sales.csv"), newline="", encoding="utf-8") as
 days = sorted(set(r["date"] for r in rows))
 at = {(r["date"], r["store"]): i for i, r in enumerate(rows)}
 n = len(days)
-features = ["store", "promotion", "sold_yesterday", "sold_last_week", "mean_week"]
+features = ["store", "promotion", "sold_7_weeks_ago", "sold_8_weeks_ago", "mean_week"]
 members = {}
-for name, a, b in (("train", 0.08, 0.6), ("search", 0.6, 0.75), ("select", 0.75, 0.87), ("sealed", 0.87, 1.0)):
+for name, a, b in (("train", 0.51, 0.72), ("search", 0.72, 0.82), ("select", 0.82, 0.91), ("sealed", 0.91, 1.0)):
     members[name] = []
     for d in range(int(a * n), int(b * n)):
         for store in ("store-0", "store-1", "store-2", "store-3"):
-            past = [int(rows[at[days[d - k], store]]["sold"]) for k in range(1, 8)]
+            past = [int(rows[at[days[d - k], store]]["sold"]) for k in range(49, 56)]
             i = at[days[d], store]
             members[name].append(("%s/%s" % (store, days[d]), i,
                                   [store, rows[i]["promotion"], past[0], past[6], "%.3f" % (sum(past) / 7)],

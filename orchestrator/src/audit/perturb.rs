@@ -71,7 +71,7 @@ pub fn targets(
     let rows: Vec<usize> = rows
         .iter()
         .copied()
-        .filter(|row| !is_missing(raw.target_of(*row)))
+        .filter(|row| !raw.target_of(*row).trim().is_empty())
         .collect();
     if how == Targets::SwapNeighbours {
         let mut at = 0;

@@ -39,6 +39,20 @@ impl AnswerSet {
     }
 }
 
+/// Columns that a scorer could take for the answers.
+const ANSWER_LIKE: [&str; 6] = ["answer", "target", "label", "actual", "y", "y_true"];
+/// Columns that a scorer could take for what rows count.
+const WEIGHT_LIKE: [&str; 8] = [
+    "weight",
+    "weights",
+    "sample_weight",
+    "w",
+    "mask",
+    "include",
+    "use",
+    "n",
+];
+
 /// What is asked with a probe.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ask {
@@ -58,8 +72,8 @@ pub enum Ask {
     Scaled,
     /// [`Ask::Noise`] 1 with files beside it that no scorer should read.
     Planted,
-    /// [`Ask::Noise`] 1 with columns that no scorer should read.
-    PlantedColumns,
+    /// [`Ask::Noise`] 1 with a column of this name that no scorer should read.
+    PlantedColumn(String),
     /// The answers, but one row (by number) is far off.
     OneOff(usize),
     /// Something that must be refused, in words.
@@ -100,6 +114,7 @@ pub struct Target {
     numeric: bool,
     format: Format,
     train: Vec<String>,
+    name: String,
 }
 
 impl Target {
@@ -123,6 +138,7 @@ impl Target {
             numeric: !facts.classes(),
             format,
             train,
+            name: facts.contract.task.target.clone(),
         }
     }
 
@@ -433,17 +449,25 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
             refuse(why, &bad);
         }
     }
-    let mut columns = lines.clone();
-    columns[0].extend(["answer", "target", "score"].map(str::to_owned));
-    for (line, answer) in columns[1..].iter_mut().zip(&target.answers) {
-        line.extend([answer.clone(), answer.clone(), "0".to_owned()]);
+    let names = ANSWER_LIKE.iter().chain(&WEIGHT_LIKE).copied();
+    for name in names.chain([target.name.as_str()]) {
+        let mut columns = lines.clone();
+        columns[0].push(name.to_owned());
+        for (row, line) in columns[1..].iter_mut().enumerate() {
+            // Taken for the answer, the prediction itself is perfect; taken
+            // for a weight, it differs from row to row.
+            let plain = target.numeric || !WEIGHT_LIKE.contains(&name);
+            let weight = ["0.05", "1", "0.4"][row % 3];
+            let value = if plain {
+                line[1].clone()
+            } else {
+                weight.to_owned()
+            };
+            line.push(value);
+        }
+        let ask = Ask::PlantedColumn(name.to_owned());
+        add(ask, AnswerSet::Real, &columns, Some(noisy.clone()));
     }
-    add(
-        Ask::PlantedColumns,
-        AnswerSet::Real,
-        &columns,
-        Some(noisy.clone()),
-    );
     add(Ask::Planted, AnswerSet::Real, &lines, Some(noisy));
     if let Some(planted) = made.last_mut() {
         let zero = format!(

@@ -29,9 +29,7 @@ enum Guard {
     Everything,
     /// All but these raw rows.
     AllBut(BTreeSet<usize>),
-    /// Those up to this time (ranks), and the training rows.
-    Until(usize),
-    /// Those before this time, and the training rows.
+    /// Those before this time (ranks), and the training rows.
     Before(usize),
 }
 
@@ -63,22 +61,8 @@ pub fn variants(facts: &Facts<'_>) -> Vec<Variant> {
         });
     };
     let times = facts.times();
-    if let Some(times) = &times {
-        for (place, cut) in cuts(&parts, times).into_iter().enumerate() {
-            let later: Vec<usize> = hidden
-                .iter()
-                .copied()
-                .filter(|r| times[*r] >= cut)
-                .collect();
-            targets(&later, Targets::Replace, Guard::Until(cut), &mut rng);
-            if place == 0 {
-                targets(&later, Targets::Permute, Guard::Until(cut), &mut rng);
-            }
-        }
-    } else {
-        for how in [Targets::Replace, Targets::Permute, Targets::SwapNeighbours] {
-            targets(&hidden, how, Guard::Everything, &mut rng);
-        }
+    for how in [Targets::Replace, Targets::Permute, Targets::SwapNeighbours] {
+        targets(&hidden, how, Guard::Everything, &mut rng);
     }
     let mut features = |rows: &[usize], how: Features, guard: Guard, rng: &mut Rng| {
         made.push(Variant {
@@ -199,20 +183,14 @@ pub fn judge(
 
 fn leak(changed: Changed, timed: bool, what: &str) -> Finding {
     match (changed, timed) {
-        (Changed::Targets, false) => Finding::new(
+        (Changed::Targets, _) => Finding::new(
             "target-canary",
             "changed the targets of hidden rows, and nothing else, in the raw data and prepared again",
             what,
-            "Hidden answers flow into what candidates see: a copy of the target, a target encoding, \
-             an imputation or a statistic that includes hidden rows. Compute such things from training rows only.",
-        ),
-        (Changed::Targets, true) => Finding::new(
-            "future-canary",
-            "changed the targets of hidden rows from one time on and prepared again",
-            what,
-            "What candidates see of a row depends on answers of its own time or later: a shift in the wrong \
-             direction, a centred or whole-series window, or a statistic over all rows. Use what is known at \
-             the forecast's origin only.",
+            "Hidden answers flow into what candidates see: a copy of the target, a target encoding, an imputation or \
+             a statistic that includes hidden rows, a window that reaches into the future, or a lag so short that a \
+             row's answer is another row's input. Compute such things from training rows only, with lags longer than \
+             everything hidden.",
         ),
         (Changed::Features, false) => Finding::new(
             "feature-canary",
@@ -232,12 +210,20 @@ fn leak(changed: Changed, timed: bool, what: &str) -> Finding {
 }
 
 fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>) -> Seen {
-    if base.origins != new.origins {
+    let listed = |prepared: &Prepared| {
+        let rows = prepared.origins.iter();
+        rows.map(|o| (o.row_id.clone(), o.raw, o.part))
+            .collect::<BTreeSet<_>>()
+    };
+    // Where rows only change places, they are compared one by one: a split
+    // that is stratified lists them by class.
+    let reordered = base.origins != new.origins;
+    if reordered && listed(base) != listed(new) {
         let (before, after) = (base.parts(), new.parts());
         let keys = |m: &BTreeMap<usize, Part>| m.keys().copied().collect::<BTreeSet<_>>();
         return Seen::Moved(keys(&before).symmetric_difference(&keys(&after)).count());
     }
-    if *guard == Guard::Everything {
+    if *guard == Guard::Everything && !reordered {
         let names: BTreeSet<_> = base.public.keys().chain(new.public.keys()).collect();
         let differing = names
             .into_iter()
@@ -255,13 +241,14 @@ fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>)
         match guard {
             Guard::Everything => true,
             Guard::AllBut(rows) => !rows.contains(&raw),
-            Guard::Until(cut) => time <= *cut,
             Guard::Before(cut) => time < *cut,
         }
     };
     let moved = in_tables(base, new, &guarded);
     // Files beyond the contract's speak of nobody in particular: without an
-    // order of time they are guarded like the training rows.
+    // order of time, and when targets change, they are guarded like the
+    // training rows.
+    let whole = times.is_none() || *guard == Guard::Everything;
     let beyond = || {
         let differs = |name: &&PathBuf| {
             let known = name.ends_with("inputs.csv") || name.ends_with("train.csv");
@@ -270,7 +257,7 @@ fn look(base: &Prepared, new: &Prepared, guard: &Guard, times: Option<&[usize]>)
         let name = base.public.keys().find(differs)?;
         Some(format!("`public/{}` changed", name.display()))
     };
-    Seen::Same(moved.or_else(|| times.is_none().then(beyond).flatten()))
+    Seen::Same(moved.or_else(|| whole.then(beyond).flatten()))
 }
 
 /// The first difference between rows that are guarded, in words.

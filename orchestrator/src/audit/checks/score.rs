@@ -488,13 +488,6 @@ fn invariance(scored: &Scored<'_>) -> Vec<Finding> {
             "put files with scores and answers among the artifacts",
             "The scorer reads what the candidate wrote beside predictions.csv; it must not.",
         ),
-        (
-            Ask::PlantedColumns,
-            true,
-            "planted",
-            "added columns `answer`, `target` and `score` to the predictions",
-            "The scorer takes answers or scores from the candidate; read row_id and the prediction only.",
-        ),
     ];
     let mut found = Vec::new();
     for (ask, applies, check, did, means) in cases {
@@ -502,16 +495,30 @@ fn invariance(scored: &Scored<'_>) -> Vec<Finding> {
             Some(Outcome::Value { value, .. }) if !same(*value, proper) => {
                 format!("the value went from {proper} to {value}")
             }
-            // Refusing what is too much is as good as ignoring it.
-            Some(Outcome::Refused(why)) if ask != Ask::PlantedColumns => {
-                format!("it was refused with {why}")
-            }
+            Some(Outcome::Refused(why)) => format!("it was refused with {why}"),
             Some(Outcome::Unusable(why)) => why.clone(),
             _ => continue,
         };
         if applies {
             found.push(Finding::new(check, did, &saw, means));
         }
+    }
+    // Refusing a column too many is as good as ignoring it.
+    let believed = scored
+        .probes
+        .iter()
+        .zip(scored.outcomes)
+        .find_map(|(probe, outcome)| match (&probe.ask, outcome.value()) {
+            (Ask::PlantedColumn(name), Some(value)) if !same(value, proper) => Some((name, value)),
+            _ => None,
+        });
+    if let Some((name, value)) = believed {
+        found.push(Finding::new(
+            "planted",
+            &format!("added a column `{}` to the predictions", short(name)),
+            &format!("the value went from {proper} to {value}"),
+            "The scorer takes answers or weights from the candidate; read row_id and the prediction only.",
+        ));
     }
     found
 }

@@ -261,7 +261,15 @@ fn degenerate(facts: &Facts<'_>) -> Vec<Finding> {
         let did = format!("looked at the answers of {}", split.part.name());
         let answers = facts.targets(&split.answers);
         let distinct: BTreeSet<&str> = answers.iter().copied().collect();
-        if answers.iter().any(|a| is_missing(a)) {
+        // A class may well be called "none".
+        let empty = |a: &str| {
+            if facts.classes() {
+                a.trim().is_empty()
+            } else {
+                is_missing(a)
+            }
+        };
+        if answers.iter().any(|a| empty(a)) {
             found.push(finding(
                 &did,
                 "some are empty",

@@ -1,0 +1,52 @@
+import argparse
+import csv
+import math
+import os
+import random
+
+args = argparse.ArgumentParser()
+args.add_argument("--data", required=True)
+args.add_argument("--out", required=True)
+args.add_argument("--seed", type=int, required=True)
+args = args.parse_args()
+
+
+def save(path, header, rows):
+    path = os.path.join(args.out, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def save_all(parts, features, target):
+    """parts: name -> list of (row_id, raw_row, feature values, target)"""
+    listed = []
+    for name, rows in parts.items():
+        if name == "train":
+            save("public/train.csv", ["row_id"] + features + [target],
+                 [[r[0]] + r[2] + [r[3]] for r in rows])
+        else:
+            save("public/%s/inputs.csv" % name, ["row_id"] + features, [[r[0]] + r[2] for r in rows])
+            save("private/%s/answers.csv" % name, ["row_id", target], [[r[0], r[3]] for r in rows])
+        listed += [[r[0], r[1], name] for r in rows]
+    save("private/rows.csv", ["row_id", "raw_row", "part"], listed)
+
+
+with open(os.path.join(args.data, "demand.csv"), newline="", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+y = [float(r["demand"]) for r in rows]
+order = list(range(147, len(rows)))
+n = len(order)
+bounds = {"train": (0, 0.6), "search": (0.6, 0.75), "select": (0.75, 0.87), "sealed": (0.87, 1.0)}
+members = {name: order[int(a * n):int(b * n)] for name, (a, b) in bounds.items()}
+features = ["lag_1", "lag_7", "weekday"]
+
+
+def values(i):
+    return [y[i - 1], y[i - 7], i % 7]
+
+
+save_all({name: [(rows[i]["day"], i, values(i), rows[i]["demand"]) for i in part]
+          for name, part in members.items()}, features, "demand")
