@@ -1,6 +1,7 @@
 //! The checks, one file per family. None reads the code of an evaluation.
 
 pub mod canary;
+pub mod formula;
 pub mod predictors;
 pub mod score;
 pub mod split;
