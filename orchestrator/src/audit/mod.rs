@@ -25,6 +25,7 @@ pub mod prepared;
 pub mod probes;
 pub mod raw;
 pub mod run;
+pub mod skill;
 pub mod table;
 mod workshop;
 

@@ -1,4 +1,4 @@
-//! Is the metric the formula that it is called?
+//! Is the metric the formula, and does it have the unit, that it claims?
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,47 @@ use crate::audit::facts::numbers;
 use crate::audit::finding::{Finding, short};
 use crate::audit::metrics::{self, Predictions};
 use crate::audit::prepared::Part;
-use crate::audit::probes::Ask;
+use crate::audit::probes::{Ask, SCALE};
+
+/// What the contract says must fit itself.
+pub(super) fn claims(scored: &Scored<'_>) -> Vec<Finding> {
+    let metric = &scored.contract.metric;
+    let Some(formula) = metric.formula() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if formula.direction() != metric.direction {
+        found.push(Finding::new(
+            "direction",
+            &format!("compared `metric.direction` with the formula {formula:?}"),
+            "they contradict each other",
+            "The search would look for the worst; turn the direction round.",
+        ));
+    }
+    if let Some(named) = Formula::named(&metric.name)
+        && named != formula
+    {
+        found.push(Finding::new(
+            "reference",
+            &format!("compared `metric.name` with `metric.formula` ({formula:?})"),
+            &format!("the name `{}` stands for {named:?}", metric.name),
+            "One of them is wrong.",
+        ));
+    }
+    let nats = formula == Formula::Logloss;
+    if !formula.has_unit() && !nats && !metric.is_pure() {
+        found.push(Finding::new(
+            "unit",
+            &format!("compared `metric.unit` with the formula {formula:?}"),
+            &format!(
+                "`{}` is a unit, but the formula gives a pure number",
+                short(&metric.unit)
+            ),
+            "Use \"1\", or \"%\" if the scorer multiplies by 100.",
+        ));
+    }
+    found
+}
 
 /// The value must be the formula's.
 pub(super) fn reference(scored: &Scored<'_>) -> Vec<Finding> {
@@ -159,5 +199,43 @@ fn mase(scored: &Scored<'_>) -> Vec<Finding> {
         &format!("no season up to 400 rows gives {scale}"),
         "MASE divides by the naive forecast's mean absolute error on the training rows; a scale from hidden rows, \
          or over the wrong count, makes scores incomparable.",
+    )]
+}
+
+/// A metric with the target's unit must scale with it.
+pub(super) fn unit(scored: &Scored<'_>) -> Vec<Finding> {
+    let metric = &scored.contract.metric;
+    let part = Part::Search;
+    let (Some(proper), Some(scaled)) = (
+        scored.value(part, &Ask::Noise(1)),
+        scored.value(part, &Ask::Scaled),
+    ) else {
+        return Vec::new();
+    };
+    let squared = ["^2", "**2", "²", "squared", "square"]
+        .iter()
+        .any(|s| metric.unit.contains(s));
+    let wanted = match metric.formula() {
+        // Its scale is a number of its own.
+        Some(Formula::Mase) => return Vec::new(),
+        Some(formula) if formula.has_unit() => SCALE,
+        Some(_) => 1.0,
+        None if metric.is_pure() => return Vec::new(),
+        None if squared => SCALE * SCALE,
+        None => SCALE,
+    };
+    let ratio = scaled / proper;
+    if (ratio - wanted).abs() <= 1e-6 * wanted || proper.abs() < 1e-12 {
+        return Vec::new();
+    }
+    vec![Finding::new(
+        "unit",
+        &format!("made answers and predictions {SCALE} times as large"),
+        &format!(
+            "the value became {ratio:.4} times as large instead of {wanted} (unit `{}`)",
+            short(&metric.unit)
+        ),
+        "The value does not have the unit that is declared: a square without a root, a constant that is added, or a \
+         relative error.",
     )]
 }

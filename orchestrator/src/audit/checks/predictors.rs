@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::skill::{Answer, answer, by_value, column_skill, least_squares, skill};
 use crate::audit::contract::Kind;
 use crate::audit::facts::Facts;
 use crate::audit::finding::{Finding, short};
 use crate::audit::prepared::{Part, ROW_ID, Split};
+use crate::audit::skill::{Answer, answer, by_value, column_skill, least_squares, skill};
 use crate::audit::table::number;
 
 /// Skill above which one column is taken to hold the answer. Skill is 0 for

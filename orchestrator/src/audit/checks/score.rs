@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use protocol::Direction;
 
-use super::formula::reference;
+use super::formula;
 use crate::audit::contract::{Contract, Formula};
 use crate::audit::facts::Facts;
 use crate::audit::finding::{Finding, short};
-
 use crate::audit::prepared::Part;
-use crate::audit::probes::{Ask, NOISE, Probe, SCALE};
+use crate::audit::probes::{Ask, NOISE, Probe};
 use crate::audit::run::Done;
 
 /// Relative difference up to which two values are the same.
@@ -93,7 +92,7 @@ impl Scored<'_> {
         self.outcomes.get(place)
     }
 
-    fn value(&self, part: Part, ask: &Ask) -> Option<f64> {
+    pub(super) fn value(&self, part: Part, ask: &Ask) -> Option<f64> {
         self.of(part, ask)?.value()
     }
 
@@ -113,13 +112,13 @@ pub fn judge(scored: &Scored<'_>) -> Vec<Finding> {
     if !usable.is_empty() {
         return usable;
     }
-    let mut found = claims(scored);
+    let mut found = formula::claims(scored);
     found.extend(direction(scored));
-    found.extend(reference(scored));
+    found.extend(formula::reference(scored));
     found.extend(refusals(scored));
     found.extend(invariance(scored));
     found.extend(counts(scored));
-    found.extend(unit(scored));
+    found.extend(formula::unit(scored));
     found.extend(every_row(scored));
     found
 }
@@ -151,46 +150,6 @@ fn runs(scored: &Scored<'_>) -> Vec<Finding> {
         }
     }
     Vec::new()
-}
-
-/// What the contract says must fit itself.
-fn claims(scored: &Scored<'_>) -> Vec<Finding> {
-    let metric = &scored.contract.metric;
-    let Some(formula) = metric.formula() else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    if formula.direction() != metric.direction {
-        found.push(Finding::new(
-            "direction",
-            &format!("compared `metric.direction` with the formula {formula:?}"),
-            "they contradict each other",
-            "The search would look for the worst; turn the direction round.",
-        ));
-    }
-    if let Some(named) = Formula::named(&metric.name)
-        && named != formula
-    {
-        found.push(Finding::new(
-            "reference",
-            &format!("compared `metric.name` with `metric.formula` ({formula:?})"),
-            &format!("the name `{}` stands for {named:?}", metric.name),
-            "One of them is wrong.",
-        ));
-    }
-    let nats = formula == Formula::Logloss;
-    if !formula.has_unit() && !nats && !metric.is_pure() {
-        found.push(Finding::new(
-            "unit",
-            &format!("compared `metric.unit` with the formula {formula:?}"),
-            &format!(
-                "`{}` is a unit, but the formula gives a pure number",
-                short(&metric.unit)
-            ),
-            "Use \"1\", or \"%\" if the scorer multiplies by 100.",
-        ));
-    }
-    found
 }
 
 /// More noise must be worse, the answers best, their reverse bad.
@@ -399,44 +358,6 @@ fn counts(scored: &Scored<'_>) -> Vec<Finding> {
         }
     }
     Vec::new()
-}
-
-/// A metric with the target's unit must scale with it.
-fn unit(scored: &Scored<'_>) -> Vec<Finding> {
-    let metric = &scored.contract.metric;
-    let part = Part::Search;
-    let (Some(proper), Some(scaled)) = (
-        scored.value(part, &Ask::Noise(1)),
-        scored.value(part, &Ask::Scaled),
-    ) else {
-        return Vec::new();
-    };
-    let squared = ["^2", "**2", "²", "squared", "square"]
-        .iter()
-        .any(|s| metric.unit.contains(s));
-    let wanted = match metric.formula() {
-        // Its scale is a number of its own.
-        Some(Formula::Mase) => return Vec::new(),
-        Some(formula) if formula.has_unit() => SCALE,
-        Some(_) => 1.0,
-        None if metric.is_pure() => return Vec::new(),
-        None if squared => SCALE * SCALE,
-        None => SCALE,
-    };
-    let ratio = scaled / proper;
-    if (ratio - wanted).abs() <= 1e-6 * wanted || proper.abs() < 1e-12 {
-        return Vec::new();
-    }
-    vec![Finding::new(
-        "unit",
-        &format!("made answers and predictions {SCALE} times as large"),
-        &format!(
-            "the value became {ratio:.4} times as large instead of {wanted} (unit `{}`)",
-            short(&metric.unit)
-        ),
-        "The value does not have the unit that is declared: a square without a root, a constant that is added, or a \
-         relative error.",
-    )]
 }
 
 /// Where no formula is known: the first and the last row must count like the

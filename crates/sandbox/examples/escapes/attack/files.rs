@@ -12,7 +12,7 @@ pub(super) fn read_system() {
     for path in [
         "/etc/shadow",
         "/etc/sudoers",
-        "/root/.profile",
+        "/boot/grub/grub.cfg",
         "/proc/kcore",
     ] {
         attempt(path, File::open(path));

@@ -66,10 +66,12 @@ pub(super) fn memory_many(mib: usize) {
     let made = children(count, || {
         touch(EACH * MIB);
         let _ = writer.write_all(b"x");
+        wait_a_little();
     });
     let mut ready = vec![0; count];
     match made {
         Ok(made) if made == count && reader.read_exact(&mut ready).is_ok() => {
+            wait_a_little();
             got(format!("{mib} MiB in {count} processes"));
         }
         other => refused("processes", format!("{other:?}")),

@@ -1,12 +1,11 @@
-//! How good a predictor is, and the predictors themselves: by value, by the
-//! nearest, by a line, by least squares.
+//! How well simple predictors do.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::audit::table::number;
+use super::table::number;
 
 /// How much better than the best constant predictions are.
-pub(super) fn skill(classes: bool, predicted: &[Answer], answers: &[Answer]) -> f64 {
+pub fn skill(classes: bool, predicted: &[Answer], answers: &[Answer]) -> f64 {
     let loss = |predicted: &dyn Fn(usize) -> Answer| -> f64 {
         answers
             .iter()
@@ -33,14 +32,15 @@ pub(super) fn skill(classes: bool, predicted: &[Answer], answers: &[Answer]) -> 
 
 /// A target as a predictor sees it.
 #[derive(Clone, Debug, PartialEq, PartialOrd)]
-pub(super) enum Answer {
+pub enum Answer {
     /// Of a regression or a forecast.
     Number(f64),
     /// Of a classification.
     Class(String),
 }
 
-pub(super) fn answer(classes: bool, cell: &str) -> Option<Answer> {
+/// The target in a cell; `None` if a number is asked for and there is none.
+pub fn answer(classes: bool, cell: &str) -> Option<Answer> {
     if classes {
         Some(Answer::Class(cell.to_owned()))
     } else {
@@ -48,7 +48,7 @@ pub(super) fn answer(classes: bool, cell: &str) -> Option<Answer> {
     }
 }
 
-pub(super) fn mode(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
+fn mode(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for answer in answers {
         if let Answer::Class(class) = answer {
@@ -59,7 +59,7 @@ pub(super) fn mode(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     Some(Answer::Class(best.0))
 }
 
-pub(super) fn mean(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
+fn mean(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     let values: Vec<f64> = answers
         .filter_map(|a| match a {
             Answer::Number(n) => Some(n),
@@ -69,7 +69,7 @@ pub(super) fn mean(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     stats::mean(&values).map(Answer::Number)
 }
 
-pub(super) fn summary(classes: bool, answers: impl Iterator<Item = Answer>) -> Option<Answer> {
+fn summary(classes: bool, answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     if classes {
         mode(answers)
     } else {
@@ -78,11 +78,7 @@ pub(super) fn summary(classes: bool, answers: impl Iterator<Item = Answer>) -> O
 }
 
 /// Predicts by the mean or the mode of the training rows with the same value.
-pub(super) fn by_value(
-    classes: bool,
-    train: &[(&str, Answer)],
-    hidden: &[&str],
-) -> Option<Vec<Answer>> {
+pub fn by_value(classes: bool, train: &[(&str, Answer)], hidden: &[&str]) -> Option<Vec<Answer>> {
     let mut groups: HashMap<&str, Vec<Answer>> = HashMap::new();
     for (value, answer) in train {
         groups.entry(value).or_default().push(answer.clone());
@@ -102,7 +98,7 @@ pub(super) fn by_value(
 
 /// Predicts by the training row with the nearest number, between its
 /// neighbours where the answer is a number.
-pub(super) fn by_nearest(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
+fn by_nearest(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
     let mut sorted = train.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     hidden
@@ -129,7 +125,7 @@ pub(super) fn by_nearest(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer>
 }
 
 /// The best that a column does at predicting hidden rows from training rows.
-pub(super) fn column_skill(
+pub fn column_skill(
     classes: bool,
     train: &[(&str, Answer)],
     hidden: &[&str],
@@ -159,7 +155,7 @@ pub(super) fn column_skill(
 }
 
 /// Predicts by the straight line through the training rows.
-pub(super) fn by_line(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
+fn by_line(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
     let pairs: Vec<(f64, f64)> = train
         .iter()
         .filter_map(|(x, a)| match a {
@@ -180,7 +176,7 @@ pub(super) fn by_line(train: &[(f64, Answer)], hidden: &[f64]) -> Vec<Answer> {
 }
 
 /// Weights of a linear model, by the normal equations of scaled columns.
-pub(super) fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
+pub fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
     let width = x.first()?.len();
     let scale: Vec<f64> = (0..width)
         .map(|c| {
