@@ -1,5 +1,6 @@
 //! Turns of models: what is asked, at what price, and what came of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::core::ids::AgentId;
 use crate::exec::{Done, Told};
 use crate::model::retry::{RetryPolicy, SystemJitter};
 use crate::model::{
-    Billing, Message, Reaction, ToolSchema, TurnFailure, TurnRequest, TurnResponse,
+    Attempt, Billing, Message, ModelError, Reaction, ToolSchema, TurnFailure, TurnRequest,
+    TurnResponse,
 };
 use crate::store::{Batch, Store, StoreError};
 use crate::tools;
@@ -65,7 +67,9 @@ impl Driver {
         let model = Arc::clone(&self.session.model);
         let tell = self.slots.teller();
         std::thread::spawn(move || {
-            let answer = model.turn(&request, &mut |_| ());
+            // Without an answer the driver would wait for this turn for ever.
+            let answer = catch_unwind(AssertUnwindSafe(|| model.turn(&request, &mut |_| ())))
+                .unwrap_or_else(|_| Err(panicked()));
             // A driver that is gone books the call at its reservation.
             let _ = tell.send(Told::Done {
                 key,
@@ -231,6 +235,18 @@ fn as_text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
+    }
+}
+
+/// A bug in a dialect, found by a reply: it may have been billed.
+fn panicked() -> TurnFailure {
+    let error = ModelError::Refused {
+        role: "any role",
+        why: "reading its reply failed; this is a bug".to_owned(),
+    };
+    TurnFailure {
+        attempts: vec![Attempt::unknown(error.clone())],
+        error,
     }
 }
 
