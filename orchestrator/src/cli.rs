@@ -84,7 +84,8 @@ pub struct Audit {
 /// `alphalab run`.
 #[derive(Debug, clap::Args)]
 pub struct Run {
-    /// Folder of tasks, or one task [default: the shipped tasks].
+    /// The data: a file or a folder; for kernels a folder of tasks, or one task
+    /// [default: the shipped tasks].
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Tasks to work on, separated by commas [default: all].
@@ -93,9 +94,9 @@ pub struct Run {
     /// What is wanted, in words.
     #[arg(long, value_name = "TEXT")]
     pub objective: Option<String>,
-    /// Adapter, by name or path.
-    #[arg(long, value_name = "NAME|PATH", default_value = "cuda-kernels")]
-    pub adapter: String,
+    /// Adapter, by name or path [default: found by looking at the data].
+    #[arg(long, value_name = "NAME|PATH")]
+    pub adapter: Option<String>,
     /// Model that plays the roles.
     #[arg(long, value_name = "SPEC", default_value = "builtin")]
     pub model: String,
@@ -121,12 +122,41 @@ pub struct Run {
     /// Device to measure on.
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
+    /// Last phase: 0 fits the adapter, 1 explores the data, 2 builds and audits
+    /// the evaluation, 3 experiments.
+    #[arg(long, value_name = "PHASE", value_enum, default_value = "phase3")]
+    pub until: Phase,
     /// Directory of the campaign [default: a new one in campaigns/].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// Seed of the search.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// A phase of a campaign.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Phase {
+    /// Adapter.
+    Phase0,
+    /// Exploration.
+    Phase1,
+    /// Evaluation.
+    Phase2,
+    /// Experiments.
+    Phase3,
+}
+
+impl Phase {
+    /// Its number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Phase0 => 0,
+            Self::Phase1 => 1,
+            Self::Phase2 => 2,
+            Self::Phase3 => 3,
+        }
+    }
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

@@ -40,6 +40,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 device: run.device,
                 dir: run.dir,
                 seed: run.seed,
+                until: run.until.number(),
             };
             commands::run(&options, &places, stop_flag()?)
         }

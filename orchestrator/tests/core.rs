@@ -54,6 +54,9 @@ fn settings() -> Settings {
                 source: format!("/{name}"),
             })
             .to_vec(),
+        data: String::new(),
+        until: 3,
+        evaluation: None,
     }
 }
 
@@ -170,7 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
         4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {
-            agent, role: Role::Worker, experiment,
+            agent, role: Role::Worker, experiment, round: None,
             prompt: Body::Inline(json!("")), tries_until_wall_s: None,
         }),
         1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
@@ -190,7 +193,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         4 => (agent(), 0..3_u32, reply()).prop_map(|(agent, turn, reply)| Event::ModelCalled { agent, turn, reply }),
         4 => (agent(), 0..4_u32, status).prop_map(|(agent, call, status)| Event::ToolAnswered {
-            agent, call, answer: Answer { status, body: Body::Inline(json!({})) },
+            agent, call, answer: Answer { status, body: Body::Inline(json!({})), pictures: Vec::new() },
         }),
         2 => (1..5_u32, agent(), task()).prop_map(|(id, agent, task)| Event::Tried {
             id: TryId(id), agent, task, candidate: candidate(),
@@ -326,6 +329,7 @@ fn a_call_that_was_cut_off_counts_at_its_reservation() {
         agent,
         role: Role::Strategist,
         experiment: None,
+        round: None,
         prompt: Body::Inline(json!("")),
         tries_until_wall_s: None,
     };

@@ -87,6 +87,9 @@ fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
                 source: format!("/{name}"),
             })
             .to_vec(),
+        data: String::new(),
+        until: 3,
+        evaluation: None,
     }
 }
 
@@ -118,6 +121,7 @@ impl Run {
             let answer = Answer {
                 status,
                 body: Body::Inline(value),
+                pictures: Vec::new(),
             };
             self.apply(Event::ToolAnswered {
                 agent,
@@ -206,6 +210,7 @@ impl Run {
                 let answer = Answer {
                     status: AnswerStatus::Failed,
                     body: Body::Inline(json!({ "error": reason })),
+                    pictures: Vec::new(),
                 };
                 self.apply(Event::ToolAnswered {
                     agent,
@@ -214,6 +219,9 @@ impl Run {
                 });
             }
             Effect::Tool { agent, call } => self.lab_tool(agent, call, world),
+            Effect::Work { .. } | Effect::Audit { .. } | Effect::Freeze => {
+                panic!("a lab measures here")
+            }
             Effect::Check { experiment, .. } => {
                 let verdict = world.verdict();
                 for event in after_check(&self.state.experiments[&experiment], verdict) {
@@ -273,6 +281,7 @@ impl Run {
                 let answer = Answer {
                     status: AnswerStatus::Ok,
                     body: Body::Inline(body),
+                    pictures: Vec::new(),
                 };
                 self.apply(Event::ToolAnswered {
                     agent,
@@ -284,6 +293,7 @@ impl Run {
                 let answer = Answer {
                     status: AnswerStatus::Ok,
                     body: Body::Inline(json!({})),
+                    pictures: Vec::new(),
                 };
                 self.apply(Event::ToolAnswered {
                     agent,
@@ -332,6 +342,7 @@ impl Run {
             Decision::StartAgent {
                 role,
                 experiment,
+                round,
                 tries_until_wall_s,
             } => {
                 let agent = self.state.next_agent();
@@ -341,6 +352,7 @@ impl Run {
                     agent,
                     role,
                     experiment,
+                    round,
                     prompt: Body::Inline(json!("")),
                     tries_until_wall_s,
                 });
@@ -369,6 +381,9 @@ fn short(effect: &Effect) -> String {
         Effect::Answer { agent, call } => format!("    {agent} answer {call}"),
         Effect::Refuse { agent, call, .. } => format!("    {agent} refuse {call}"),
         Effect::Tool { agent, call } => format!("    {agent} lab {call}"),
+        Effect::Work { agent, call } => format!("    {agent} work {call}"),
+        Effect::Audit { round } => format!("audit round {round}"),
+        Effect::Freeze => "freeze".to_owned(),
         Effect::Check { experiment, fixes } => format!("check {experiment} ({fixes} fixes)"),
         Effect::Measure {
             experiment,

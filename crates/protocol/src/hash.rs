@@ -28,14 +28,30 @@ impl ContentHash {
     /// Hash of several byte strings, each preceded by its length, so that
     /// moving a byte across a boundary changes the result.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        use fmt::Write as _;
         let mut digest = Sha256::new();
         for part in parts {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
+        Self::from_digest(&digest.finalize())
+    }
+
+    /// Plain SHA-256 of everything a reader gives, of any length.
+    pub fn of_stream(mut stream: impl std::io::Read) -> std::io::Result<Self> {
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(Self::from_digest(&digest.finalize())),
+                read => digest.update(&buffer[..read]),
+            }
+        }
+    }
+
+    fn from_digest(digest: &[u8]) -> Self {
+        use fmt::Write as _;
         let mut text = String::with_capacity(64);
-        for byte in digest.finalize() {
+        for byte in digest {
             // Writing to a String can't fail.
             let _ = write!(text, "{byte:02x}");
         }

@@ -99,11 +99,18 @@ impl PromptRole {
     }
 }
 
-impl From<Role> for PromptRole {
-    fn from(role: Role) -> Self {
-        match role {
+impl PromptRole {
+    /// Whose prompt an agent of this role gets; none where it is no file of an
+    /// adapter.
+    pub fn of(role: Role) -> Option<Self> {
+        Some(match role {
             Role::Strategist => Self::Strategist,
             Role::Worker => Self::Implementer,
-        }
+            Role::Explorer => Self::Explorer,
+            Role::Builder => Self::Builder,
+            Role::Critic => Self::Critic,
+            Role::Tester => Self::Tester,
+            Role::Supervisor => return None,
+        })
     }
 }

@@ -48,6 +48,11 @@ pub use programs::Programs;
 pub use resolve::{Choice, Known, Request, Resolution, UnknownAdapter, resolve};
 pub use validate::LARGEST_FILE;
 
+/// Name of the Supervisor's prompt in messages. It is none of the adapter's
+/// files: whoever mends those is not told by them how.
+const SUPERVISOR: &str = "supervisor.md";
+const SUPERVISOR_PROMPT: &str = include_str!("supervisor.md");
+
 /// A loaded adapter.
 #[derive(Debug)]
 pub struct Adapter {
@@ -155,8 +160,11 @@ impl Adapter {
     /// known. The others of the role's are what they are when there is
     /// nothing to say yet.
     pub fn prompt(&self, role: Role, context: Map<String, Value>) -> Result<String, AdapterError> {
-        let role = PromptRole::from(role);
-        let mut variables = example::context(role, Extent::Bare);
+        let role = PromptRole::of(role);
+        let mut variables = role.map_or_else(
+            || example::knowledge(Extent::Bare),
+            |role| example::context(role, Extent::Bare),
+        );
         variables.insert("domain".to_owned(), self.manifest.domain.clone().into());
         variables.extend(context);
         // The campaign's settings have a stand-in for a baseline that nobody
@@ -166,7 +174,10 @@ impl Adapter {
         {
             metric.insert("baseline_value".to_owned(), Value::Null);
         }
-        self.render_variables(role, variables)
+        match role {
+            Some(role) => self.render_variables(role, variables),
+            None => self.render_text(SUPERVISOR, SUPERVISOR_PROMPT, &variables),
+        }
     }
 
     /// A role's prompt from variables by their names; `knowledge` is added.
@@ -192,6 +203,15 @@ impl Adapter {
         context: &Map<String, Value>,
     ) -> Result<String, AdapterError> {
         let text = self.texts.get(name).map_or("", String::as_str);
+        self.render_text(name, text, context)
+    }
+
+    fn render_text(
+        &self,
+        name: &'static str,
+        text: &str,
+        context: &Map<String, Value>,
+    ) -> Result<String, AdapterError> {
         template::render(&self.environment, name, text, context).map_err(|source| {
             AdapterError::Template {
                 name,

@@ -75,6 +75,22 @@ impl Formula {
         })
     }
 
+    /// Its word in a contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rmse => "rmse",
+            Self::Mae => "mae",
+            Self::Mape => "mape",
+            Self::Smape => "smape",
+            Self::R2 => "r2",
+            Self::Accuracy => "accuracy",
+            Self::F1Macro => "f1_macro",
+            Self::Logloss => "logloss",
+            Self::Auc => "auc",
+            Self::Mase => "mase",
+        }
+    }
+
     /// The direction in which this formula gets better.
     pub fn direction(self) -> Direction {
         match self {

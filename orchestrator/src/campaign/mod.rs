@@ -1,15 +1,20 @@
 //! A campaign's directory: where its files are, and how one comes to be.
 
+mod data;
 mod tasks;
 
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
 use crate::core::event::{Actor, Event};
 use crate::core::settings::Settings;
 use crate::core::state::State;
+use crate::explore::ExploreError;
 use crate::store::{Batch, DATABASE, Store, StoreError};
 
+pub use data::{DataError, folder_hash, link as link_data, seal};
 pub use tasks::{TaskError, find as find_tasks, hash as task_hash};
 
 /// Paths in a campaign's directory.
@@ -35,6 +40,46 @@ impl Layout {
     /// The adapter as it was at the start.
     pub fn adapter(&self) -> PathBuf {
         self.dir.join("adapter")
+    }
+
+    /// What the exploration writes: its working folder.
+    pub fn workspace(&self) -> PathBuf {
+        self.dir.join("workspace")
+    }
+
+    /// What the exploration has learned, for others.
+    pub fn learnings(&self) -> PathBuf {
+        self.workspace().join("learnings.md")
+    }
+
+    /// The plan of the exploration, for people.
+    pub fn plan(&self) -> PathBuf {
+        self.dir.join("plan.md")
+    }
+
+    /// The exploration's report.
+    pub fn data_report(&self) -> PathBuf {
+        self.workspace().join("data_report")
+    }
+
+    /// The data, by links.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The evaluation.
+    pub fn evaluation(&self) -> PathBuf {
+        self.dir.join("evaluation")
+    }
+
+    /// Working folders of agents that have none in common.
+    pub fn desks(&self) -> PathBuf {
+        self.dir.join("agents")
+    }
+
+    /// Scratch folders of commands under way.
+    pub fn scratch(&self) -> PathBuf {
+        self.dir.join(".scratch")
     }
 
     /// One folder per experiment.
@@ -95,6 +140,12 @@ pub enum CreateError {
     /// The adapter can't be copied.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
+    /// The data can't be linked.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The scripts for the exploration can't be written.
+    #[error(transparent)]
+    Scripts(#[from] ExploreError),
     /// The database can't be made.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,12 +154,29 @@ pub enum CreateError {
     Write(#[from] sandbox::fs::WriteError),
 }
 
+/// What an adapter was chosen by, for a campaign that builds its evaluation.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Why this adapter, in a sentence.
+    pub why: String,
+    /// Whether it was written for this campaign.
+    pub drafted: bool,
+    /// What is known about the data.
+    pub facts: Value,
+    /// What the data was profiled to be.
+    pub profile: Value,
+}
+
+/// Folders that the exploration writes, shown at the top by links.
+const WORKSPACE: [&str; 4] = ["scripts", "plots", "notes", "data_report"];
+
 /// Sets up a campaign in `dir`, which must be empty or absent. It appears
 /// whole or not at all: everything is made beside it and moved in one step.
 pub fn create(
     dir: &Path,
     adapter: &Adapter,
     settings: Settings,
+    chosen: Option<Chosen>,
     at_ms: i64,
 ) -> Result<(Store, State), CreateError> {
     let target = Layout::of(dir).dir;
@@ -151,6 +219,9 @@ pub fn create(
         std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
     }
     adapter.copy_to(&layout.adapter())?;
+    if chosen.is_some() {
+        set_up_workspace(&layout, Path::new(&settings.data))?;
+    }
     let text =
         toml::to_string(&settings).map_err(|error| CreateError::Settings(Box::new(error)))?;
     sandbox::fs::write_atomic(&layout.settings(), text)?;
@@ -162,10 +233,52 @@ pub fn create(
             settings: Box::new(settings),
         },
     );
+    if let Some(chosen) = chosen {
+        let facts = batch.body(chosen.facts);
+        let profile = Some(batch.body(chosen.profile));
+        batch.push(
+            Actor::Harness,
+            Event::AdapterResolved {
+                name: adapter.manifest.name.clone(),
+                why: chosen.why,
+                drafted: chosen.drafted,
+                facts,
+                profile,
+            },
+        );
+    }
     store.append(0, at_ms, batch)?;
     drop(store);
     std::fs::rename(&making, &target).map_err(file("rename to", &target))?;
     Ok(Store::open(&target)?)
+}
+
+/// Makes the folders of phases 1 and 2, with links to what people look for at
+/// the top. The links are relative: a campaign can be moved.
+fn set_up_workspace(layout: &Layout, data: &Path) -> Result<(), CreateError> {
+    let file = |operation, path: &Path| {
+        let path = path.to_owned();
+        move |source| CreateError::File {
+            operation,
+            path,
+            source,
+        }
+    };
+    let workspace = layout.workspace();
+    for name in WORKSPACE {
+        let folder = workspace.join(name);
+        std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
+    }
+    for name in WORKSPACE.into_iter().chain(["learnings.md"]) {
+        let link = layout.dir.join(name);
+        let to = Path::new("workspace").join(name);
+        std::os::unix::fs::symlink(to, &link).map_err(file("link", &link))?;
+    }
+    for folder in [layout.evaluation(), layout.desks()] {
+        std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
+    }
+    crate::explore::write_scripts(&workspace.join("scripts"))?;
+    Ok(link_data(data, &layout.data())?)
 }
 
 /// Removes what a run that was killed while it made this campaign has left.

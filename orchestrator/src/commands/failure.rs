@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::adapter::AdapterError;
+use crate::adapter::{AdapterError, UnknownAdapter};
 use crate::campaign::{CreateError, TaskError};
 use crate::driver::DriverError;
+use crate::explore::ExploreError;
 use crate::model::UnknownModel;
 use crate::store::StoreError;
 
@@ -98,6 +99,18 @@ impl From<TaskError> for Failure {
     }
 }
 
+impl From<ExploreError> for Failure {
+    fn from(error: ExploreError) -> Self {
+        Self::input(error)
+    }
+}
+
+impl From<UnknownAdapter> for Failure {
+    fn from(error: UnknownAdapter) -> Self {
+        Self::input(error)
+    }
+}
+
 impl From<UnknownModel> for Failure {
     fn from(error: UnknownModel) -> Self {
         Self::input(error)
@@ -111,6 +124,10 @@ impl From<DriverError> for Failure {
             DriverError::Adapter(_)
             | DriverError::Task(_)
             | DriverError::Files(_)
+            | DriverError::View { .. }
+            | DriverError::Folder { .. }
+            | DriverError::Data(_)
+            | DriverError::OtherEvaluation
             | DriverError::Thawed { .. }
             | DriverError::Lab(_)
             | DriverError::Metric { .. }

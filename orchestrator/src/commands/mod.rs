@@ -5,6 +5,7 @@ mod audit;
 mod doctor;
 mod failure;
 mod places;
+mod resolve;
 mod run;
 mod show;
 mod stop;

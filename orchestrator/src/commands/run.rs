@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Failure, Places, exit, table};
-use crate::adapter::{Adapter, AdapterError, Judge, Manifest};
+use super::resolve::{self, Asked, Built, Found};
+use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
-use crate::core::event::{Actor, Event};
-use crate::core::settings::{Limits, SETTINGS_SCHEMA, Settings};
+use crate::core::event::{Actor, Event, FinishReason};
+use crate::core::settings::{
+    EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource,
+};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
 use crate::model::{ChatModel, Setup};
@@ -24,8 +27,8 @@ pub struct RunOptions {
     pub tasks: Vec<String>,
     /// What is wanted, in words.
     pub objective: Option<String>,
-    /// Adapter by name or path.
-    pub adapter: String,
+    /// Adapter by name or path; found by the data, if absent.
+    pub adapter: Option<String>,
     /// Model.
     pub model: String,
     /// Limit of evaluated experiments.
@@ -46,6 +49,8 @@ pub struct RunOptions {
     pub dir: Option<PathBuf>,
     /// Seed of the search.
     pub seed: u64,
+    /// Last phase.
+    pub until: u8,
 }
 
 /// Starts a campaign and drives it.
@@ -53,28 +58,33 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
     // Everything that can be wrong with the input is found before anything
     // is written.
     let model = open_model(&options.model)?;
-    let folder = places.adapter(&options.adapter);
-    if !folder.is_dir() {
-        return Err(AdapterError::Missing {
-            name: options.adapter.clone(),
-            path: folder,
+    let asked = Asked {
+        adapter: options.adapter.as_deref(),
+        data: options.data.as_deref(),
+        objective: options.objective.as_deref(),
+    };
+    let found = resolve::find(asked, places)?;
+    let (adapter, built) = match found {
+        Found::Lab(adapter) => (adapter, None),
+        Found::Built(built) => {
+            let Built {
+                adapter,
+                chosen,
+                bench,
+                data,
+            } = *built;
+            (adapter, Some((chosen, bench, data)))
         }
-        .into());
-    }
-    let adapter = Adapter::load(&folder)?;
-    let built = |lab: &str| places.bin_dir.join(lab).is_file();
-    if let Judge::Commands(_) = adapter.manifest.judge(built).map_err(Failure::input)? {
-        let Manifest { name, lab, .. } = &adapter.manifest;
-        return Err(Failure::input(format!(
-            "adapter `{name}` needs the lab `{lab}`, which is not built here; experiments that are measured by an \
-             evaluation's own commands are not there yet"
-        )));
-    }
-    let settings = settings(options, places, &adapter)?;
+    };
+    let data = built.as_ref().map(|(_, _, data)| data.as_path());
+    let settings = settings(options, places, &adapter, data)?;
     let dir = options.dir.clone().unwrap_or_else(default_dir);
     let layout = Layout::of(&dir);
-    let lab = places.lab(&settings.lab, &layout)?;
-    let (store, state) = campaign::create(&dir, &adapter, settings, now_ms())?;
+    let (lab, chosen, bench) = match built {
+        None => (Some(places.lab(&settings.lab, &layout)?), None, None),
+        Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
+    };
+    let (store, state) = campaign::create(&dir, &adapter, settings, chosen, now_ms())?;
     drive(
         Session {
             observer: ui::observer(&layout),
@@ -83,6 +93,7 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
             adapter,
             model,
             lab,
+            bench,
             stop,
             layout,
         },
@@ -106,7 +117,11 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
     };
     let model = open_model(&settings.model)?;
     let adapter = Adapter::load(&layout.adapter())?;
-    let lab = places.lab(&settings.lab, &layout)?;
+    let (lab, bench) = if settings.evaluation.is_some() {
+        (None, Some(resolve::bench(places)?))
+    } else {
+        (Some(places.lab(&settings.lab, &layout)?), None)
+    };
     let mut batch = Batch::new();
     batch.push(Actor::User, Event::CampaignResumed {});
     for logged in store.append(state.seq, now_ms(), batch)? {
@@ -120,6 +135,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
             adapter,
             model,
             lab,
+            bench,
             stop,
             layout,
         },
@@ -139,7 +155,17 @@ fn open_model(spec: &str) -> Result<Arc<dyn ChatModel>, Failure> {
     Ok(Arc::from(model))
 }
 
-fn settings(options: &RunOptions, places: &Places, adapter: &Adapter) -> Result<Settings, Failure> {
+/// Rounds of building an evaluation.
+const ROUNDS: u32 = 3;
+/// Most seconds of one command of an agent.
+const COMMAND_S: u64 = 600;
+
+fn settings(
+    options: &RunOptions,
+    places: &Places,
+    adapter: &Adapter,
+    built_for: Option<&Path>,
+) -> Result<Settings, Failure> {
     let manifest = adapter.manifest.clone();
     if options.executor != "local" {
         let wanted = &options.executor;
@@ -147,18 +173,51 @@ fn settings(options: &RunOptions, places: &Places, adapter: &Adapter) -> Result<
             "unknown executor `{wanted}`: this version has `local`"
         )));
     }
-    let data = options
-        .data
-        .clone()
-        .unwrap_or_else(|| places.home.join(&manifest.default_data));
+    if built_for.is_some() && options.until >= 3 {
+        return Err(Failure::input(format!(
+            "adapter `{}` has no lab here, and experiments that an evaluation's own commands measure are not \
+             there yet: add --until phase2 to build and audit the evaluation",
+            manifest.name
+        )));
+    }
+    let (tasks, evaluation) = match built_for {
+        Some(data) => {
+            let timeout_s = manifest.evaluation.as_ref().map_or(60, |e| e.timeout_s);
+            let evaluation = EvaluationSettings {
+                rounds: ROUNDS,
+                command_s: COMMAND_S,
+                timeout_s,
+            };
+            let task = TaskSource {
+                name: manifest.name.clone(),
+                source: data.to_string_lossy().into_owned(),
+            };
+            (vec![task], Some(evaluation))
+        }
+        None => {
+            let data = options
+                .data
+                .clone()
+                .unwrap_or_else(|| places.home.join(&manifest.default_data));
+            let tasks = campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?;
+            (tasks, None)
+        }
+    };
     let hours = options.hours.unwrap_or(manifest.budgets.hours);
     Ok(Settings {
         schema: SETTINGS_SCHEMA,
-        tasks: campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?,
+        tasks,
+        data: built_for.map_or_else(String::new, |data| data.to_string_lossy().into_owned()),
+        until: options.until,
+        evaluation,
         adapter: manifest.name,
         domain: manifest.domain,
         objective: options.objective.clone().unwrap_or(manifest.objective),
-        lab: manifest.lab,
+        lab: if built_for.is_some() {
+            String::new()
+        } else {
+            manifest.lab
+        },
         device: options.device.clone(),
         model: options.model.clone(),
         executor: options.executor.clone(),
@@ -211,26 +270,37 @@ fn write_report(dir: &Path, layout: &Layout) -> Result<(), Failure> {
 /// Shows what came out; the directory is the last line on stdout.
 fn conclude(dir: &Path, layout: &Layout, state: &State) -> Result<u8, Failure> {
     write_report(dir, layout)?;
-    print!("{}", table::leaderboard(state));
     let shown = dir.display();
+    let reason = match state.run {
+        RunState::Finished(reason) => Some(reason),
+        RunState::New | RunState::Running | RunState::Stopped => None,
+    };
+    let with_experiments = state.phase >= 3;
+    if with_experiments {
+        print!("{}", table::leaderboard(state));
+    } else {
+        print!("{}", table::phases(state));
+    }
     eprintln!();
-    if let RunState::Finished(reason) = state.run {
+    if let Some(reason) = reason {
         eprintln!("finished: {}", reason.text());
     }
     eprintln!("report:      {}", layout.report().display());
-    eprintln!("playbook:    {}", layout.playbook().display());
-    eprintln!("leaderboard: alphalab leaderboard {shown} --json");
-    eprintln!("search more: alphalab run --hours 1");
+    if with_experiments {
+        eprintln!("playbook:    {}", layout.playbook().display());
+        eprintln!("leaderboard: alphalab leaderboard {shown} --json");
+        eprintln!("search more: alphalab run --hours 1");
+    } else if !state.rounds.is_empty() {
+        eprintln!("evaluation:  {}", layout.evaluation().display());
+        eprintln!("audit again: alphalab audit {shown}");
+    }
     println!("{shown}");
     let verified = crate::core::rank::leaderboard(state).summary.verified;
     let measured = state.experiments.values().any(|e| !e.attempts.is_empty());
-    let out_of_budget = matches!(
-        state.run,
-        RunState::Finished(crate::core::event::FinishReason::BudgetSpent)
-    );
-    Ok(match (verified, measured) {
-        (0, false) if out_of_budget => exit::BUDGET,
-        (0, _) => exit::NO_RESULT,
+    Ok(match (reason, verified, measured) {
+        (Some(FinishReason::PhaseDone), _, _) => exit::OK,
+        (Some(FinishReason::BudgetSpent), 0, false) => exit::BUDGET,
+        (_, 0, _) => exit::NO_RESULT,
         _ => exit::OK,
     })
 }

@@ -41,6 +41,53 @@ fn aligned(rows: &[Vec<String>]) -> String {
     out
 }
 
+/// How phases 0 to 2 went.
+pub(super) fn phases(state: &State) -> String {
+    let mut rows = vec![
+        ["round", "audit", "critic", "tester", "outcome"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let count = |faults: Option<usize>| faults.map_or("-".to_owned(), |n| format!("{n} faults"));
+    for round in &state.rounds {
+        let outcome = if round.is_rejected() {
+            "rejected"
+        } else if round.is_passed() {
+            "passed"
+        } else {
+            "-"
+        };
+        rows.push(vec![
+            round.number.to_string(),
+            count(round.audit.as_ref().map(|audit| audit.faults.len())),
+            count(round.critic.as_ref().map(|review| review.faults.len())),
+            count(round.tester.as_ref().map(|review| review.faults.len())),
+            outcome.to_owned(),
+        ]);
+    }
+    let mut out = String::new();
+    if let Some(adapter) = &state.adapter {
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "adapter {}: {}", adapter.name, clean(&adapter.why));
+    }
+    if !state.rounds.is_empty() {
+        out.push_str(&aligned(&rows));
+    }
+    for (finder, fault) in state.rounds.iter().flat_map(crate::core::rounds::Round::faults) {
+        let _ = writeln!(
+            out,
+            "  {}, {}: {}",
+            finder.word(),
+            clean(&fault.check),
+            clean(&fault.detail)
+        );
+    }
+    if let Some((_, hash)) = &state.frozen {
+        let _ = writeln!(out, "evaluation frozen as {}", hash.short());
+    }
+    out
+}
+
 /// The leaderboard: every task, lost and unverified ones too.
 pub(super) fn leaderboard(state: &State) -> String {
     let board = rank::leaderboard(state);

@@ -19,6 +19,16 @@ pub enum Role {
     Strategist,
     /// Works on one experiment of the board.
     Worker,
+    /// Looks after the adapter: fits it to the data, mends it.
+    Supervisor,
+    /// Looks at the data before anything is built on it.
+    Explorer,
+    /// Builds the evaluation.
+    Builder,
+    /// Looks for what is wrong with an evaluation, from nothing but itself.
+    Critic,
+    /// Tries to break an evaluation.
+    Tester,
 }
 
 impl Role {
@@ -27,6 +37,11 @@ impl Role {
         match self {
             Self::Strategist => "strategist",
             Self::Worker => "worker",
+            Self::Supervisor => "supervisor",
+            Self::Explorer => "explorer",
+            Self::Builder => "builder",
+            Self::Critic => "critic",
+            Self::Tester => "tester",
         }
     }
 }
@@ -70,6 +85,15 @@ pub struct ModelReply {
     pub cost_usd: f64,
 }
 
+/// A picture that goes with an answer, in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// `image/png` or `image/jpeg`.
+    pub media_type: String,
+    /// Its bytes.
+    pub blob: ContentHash,
+}
+
 /// The answer to one tool call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
@@ -77,6 +101,9 @@ pub struct Answer {
     pub status: AnswerStatus,
     /// JSON for the model.
     pub body: Body,
+    /// What there is to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
 }
 
 /// What a tool call came to.
@@ -322,6 +349,7 @@ impl AgentRun {
             answer: Answer {
                 status: AnswerStatus::Malformed,
                 body: Body::Inline(serde_json::json!({ "error": error })),
+                pictures: Vec::new(),
             },
         });
     }
@@ -400,6 +428,7 @@ mod tests {
         Answer {
             status,
             body: Body::Inline(json!({})),
+            pictures: Vec::new(),
         }
     }
 

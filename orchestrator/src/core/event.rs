@@ -10,10 +10,11 @@ use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::playbook::Entry;
+use super::rounds::{Audited, Review};
 use super::settings::Settings;
 
 /// Version of the event payloads. A reader refuses a newer one.
-pub const EVENT_VERSION: u32 = 2;
+pub const EVENT_VERSION: u32 = 3;
 
 /// A JSON document, in place or, when it is large, as a blob of the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ pub enum EffectKey {
         /// How often it has been to `fix` before.
         fixes: u32,
     },
+    /// The mechanical audit of an evaluation.
+    Audit {
+        /// The round it was built in.
+        round: u32,
+    },
     /// A measurement.
     Measure {
         /// Which experiment.
@@ -98,6 +104,12 @@ pub enum FinishReason {
     BudgetSpent,
     /// No task can be worked on.
     NothingToDo,
+    /// The last phase that was asked for is done.
+    PhaseDone,
+    /// An agent that a phase can't do without did not finish its work.
+    PhaseFailed,
+    /// No evaluation passed in as many rounds as there are.
+    EvaluationRejected,
 }
 
 impl FinishReason {
@@ -107,6 +119,9 @@ impl FinishReason {
             Self::Converged => "nothing promising is left to try",
             Self::BudgetSpent => "the budget is spent",
             Self::NothingToDo => "no task can be worked on",
+            Self::PhaseDone => "the last phase that was asked for is done",
+            Self::PhaseFailed => "an agent that the phase needs did not finish its work",
+            Self::EvaluationRejected => "no evaluation passed its audit and reviews",
         }
     }
 }
@@ -205,6 +220,62 @@ pub enum Event {
         /// Why.
         reason: FinishReason,
     },
+    /// The adapter was chosen or drafted.
+    AdapterResolved {
+        /// Its name.
+        name: String,
+        /// Why this one, in a sentence.
+        why: String,
+        /// Whether it was written for this campaign.
+        drafted: bool,
+        /// What is known about the data.
+        facts: Body,
+        /// What the data was profiled to be, if it was.
+        profile: Option<Body>,
+    },
+    /// A file of the adapter was changed.
+    AdapterPatched {
+        /// Which.
+        file: String,
+        /// Number of the change in the adapter's history.
+        change: u32,
+        /// Why.
+        why: String,
+        /// By whom.
+        agent: AgentId,
+        /// The settings that follow from it, where they are others now.
+        settings: Option<Box<Settings>>,
+    },
+    /// The plan of the exploration is another one now.
+    PlanChanged {
+        /// By whom.
+        agent: AgentId,
+        /// All of it, in Markdown.
+        text: Body,
+    },
+    /// The mechanical auditor has looked at an evaluation.
+    AuditDone {
+        /// The round.
+        round: u32,
+        /// What it said.
+        audited: Box<Audited>,
+    },
+    /// A reviewer has looked at an evaluation.
+    ReviewDone {
+        /// The round.
+        round: u32,
+        /// As what it looked.
+        role: Role,
+        /// What it said.
+        review: Box<Review>,
+    },
+    /// Work of a round was not done, so that the round is lost.
+    RoundUndone {
+        /// The round.
+        round: u32,
+        /// Which work, and why.
+        what: String,
+    },
     /// A phase began.
     PhaseStarted {
         /// Number of the phase.
@@ -256,6 +327,9 @@ pub enum Event {
         role: Role,
         /// The experiment it works on, for a worker.
         experiment: Option<ExperimentId>,
+        /// The round of phase 2 it works in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<u32>,
         /// Its prompt.
         prompt: Body,
         /// Running time of the campaign, in seconds, after which it may take
@@ -425,7 +499,13 @@ impl Event {
                 experiment: *experiment,
                 attempt: *attempt,
             }),
+            Self::AuditDone { round, .. } => Some(EffectKey::Audit { round: *round }),
             Self::CampaignStarted { .. }
+            | Self::AdapterResolved { .. }
+            | Self::AdapterPatched { .. }
+            | Self::PlanChanged { .. }
+            | Self::ReviewDone { .. }
+            | Self::RoundUndone { .. }
             | Self::CampaignResumed {}
             | Self::CampaignStopped { .. }
             | Self::CampaignFinished { .. }

@@ -152,6 +152,7 @@ impl State {
                 agent,
                 role,
                 experiment,
+                round,
                 prompt,
                 tries_until_wall_s,
             } => {
@@ -165,6 +166,7 @@ impl State {
                     }
                     experiment.owner = Some(*agent);
                 }
+                self.begin_round(*role, *round, *agent)?;
                 let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
                 self.agents.insert(
                     *agent,
@@ -172,6 +174,7 @@ impl State {
                         id: *agent,
                         role: *role,
                         experiment: *experiment,
+                        round: *round,
                         prompt: prompt.clone(),
                         tries_until_wall_s: *tries_until_wall_s,
                         tries: 0,
@@ -193,6 +196,7 @@ impl State {
                     }
                     EffectKey::Describe
                     | EffectKey::Inspect { .. }
+                    | EffectKey::Audit { .. }
                     | EffectKey::Check { .. }
                     | EffectKey::Measure { .. } => true,
                 });
@@ -310,6 +314,12 @@ impl State {
                 self.playbook.push((**entry).clone());
                 Ok(())
             }
+            Event::AdapterResolved { .. }
+            | Event::AdapterPatched { .. }
+            | Event::PlanChanged { .. }
+            | Event::AuditDone { .. }
+            | Event::ReviewDone { .. }
+            | Event::RoundUndone { .. } => self.apply_phase(event),
             Event::ExperimentProposed { .. }
             | Event::CandidateSubmitted { .. }
             | Event::Checked { .. }
@@ -419,6 +429,12 @@ impl State {
             | Event::CampaignResumed {}
             | Event::CampaignStopped { .. }
             | Event::CampaignFinished { .. }
+            | Event::AdapterResolved { .. }
+            | Event::AdapterPatched { .. }
+            | Event::PlanChanged { .. }
+            | Event::AuditDone { .. }
+            | Event::ReviewDone { .. }
+            | Event::RoundUndone { .. }
             | Event::PhaseStarted { .. }
             | Event::LabDescribed { .. }
             | Event::TaskInspected { .. }
@@ -478,6 +494,7 @@ impl State {
                 }
                 EffectKey::Describe
                 | EffectKey::Inspect { .. }
+                | EffectKey::Audit { .. }
                 | EffectKey::Model { .. }
                 | EffectKey::Tool { .. } => true,
             });

@@ -239,6 +239,7 @@ fn lab_failure<'a>(state: &'a State, task: &str) -> Option<&'a str> {
                 .is_some_and(|e| e.task == task),
             EffectKey::Describe
             | EffectKey::Inspect { .. }
+            | EffectKey::Audit { .. }
             | EffectKey::Model { .. }
             | EffectKey::Check { .. }
             | EffectKey::Measure { .. } => false,

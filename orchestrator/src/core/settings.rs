@@ -108,6 +108,31 @@ pub struct Settings {
     pub policy: Policy,
     /// The tasks, in order.
     pub tasks: Vec<TaskSource>,
+    /// The data, a path; empty where the tasks are all there is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
+    /// Last phase of the campaign.
+    #[serde(default = "last_phase")]
+    pub until: u8,
+    /// How agents build the evaluation; absent where a lab measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<EvaluationSettings>,
+}
+
+fn last_phase() -> u8 {
+    3
+}
+
+/// How an evaluation comes to be that no lab brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSettings {
+    /// Most rounds of building and reviewing.
+    pub rounds: u32,
+    /// Seconds that one command of an agent may take at most.
+    pub command_s: u64,
+    /// Seconds that one command of the evaluation may take.
+    pub timeout_s: u32,
 }
 
 /// Version of [`Settings`].

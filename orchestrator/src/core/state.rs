@@ -12,6 +12,7 @@ use super::budget::{Amount, Budget, Ledger, SessionClock};
 use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score};
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::playbook::Entry;
+use super::rounds::Round;
 use super::settings::Settings;
 
 /// Whether a campaign goes on.
@@ -155,6 +156,8 @@ pub struct Agent {
     pub role: Role,
     /// The experiment it was started for.
     pub experiment: Option<ExperimentId>,
+    /// The round of phase 2 it works in.
+    pub round: Option<u32>,
     /// Its prompt.
     pub prompt: Body,
     /// Running time of the campaign after which it may take no more looks.
@@ -174,6 +177,21 @@ impl Agent {
     pub fn is_live(&self) -> bool {
         self.run.ending().is_none()
     }
+}
+
+/// The adapter, and what it was chosen by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// Its name.
+    pub name: String,
+    /// Why this one.
+    pub why: String,
+    /// Whether it was written for this campaign.
+    pub drafted: bool,
+    /// What is known about the data.
+    pub facts: Body,
+    /// What the data was profiled to be, if it was.
+    pub profile: Option<Body>,
 }
 
 /// How often an act failed, and when it may be tried again.
@@ -211,6 +229,14 @@ pub struct State {
     pub settings: Option<Settings>,
     /// Phase under way.
     pub phase: u8,
+    /// The adapter; absent where the run named it.
+    pub adapter: Option<Resolved>,
+    /// Changes of the adapter.
+    pub patches: u32,
+    /// The plan of the exploration.
+    pub plan: Option<Body>,
+    /// Rounds of building an evaluation.
+    pub rounds: Vec<Round>,
     /// The lab's name and version.
     pub lab: Option<(String, String)>,
     /// The evaluation, once frozen.
@@ -247,6 +273,10 @@ impl Default for State {
             run: RunState::New,
             settings: None,
             phase: 0,
+            adapter: None,
+            patches: 0,
+            plan: None,
+            rounds: Vec::new(),
             lab: None,
             frozen: None,
             tasks: Vec::new(),
@@ -417,7 +447,7 @@ impl State {
             .values()
             .map(|a| {
                 serde_json::json!({
-                    "id": a.id, "role": a.role, "experiment": a.experiment,
+                    "id": a.id, "role": a.role, "experiment": a.experiment, "round": a.round,
                     "tries": a.tries, "turns": a.run.turns(), "ending": a.run.ending(),
                 })
             })
@@ -425,6 +455,9 @@ impl State {
         serde_json::json!({
             "run": self.run,
             "phase": self.phase,
+            "adapter": self.adapter,
+            "plan": self.plan,
+            "rounds": self.rounds,
             "lab": self.lab,
             "frozen": self.frozen,
             "tasks": self.tasks,

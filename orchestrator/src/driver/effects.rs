@@ -6,7 +6,7 @@ use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION, Split};
 
 use super::{Driver, DriverError, now_ms};
 use crate::core::agent::{Answer, AnswerStatus};
-use crate::core::event::{Actor, Event};
+use crate::core::event::{Actor, Body, Event};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::Effect;
 use crate::core::state::Experiment;
@@ -37,6 +37,9 @@ impl Driver {
                 };
                 self.answer(agent, call, reply).map(|()| true)
             }
+            Effect::Work { agent, call } => self.work(agent, call),
+            Effect::Audit { round } => self.audit(round),
+            Effect::Freeze => self.freeze(),
             Effect::Describe
             | Effect::Inspect { .. }
             | Effect::Tool { .. }
@@ -80,7 +83,12 @@ impl Driver {
                     fresh: *split != Split::Search,
                     reattach,
                 }),
-            Effect::Model { .. } | Effect::Answer { .. } | Effect::Refuse { .. } => None,
+            Effect::Model { .. }
+            | Effect::Answer { .. }
+            | Effect::Refuse { .. }
+            | Effect::Work { .. }
+            | Effect::Audit { .. }
+            | Effect::Freeze => None,
         };
         let Some(request) = request else {
             return Err(DriverError::Stuck);
@@ -152,6 +160,16 @@ impl Driver {
         })
     }
 
+    /// Shows the plan to people.
+    fn show_plan(&self, text: &serde_json::Value) -> Result<(), DriverError> {
+        let path = self.session.layout.plan();
+        let text = text.as_str().unwrap_or_default();
+        sandbox::fs::write_atomic(&path, text).map_err(|source| DriverError::View {
+            path,
+            source: Box::new(source),
+        })
+    }
+
     /// Appends what a tool call comes to.
     pub(super) fn answer(
         &mut self,
@@ -166,6 +184,17 @@ impl Driver {
         }
         let mut batch = Batch::new();
         for event in reply.events {
+            let event = match event {
+                Event::PlanChanged {
+                    agent,
+                    text: Body::Inline(text),
+                } => {
+                    self.show_plan(&text)?;
+                    let text = batch.body(text);
+                    Event::PlanChanged { agent, text }
+                }
+                other => other,
+            };
             batch.push(Actor::Agent(agent), event);
         }
         if let Some((status, value)) = reply.answer {
@@ -175,7 +204,11 @@ impl Driver {
                 Event::ToolAnswered {
                     agent,
                     call,
-                    answer: Answer { status, body },
+                    answer: Answer {
+                        status,
+                        body,
+                        pictures: Vec::new(),
+                    },
                 },
             );
         }

@@ -2,10 +2,14 @@
 //! the outcome.
 
 mod effects;
+mod evaluation;
 mod outcome;
+mod prompt;
 mod turns;
+mod work;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,17 +19,18 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
-use crate::campaign::{Layout, TaskError};
-use crate::core::agent::Role;
+use crate::campaign::{DataError, Layout, TaskError};
 use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
-use crate::core::ids::ExperimentId;
 use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
+use crate::explore::AgentsPython;
 use crate::exec::{LabProgram, Local, Told, WriteFilesError};
 use crate::model::ChatModel;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{Documents, Kinds};
+
+use prompt::Purpose;
 
 /// How often the loop looks at the clock and at signals while it waits.
 const TICK: Duration = Duration::from_millis(100);
@@ -73,6 +78,32 @@ pub enum DriverError {
     /// A candidate's files can't be written.
     #[error("failed to write a candidate's files")]
     Files(#[from] WriteFilesError),
+    /// A view for people can't be written.
+    #[error("failed to write `{}`", path.display())]
+    View {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<sandbox::fs::WriteError>,
+    },
+    /// A folder can't be made.
+    #[error("failed to make `{}` and the folders beside it", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The evaluation or the data can't be hashed or sealed.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The evaluation is not what it was.
+    #[error(
+        "the evaluation has changed since it was frozen: restore it, or start a new campaign"
+    )]
+    OtherEvaluation,
     /// A task is not what it was.
     #[error(
         "task `{task}` has changed since the evaluation was frozen: restore it, or start a new campaign"
@@ -117,12 +148,23 @@ pub struct Session {
     pub adapter: Adapter,
     /// The model that plays the roles.
     pub model: Arc<dyn ChatModel>,
-    /// How to start the lab.
-    pub lab: LabProgram,
+    /// How to start the lab, where one measures.
+    pub lab: Option<LabProgram>,
+    /// What agents work with on this machine, where they do.
+    pub bench: Option<Bench>,
     /// Set from outside to ask for a stop.
     pub stop: Arc<AtomicBool>,
     /// Who watches.
     pub observer: Box<dyn Observer>,
+}
+
+/// What agents that work in folders have.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// Their Python.
+    pub python: AgentsPython,
+    /// The environment that an evaluation's interpreter is looked for in.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -151,7 +193,7 @@ impl Session {
     /// gives the session back for a last look.
     pub fn run(self) -> Result<(Ended, State), DriverError> {
         let workers = self.state.settings.as_ref().map_or(1, |s| s.workers);
-        let slots = Local::open(&self.lab, workers);
+        let slots = Local::open(self.lab.as_ref(), workers);
         let mut driver = Driver {
             session: self,
             slots,
@@ -159,6 +201,7 @@ impl Session {
             in_flight: BTreeSet::new(),
             calling: BTreeSet::new(),
             halt: None,
+            cancel: Arc::default(),
         };
         let ended = driver.run()?;
         driver.slots.close();
@@ -175,6 +218,8 @@ struct Driver {
     calling: BTreeSet<EffectKey>,
     /// Why nothing new is begun.
     halt: Option<String>,
+    /// Ends commands under way.
+    cancel: Arc<AtomicBool>,
 }
 
 impl Driver {
@@ -186,7 +231,12 @@ impl Driver {
             }
             let asked = self.session.stop.load(Ordering::Relaxed);
             let stopping = asked || self.halt.is_some();
-            if stopping && self.in_flight.is_empty() && self.calling.is_empty() {
+            if stopping {
+                self.cancel.store(true, Ordering::Relaxed);
+            }
+            // An audit is done again by whoever resumes.
+            let waited_for = |key: &EffectKey| !matches!(key, EffectKey::Audit { .. });
+            if stopping && self.in_flight.is_empty() && !self.calling.iter().any(waited_for) {
                 let (reason, ended) = match self.halt.take() {
                     Some(reason) => (reason, Ended::Halted),
                     None => ("asked to stop".to_owned(), Ended::Stopped),
@@ -217,9 +267,14 @@ impl Driver {
                 Decision::StartAgent {
                     role,
                     experiment,
+                    round,
                     tries_until_wall_s,
                 } => {
-                    let prompt = self.prompt(*role, *experiment)?;
+                    let prompt = self.prompt(Purpose {
+                        role: *role,
+                        experiment: *experiment,
+                        round: *round,
+                    })?;
                     let prompt = batch.body(Value::String(prompt));
                     batch.push(
                         Actor::Harness,
@@ -227,6 +282,7 @@ impl Driver {
                             agent: next_agent,
                             role: *role,
                             experiment: *experiment,
+                            round: *round,
                             prompt,
                             tries_until_wall_s: *tries_until_wall_s,
                         },
@@ -310,6 +366,11 @@ impl Driver {
         let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
             return Ok(());
         };
+        if settings.evaluation.is_some() {
+            let now = crate::campaign::folder_hash(&self.session.layout.evaluation())?;
+            let same = frozen.iter().all(|task| task.inspection == now);
+            return same.then_some(()).ok_or(DriverError::OtherEvaluation);
+        }
         for task in frozen {
             let source = settings.tasks.iter().find(|known| known.name == task.name);
             let hash = source
@@ -322,38 +383,5 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    fn prompt(&self, role: Role, experiment: Option<ExperimentId>) -> Result<String, DriverError> {
-        let state = &self.session.state;
-        let mut context = serde_json::Map::new();
-        if let Some(settings) = &state.settings {
-            context.insert("objective".to_owned(), settings.objective.clone().into());
-            context.insert("device".to_owned(), settings.device.clone().into());
-            context.insert(
-                "metric".to_owned(),
-                serde_json::to_value(&settings.metric).unwrap_or_default(),
-            );
-            context.insert(
-                "policy".to_owned(),
-                serde_json::to_value(settings.policy).unwrap_or_default(),
-            );
-        }
-        context.insert(
-            "playbook".to_owned(),
-            crate::report::playbook(&state.playbook).into(),
-        );
-        let experiment = experiment.and_then(|id| state.experiments.get(&id));
-        let experiment = experiment.map(|e| {
-            serde_json::json!({
-                "id": e.id.to_string(),
-                "task": e.task,
-                "name": e.name,
-                "hypothesis": e.hypothesis,
-                "templates": e.templates,
-            })
-        });
-        context.insert("experiment".to_owned(), experiment.unwrap_or_default());
-        Ok(self.session.adapter.prompt(role, context)?)
     }
 }

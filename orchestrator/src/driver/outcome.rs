@@ -31,6 +31,11 @@ impl Driver {
             Done::Died { reason, signal } => self.died(key, reason, signal),
             Done::Failed(error) => self.failed(key, error),
             Done::Turn(answer) => self.turn_done(key, *answer),
+            Done::Worked(worked) => match *key {
+                EffectKey::Tool { agent, call } => self.worked(agent, call, *worked),
+                _ => Ok(()),
+            },
+            Done::Audited(outcome) => self.audited(key, *outcome),
         }
     }
 
@@ -130,7 +135,10 @@ impl Driver {
                 let facts = json!({ "diagnostics": report.diagnostics });
                 self.looked(*agent, *call, score, facts)
             }
-            EffectKey::Describe | EffectKey::Inspect { .. } | EffectKey::Model { .. } => Ok(()),
+            EffectKey::Describe
+            | EffectKey::Inspect { .. }
+            | EffectKey::Audit { .. }
+            | EffectKey::Model { .. } => Ok(()),
         }
     }
 
@@ -233,6 +241,7 @@ impl Driver {
                 answer: Answer {
                     status: AnswerStatus::Ok,
                     body,
+                    pictures: Vec::new(),
                 },
             },
         );
@@ -280,7 +289,10 @@ impl Driver {
             }
             EffectKey::Check { experiment, .. } => self.checked(*experiment, verdict),
             EffectKey::Tool { agent, call } => self.looked(*agent, *call, score, json!({})),
-            EffectKey::Describe | EffectKey::Inspect { .. } | EffectKey::Model { .. } => self
+            EffectKey::Describe
+            | EffectKey::Inspect { .. }
+            | EffectKey::Audit { .. }
+            | EffectKey::Model { .. } => self
                 .failed(
                     key,
                     LabError {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Driver, DriverError, now_ms};
-use crate::core::agent::{AnswerStatus, Arguments, Entry, ModelReply, RequestedCall};
+use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall};
 use crate::core::budget::{Admission, Amount};
 use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
 use crate::exec::{Done, Told};
 use crate::model::retry::{RetryPolicy, SystemJitter};
 use crate::model::{
-    Attempt, Billing, Message, ModelError, Reaction, ToolSchema, TurnFailure, TurnRequest,
+    Attempt, Billing, Image, Message, ModelError, Reaction, ToolSchema, TurnFailure, TurnRequest,
     TurnResponse,
 };
 use crate::store::{Batch, Store, StoreError};
@@ -178,6 +178,20 @@ impl Driver {
         self.append(batch)
     }
 
+    /// The pictures of an answer, for a model that sees.
+    fn pictures(&self, answer: &Answer) -> Result<Vec<Image>, DriverError> {
+        if !self.session.model.caps().vision {
+            return Ok(Vec::new());
+        }
+        let pictures = answer.pictures.iter().map(|picture| {
+            Ok(Image {
+                media_type: picture.media_type.clone(),
+                bytes: self.session.store.blob(&picture.blob)?,
+            })
+        });
+        pictures.collect()
+    }
+
     fn turn_request(&self, agent: AgentId) -> Result<Option<TurnRequest>, DriverError> {
         let store = &self.session.store;
         let Some(agent) = self.session.state.agents.get(&agent) else {
@@ -207,7 +221,7 @@ impl Driver {
                     tool: tool.clone(),
                     ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
                     body: store.document(&answer.body)?,
-                    images: Vec::new(),
+                    images: self.pictures(answer)?,
                 },
             });
         }

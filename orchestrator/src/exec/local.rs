@@ -16,6 +16,7 @@ use super::{LabFailure, LabProgram, LabWorker};
 use crate::core::event::EffectKey;
 use crate::model::{TurnFailure, TurnResponse};
 use crate::tools::Files;
+use crate::tools::work::Worked;
 
 /// What a slot is asked to do.
 #[derive(Clone, Debug)]
@@ -79,6 +80,21 @@ pub enum Done {
     Failed(LabError),
     /// A model's turn is over.
     Turn(Box<Result<TurnResponse, TurnFailure>>),
+    /// Work in an agent's folders is over.
+    Worked(Box<Worked>),
+    /// An audit is over, or could not be made.
+    Audited(Box<Result<AuditOutcome, String>>),
+}
+
+/// A mechanical audit with the hashes of what was audited.
+#[derive(Debug)]
+pub struct AuditOutcome {
+    /// What was found.
+    pub audit: crate::audit::Audit,
+    /// Hash of the evaluation's files; absent where they can't be read.
+    pub evaluation: Option<protocol::ContentHash>,
+    /// Hash of the data's files.
+    pub data: Option<protocol::ContentHash>,
 }
 
 /// A failure of the lab.
@@ -120,13 +136,14 @@ pub struct Local {
 }
 
 impl Local {
-    /// Opens `slots` slots; their workers start with their first request.
-    pub fn open(program: &LabProgram, slots: u32) -> Self {
+    /// Opens `slots` slots, or none without a lab; their workers start with
+    /// their first request.
+    pub fn open(program: Option<&LabProgram>, slots: u32) -> Self {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let (tell, told) = channel();
         let mut threads = Vec::new();
-        for number in 1..=slots {
+        for (number, program) in (1..=slots).filter_map(|number| Some((number, program?))) {
             let mut log = program.log.clone();
             log.set_file_name(format!("lab-{number}.log"));
             let mut slot = Slot {

@@ -6,6 +6,7 @@
 
 mod documents;
 mod error;
+mod facts;
 mod plan;
 mod profile;
 mod python;
@@ -18,7 +19,8 @@ pub use documents::{
     StationarityVerdict, Statistics, Target, TaskKind, Texts, Time,
 };
 pub use error::{DataProblem, ExploreError};
+pub use facts::{facts, outside};
 pub use plan::{Item, Plan, PlanError};
 pub use profile::{Profile, ProfileLimits, ProfileRequest, Used, profile};
-pub use python::AgentsPython;
+pub use python::{AgentsPython, packages};
 pub use scripts::{PROFILE, write_scripts};

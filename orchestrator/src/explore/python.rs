@@ -8,6 +8,18 @@ use super::ExploreError;
 /// Folder of the environment in a checkout, where no other is named.
 const USUAL: &str = ".venv-agents";
 
+/// What `cargo xtask setup` installs into the agents' environment.
+const LOCK: &str = include_str!("../../python/requirements.lock");
+
+/// Names of the packages in the agents' environment.
+pub fn packages() -> Vec<String> {
+    LOCK.lines()
+        .filter(|line| !line.starts_with(['#', ' ']))
+        .filter_map(|line| line.split_once("=="))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
 /// The environment that `cargo xtask setup` makes for agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentsPython {
@@ -59,6 +71,11 @@ impl AgentsPython {
         self.venv.join("bin/python")
     }
 
+    /// The folder of the environment.
+    pub fn folder(&self) -> &Path {
+        &self.venv
+    }
+
     /// What it reads: the environment, and the installation underneath unless
     /// that is the system's, which a sandbox shows anyway.
     pub fn read_only(&self) -> Vec<PathBuf> {
@@ -73,6 +90,13 @@ impl AgentsPython {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_those_of_the_lock() {
+        let packages = packages();
+        assert!(packages.contains(&"pandas".to_owned()), "{packages:?}");
+        assert!(packages.iter().all(|name| !name.contains(['=', ' '])));
+    }
 
     fn lacks(folder: &Path) -> &'static str {
         match AgentsPython::at(folder) {

@@ -47,7 +47,7 @@ pub fn standing(standing: Option<Standing>) -> &'static str {
 }
 
 /// Text from a lab or an agent, made harmless in a table: one line, no markup.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -93,6 +93,10 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         budget.experiments.spent,
         state.tries.len(),
     )?;
+    super::phases::write(out, state)?;
+    if state.phase < 3 {
+        return Ok(());
+    }
     summary(out, state, board)?;
     writeln!(out, "## Results\n")?;
     writeln!(

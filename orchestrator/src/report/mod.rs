@@ -4,6 +4,7 @@
 mod chart;
 mod json;
 mod markdown;
+mod phases;
 
 use crate::campaign::Layout;
 use crate::core::event::Logged;

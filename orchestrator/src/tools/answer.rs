@@ -4,7 +4,9 @@ use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
 use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose, Submit};
-use super::{EffectClass, find, learn, parse, read};
+use super::work::Work;
+use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
+use super::{EffectClass, find, learn, parse, phases, read};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -87,7 +89,7 @@ impl<'a> Call<'a> {
             .ok_or_else(|| Reply::failed("no such agent"))?;
         let call = open_call(agent, number).ok_or_else(|| Reply::failed("no such call"))?;
         let name = call.requested.tool.as_str();
-        let tool = find(name).ok_or_else(|| {
+        let tool = find(name, agent.role).ok_or_else(|| {
             Reply::malformed(json!({ "error": format!("there is no tool `{name}`") }))
         })?;
         if !tool.roles.contains(&agent.role) {
@@ -200,10 +202,36 @@ pub fn before_lab(
     Ok((task.to_owned(), LabRequest::Try(candidate, files)))
 }
 
+/// What is to be done in an agent's folders for a call, or the answer if
+/// nothing is.
+pub fn before_work(
+    state: &State,
+    documents: &dyn Documents,
+    agent: AgentId,
+    number: u32,
+) -> Result<Work, Reply> {
+    let call = Call::find(state, documents, agent, number)?;
+    Work::of(call.tool.name, &call.arguments)
+}
+
 impl Call<'_> {
     fn answer(&self, documents: &dyn Documents, now_ms: i64) -> Result<Reply, Reply> {
         match self.tool.name {
-            "read_board" => Ok(Reply::ok(read::board(self.state, Some(self.agent), now_ms))),
+            "read_board" => {
+                let mut board = read::board(self.state, Some(self.agent), now_ms);
+                match self.agent.role {
+                    Role::Strategist | Role::Worker => {}
+                    Role::Supervisor
+                    | Role::Explorer
+                    | Role::Builder
+                    | Role::Critic
+                    | Role::Tester => {
+                        board["assignment"] =
+                            phases::assignment(self.state, documents, self.agent)?;
+                    }
+                }
+                Ok(Reply::ok(board))
+            }
             "read_leaderboard" => Ok(Reply::ok(read::leaderboard(self.state))),
             "lab_inspect" => self.inspect(documents),
             "propose_experiment" => self.propose(now_ms),
@@ -213,7 +241,11 @@ impl Call<'_> {
                 let Learn { entries } = parse(&self.arguments)?;
                 learn::add(self.state, self.agent.id, entries)
             }
-            "finish" => self.finish(),
+            "update_plan" => {
+                let wanted: UpdatePlan = parse(&self.arguments)?;
+                phases::update_plan(self.state, documents, self.agent, wanted)
+            }
+            "finish" => self.end(documents),
             name => Err(Reply::failed(format!(
                 "`{name}` can't be answered here ({:?})",
                 EffectClass::Lab
@@ -455,6 +487,25 @@ impl Call<'_> {
             Err(Reply::failed(format!(
                 "template `{template}` does not fit task `{task}`"
             )))
+        }
+    }
+
+    /// The end of a run, in the form that the role has.
+    fn end(&self, documents: &dyn Documents) -> Result<Reply, Reply> {
+        match self.agent.role {
+            Role::Strategist | Role::Worker => self.finish(),
+            Role::Supervisor | Role::Builder => {
+                let finish: FinishWork = parse(&self.arguments)?;
+                Ok(phases::finish_work(self.agent, finish))
+            }
+            Role::Explorer => {
+                let finish: FinishExploration = parse(&self.arguments)?;
+                phases::finish_exploration(self.state, documents, &finish)
+            }
+            Role::Critic | Role::Tester => {
+                let finish: FinishReview = parse(&self.arguments)?;
+                phases::finish_review(self.agent, finish)
+            }
         }
     }
 

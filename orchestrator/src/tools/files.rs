@@ -138,6 +138,16 @@ impl Workspace {
                 .collect::<Vec<_>>()
                 .join(", "),
         };
+        // `..` is taken literally, before links are followed, and has to end in
+        // one of the folders.
+        let absolute;
+        let path = if path.is_relative() && path.components().any(|c| c == Component::ParentDir) {
+            let home = self.roots.first().ok_or_else(outside)?;
+            absolute = lexical(&home.path.join(path)).ok_or_else(outside)?;
+            absolute.as_path()
+        } else {
+            path
+        };
         let (root, below) = if path.is_absolute() {
             self.roots
                 .iter()
@@ -285,6 +295,25 @@ impl Workspace {
         };
         Ok(Picture { media_type, bytes })
     }
+}
+
+/// A path with its `..` taken away; none if it leads above the top.
+fn lexical(path: &Path) -> Option<PathBuf> {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                if !clean.pop() {
+                    return None;
+                }
+            }
+            Component::CurDir => {}
+            Component::Normal(_) | Component::RootDir | Component::Prefix(_) => {
+                clean.push(component);
+            }
+        }
+    }
+    Some(clean)
 }
 
 /// Opens `path` below `dir`, wherever links in it point.

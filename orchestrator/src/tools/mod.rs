@@ -8,20 +8,23 @@ mod answer;
 mod args;
 pub mod files;
 mod learn;
+mod phases;
 mod read;
 pub mod run_command;
+pub mod work;
+mod work_args;
 
 use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab};
+pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab, before_work};
 pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
 pub use read::{board as board_json, score as score_json, tries_left};
 
 use crate::core::agent::Role;
-use crate::core::planner::ToolKinds;
+use crate::core::planner::{ToolKind, ToolKinds};
 
 /// What using a tool does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +33,11 @@ pub enum EffectClass {
     Read,
     /// Asks the lab for a provisional result; needs a slot.
     Lab,
-    /// Changes the board or the playbook.
+    /// Looks at files of the agent's folders.
+    Look,
+    /// Changes files of the agent's folders, or runs a command there.
+    Work,
+    /// Changes the board, the plan or the playbook.
     Board,
     /// Hands in a candidate and waits for its result.
     Submit,
@@ -53,9 +60,30 @@ pub struct Tool {
     pub roles: &'static [Role],
 }
 
-const ALL: &[Role] = &[Role::Strategist, Role::Worker];
+const ALL: &[Role] = &[
+    Role::Strategist,
+    Role::Worker,
+    Role::Supervisor,
+    Role::Explorer,
+    Role::Builder,
+    Role::Critic,
+    Role::Tester,
+];
+const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 const STRATEGIST: &[Role] = &[Role::Strategist];
 const WORKER: &[Role] = &[Role::Worker];
+const SUPERVISOR: &[Role] = &[Role::Supervisor];
+const EXPLORER: &[Role] = &[Role::Explorer];
+/// Who works in folders of its own.
+const AT_DESKS: &[Role] = &[
+    Role::Supervisor,
+    Role::Explorer,
+    Role::Builder,
+    Role::Critic,
+    Role::Tester,
+];
+const FINISHERS: &[Role] = &[Role::Supervisor, Role::Builder];
+const REVIEWERS: &[Role] = &[Role::Critic, Role::Tester];
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     vec![
@@ -69,14 +97,14 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "read_leaderboard",
             "Verified, re-measured results, one row per task, with intervals.",
             EffectClass::Read,
-            ALL,
+            SEARCHERS,
         ),
         tool::<args::Inspect>(
             "lab_inspect",
             "Facts about a task: shapes, operations, bytes and FLOPs, baselines, and the search \
              spaces of the templates that fit, with what was tried in them so far.",
             EffectClass::Read,
-            ALL,
+            SEARCHERS,
         ),
         tool::<LabCandidate>(
             "lab_check",
@@ -114,13 +142,80 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "Write down what was learned. Name the measurements to compare; the effect size is \
              computed from them.",
             EffectClass::Board,
-            ALL,
+            SEARCHERS,
         ),
         tool::<args::Finish>(
             "finish",
             "End your work. A strategist may also close tasks that get no more work.",
             EffectClass::End,
-            ALL,
+            SEARCHERS,
+        ),
+        tool::<work_args::Shell>(
+            "shell",
+            "Run a command in a sandbox: your working folder is writable, the data may be read, \
+             there is no network. Long output is cut; the answer names the file with all of it.",
+            EffectClass::Work,
+            AT_DESKS,
+        ),
+        tool::<work_args::ReadFile>(
+            "read_file",
+            "Read lines of a text file.",
+            EffectClass::Look,
+            AT_DESKS,
+        ),
+        tool::<work_args::WriteFile>(
+            "write_file",
+            "Write a whole file in your working folder.",
+            EffectClass::Work,
+            AT_DESKS,
+        ),
+        tool::<work_args::EditFile>(
+            "edit_file",
+            "Replace a text that is in a file exactly once.",
+            EffectClass::Work,
+            AT_DESKS,
+        ),
+        tool::<work_args::SearchFiles>(
+            "search_files",
+            "Find lines that match a regular expression, with their files and numbers.",
+            EffectClass::Look,
+            AT_DESKS,
+        ),
+        tool::<work_args::ViewImage>(
+            "view_image",
+            "Look at a picture, if you can see.",
+            EffectClass::Look,
+            AT_DESKS,
+        ),
+        tool::<work_args::UpdatePlan>(
+            "update_plan",
+            "Write the plan, or check items of it that are done.",
+            EffectClass::Board,
+            EXPLORER,
+        ),
+        tool::<work_args::PatchAdapter>(
+            "patch_adapter",
+            "Replace one file of the adapter. It is checked first; every change can be taken back.",
+            EffectClass::Work,
+            SUPERVISOR,
+        ),
+        tool::<work_args::FinishWork>(
+            "finish",
+            "End your work.",
+            EffectClass::End,
+            FINISHERS,
+        ),
+        tool::<work_args::FinishExploration>(
+            "finish",
+            "End the exploration. Items of the plan that are open need a reason.",
+            EffectClass::End,
+            EXPLORER,
+        ),
+        tool::<work_args::FinishReview>(
+            "finish",
+            "End your review with what you found.",
+            EffectClass::End,
+            REVIEWERS,
         ),
     ]
 });
@@ -145,9 +240,11 @@ pub fn all() -> &'static [Tool] {
     &TOOLS
 }
 
-/// A tool by name.
-pub fn find(name: &str) -> Option<&'static Tool> {
-    TOOLS.iter().find(|tool| tool.name == name)
+/// A tool by name, in the form that a role may use, if it may.
+pub fn find(name: &str, role: Role) -> Option<&'static Tool> {
+    let mut named = TOOLS.iter().filter(|tool| tool.name == name);
+    let first = named.clone().next();
+    named.find(|tool| tool.roles.contains(&role)).or(first)
 }
 
 /// What the planner asks about tools. A call it knows nothing about is
@@ -156,12 +253,17 @@ pub fn find(name: &str) -> Option<&'static Tool> {
 pub struct Kinds;
 
 impl ToolKinds for Kinds {
-    fn needs_lab(&self, tool: &str) -> bool {
-        find(tool).is_some_and(|tool| tool.effect == EffectClass::Lab)
-    }
-
-    fn submits(&self, tool: &str) -> bool {
-        find(tool).is_some_and(|tool| tool.effect == EffectClass::Submit)
+    fn kind(&self, tool: &str) -> ToolKind {
+        // Forms of one tool differ in their arguments only.
+        let found = TOOLS.iter().find(|known| known.name == tool);
+        match found.map(|tool| tool.effect) {
+            Some(EffectClass::Lab) => ToolKind::Lab,
+            Some(EffectClass::Submit) => ToolKind::Submission,
+            Some(EffectClass::Look | EffectClass::Work) => ToolKind::Machine,
+            Some(EffectClass::Read | EffectClass::Board | EffectClass::End) | None => {
+                ToolKind::State
+            }
+        }
     }
 }
 
@@ -194,9 +296,15 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique() {
+    fn a_name_means_one_thing_to_a_role() {
         for tool in all() {
-            assert_eq!(all().iter().filter(|t| t.name == tool.name).count(), 1);
+            for role in tool.roles {
+                let of_role = all().iter().filter(|t| t.roles.contains(role));
+                assert_eq!(of_role.filter(|t| t.name == tool.name).count(), 1);
+                assert!(std::ptr::eq(find(tool.name, *role).expect("found"), tool));
+            }
+            let same = all().iter().filter(|t| t.name == tool.name);
+            assert!(same.map(|t| t.effect).all(|effect| effect == tool.effect));
         }
     }
 }

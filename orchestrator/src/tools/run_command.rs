@@ -9,10 +9,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use sandbox::{
     AgentPlaces, BackendChoice, Captured, Command, ExitReason, Limits, Output, Policy, SpawnError,
+    WaitError,
 };
 use serde::Serialize;
 
@@ -127,6 +129,8 @@ pub enum Ended {
         /// The limit.
         limit: u64,
     },
+    /// Killed: somebody stops the campaign.
+    Cancelled,
 }
 
 impl From<ExitReason> for Ended {
@@ -194,6 +198,9 @@ impl fmt::Display for Ended {
                 "killed: made more than {limit} files and folders; put records into fewer, larger \
                  files"
             ),
+            Self::Cancelled => {
+                f.write_str("killed: the campaign was stopped; it may have been carried out in part")
+            }
         }
     }
 }
@@ -255,10 +262,23 @@ pub enum RunError {
         #[source]
         source: Box<SpawnError>,
     },
+    /// What became of the command can't be told.
+    #[error("failed to wait for a command in `{}`", workspace.display())]
+    Wait {
+        /// The command's workspace.
+        workspace: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<WaitError>,
+    },
 }
 
-/// Runs a command and waits until nothing of it is left.
-pub fn run(spec: &CommandSpec) -> Result<CommandResult, RunError> {
+/// How often a running command is asked whether somebody stops it.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Runs a command and waits until nothing of it is left; a set `cancel` ends
+/// it.
+pub fn run(spec: &CommandSpec, cancel: &AtomicBool) -> Result<CommandResult, RunError> {
     let logs = [".out", ".err"].map(|end| spec.logs.join(format!("{}{end}", spec.name)));
     let [stdout, stderr] = logs.each_ref().map(|path| create(path));
     let (stdout, stderr) = (stdout?, stderr?);
@@ -278,19 +298,36 @@ pub fn run(spec: &CommandSpec) -> Result<CommandResult, RunError> {
         file,
         cap_bytes: spec.log_bytes,
     };
-    let finished = Command::new("/bin/sh", policy, spec.limits.clone())
+    let child = Command::new("/bin/sh", policy, spec.limits.clone())
         .backend(spec.backend)
         .args(["-c", &spec.text])
         .stdout(copy(stdout))
         .stderr(copy(stderr))
-        .run();
-    let finished = finished.map_err(|source| RunError::Sandbox {
+        .spawn();
+    let mut child = child.map_err(|source| RunError::Sandbox {
         workspace: spec.workspace.clone(),
         source: Box::new(source),
     })?;
+    let waited = |source| RunError::Wait {
+        workspace: spec.workspace.clone(),
+        source: Box::new(source),
+    };
+    let mut cancelled = false;
+    while child.wait_timeout(GLANCE).map_err(waited)?.is_none() {
+        if cancel.load(Ordering::Relaxed) {
+            child.kill_tree().map_err(waited)?;
+            cancelled = true;
+            break;
+        }
+    }
+    let finished = child.finish().map_err(waited)?;
     let [stdout_log, stderr_log] = logs;
     Ok(CommandResult {
-        ended: finished.reason.into(),
+        ended: if cancelled {
+            Ended::Cancelled
+        } else {
+            finished.reason.into()
+        },
         stdout: show(&finished.stdout, spec.shown_bytes, stdout_log),
         stderr: show(&finished.stderr, spec.shown_bytes, stderr_log),
         took_ms: finished.wall.as_millis() as u64,

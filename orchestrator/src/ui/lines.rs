@@ -6,6 +6,7 @@ use std::path::Path;
 
 use protocol::Split;
 
+use crate::core::agent::Role;
 use crate::core::board::BoardState;
 use crate::core::event::{EffectKey, Event, Logged};
 use crate::core::state::State;
@@ -32,7 +33,35 @@ impl Log {
 pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
     let task_of = |id| state.experiments.get(id).map_or("?", |e| e.task.as_str());
     let text = match &logged.event {
-        Event::CampaignStarted { settings } => format!("{} tasks", settings.tasks.len()),
+        Event::CampaignStarted { settings } => match settings.tasks.len() {
+            1 => "1 task".to_owned(),
+            tasks => format!("{tasks} tasks"),
+        },
+        Event::AdapterResolved {
+            name, why, drafted, ..
+        } => {
+            let how = if *drafted { "drafted" } else { "chosen" };
+            format!("adapter {name} {how}: {why}")
+        }
+        Event::AdapterPatched { file, why, .. } => format!("adapter: {file} changed: {why}"),
+        Event::PhaseStarted { phase: 1 } => "phase 1: exploration".to_owned(),
+        Event::PhaseStarted { phase: 2 } => "phase 2: evaluation".to_owned(),
+        Event::AuditDone { round, audited } if audited.passed => {
+            format!("round {round}: the mechanical audit found nothing")
+        }
+        Event::AuditDone { round, audited } => {
+            let checks: Vec<&str> = audited.faults.iter().map(|f| f.check.as_str()).collect();
+            format!("round {round}: the mechanical audit found {}", checks.join(", "))
+        }
+        Event::ReviewDone { round, role, review } => {
+            let blocking = review.faults.iter().filter(|fault| fault.blocking).count();
+            format!(
+                "round {round}: the {} found {} faults, {blocking} of them blocking",
+                role.word(),
+                review.faults.len()
+            )
+        }
+        Event::RoundUndone { round, what } => format!("round {round} is lost: {what}"),
         Event::CampaignResumed {} => "resumed".to_owned(),
         Event::CampaignStopped { reason } => format!("stopped: {reason}"),
         Event::CampaignFinished { reason } => format!("finished: {}", reason.text()),
@@ -42,9 +71,18 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         } => format!("{task}: {} templates fit", templates.len()),
         Event::TaskClosed { task, reason } => format!("{task}: closed, {reason}"),
         Event::EvaluationFrozen { hash, .. } => format!("evaluation frozen as {}", hash.short()),
-        Event::AgentStarted { experiment, .. } => {
-            let id = experiment.as_ref()?;
-            format!("{}: searching ({id})", task_of(id))
+        Event::AgentStarted {
+            experiment: Some(id),
+            ..
+        } => format!("{}: searching ({id})", task_of(id)),
+        Event::AgentStarted {
+            role: Role::Strategist | Role::Worker,
+            ..
+        } => return None,
+        Event::AgentStarted { agent, role, .. } => format!("{} {agent} begins", role.word()),
+        Event::AgentStopped { agent, reason } => {
+            let role = state.agents.get(agent)?.role;
+            format!("{} {agent} was stopped: {reason}", role.word())
         }
         Event::EffectFailed {
             error,
@@ -90,7 +128,7 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             need.usd
         ),
         Event::PhaseStarted { .. }
-        | Event::AgentStopped { .. }
+        | Event::PlanChanged { .. }
         | Event::EffectIntended { .. }
         | Event::ModelCalled { .. }
         | Event::ToolAnswered { .. }

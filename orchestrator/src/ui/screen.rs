@@ -64,6 +64,17 @@ impl Screen {
         let results = rank::leaderboard(state).rows.len();
         self.tasks.set_length(state.tasks.len().max(1) as u64);
         self.tasks.set_position(results as u64);
+        if state.phase < 3 && state.adapter.is_some() {
+            self.tasks.set_length(3);
+            self.tasks.set_position(u64::from(state.phase));
+            let what = match state.phase {
+                0 => "adapter".to_owned(),
+                1 => "exploration".to_owned(),
+                _ => format!("evaluation, round {}", state.rounds.len()),
+            };
+            self.tasks.set_message(format!("phase {}: {what}", state.phase));
+            return;
+        }
         let looks = state.tries.len();
         let runs = state.budget(now_ms).experiments.spent;
         self.tasks.set_message(format!(
@@ -132,7 +143,16 @@ impl Observer for Screen {
                         self.doing(&format!("{}: {what} {experiment}", e.task));
                     }
                 }
-                EffectKey::Model { .. } | EffectKey::Tool { .. } | EffectKey::Check { .. } => {}
+                EffectKey::Audit { round } => {
+                    self.doing(&format!("auditing the evaluation of round {round}"));
+                }
+                EffectKey::Tool { agent, .. } => {
+                    let at_desk = state.agents.get(agent).filter(|a| a.experiment.is_none());
+                    if let Some(agent) = at_desk {
+                        self.doing(&format!("{} {}: at work", agent.role.word(), agent.id));
+                    }
+                }
+                EffectKey::Model { .. } | EffectKey::Check { .. } => {}
             },
             Event::Tried { agent, .. } => {
                 let e = state

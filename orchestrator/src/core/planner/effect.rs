@@ -46,6 +46,20 @@ pub enum Effect {
         /// Number of the call.
         call: u32,
     },
+    /// Answer a tool call by working in the agent's folders.
+    Work {
+        /// Whose call.
+        agent: AgentId,
+        /// Number of the call.
+        call: u32,
+    },
+    /// Have the evaluation of a round audited.
+    Audit {
+        /// The round.
+        round: u32,
+    },
+    /// Freeze the evaluation that passed, if it still is the one that did.
+    Freeze,
     /// Check an experiment.
     Check {
         /// Which.
@@ -75,8 +89,9 @@ impl Effect {
                 agent: *agent,
                 turn: *turn,
             }),
-            Self::Answer { .. } | Self::Refuse { .. } => None,
-            Self::Tool { agent, call } => Some(EffectKey::Tool {
+            Self::Answer { .. } | Self::Refuse { .. } | Self::Freeze => None,
+            Self::Audit { round } => Some(EffectKey::Audit { round: *round }),
+            Self::Tool { agent, call } | Self::Work { agent, call } => Some(EffectKey::Tool {
                 agent: *agent,
                 call: *call,
             }),
@@ -107,6 +122,8 @@ pub enum Decision {
         role: Role,
         /// The experiment it works on, for a worker.
         experiment: Option<ExperimentId>,
+        /// The round of phase 2 it works in.
+        round: Option<u32>,
         /// Running time after which it may take no more quick looks, seconds.
         tries_until_wall_s: Option<f64>,
     },

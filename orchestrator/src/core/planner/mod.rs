@@ -6,6 +6,7 @@
 
 mod effect;
 mod follow;
+mod phases;
 
 use protocol::{ContentHash, Split};
 
@@ -29,12 +30,24 @@ pub const MAX_MODEL_FAILURES: u32 = 12;
 /// Number of quick looks that every worker may take, however little time is left.
 const MIN_TRIES: f64 = 3.0;
 
-/// Which tools answer from the state alone; the caller knows its registry.
+/// What answering a tool's calls takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolKind {
+    /// The state alone.
+    State,
+    /// The lab.
+    Lab,
+    /// The result of a candidate that it hands in.
+    Submission,
+    /// The agent's folders on this machine.
+    Machine,
+}
+
+/// What the tools take; the caller knows its registry.
 pub trait ToolKinds {
-    /// True if the tool needs the lab.
-    fn needs_lab(&self, tool: &str) -> bool;
-    /// True for the tool that hands in a candidate and waits for its result.
-    fn submits(&self, tool: &str) -> bool;
+    /// Of the tool with this name; a call of an unknown one is answered from
+    /// the state alone.
+    fn kind(&self, tool: &str) -> ToolKind;
 }
 
 /// What to do in `state` at `now_ms`. Acts that are under way are named
@@ -71,6 +84,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn decide(&self) -> Vec<Decision> {
+        if let Some(phases) = self.phases() {
+            return phases;
+        }
         if let Some(setup) = self.set_up() {
             return setup;
         }
@@ -108,6 +124,10 @@ impl Planner<'_> {
 
     /// Phases before the experiments; none once they may begin.
     fn set_up(&self) -> Option<Vec<Decision>> {
+        if self.settings.until == 0 {
+            let reason = FinishReason::PhaseDone;
+            return Some(vec![Decision::Record(Event::CampaignFinished { reason })]);
+        }
         if self.state.lab.is_none() {
             return Some(vec![Decision::Perform(Effect::Describe)]);
         }
@@ -142,6 +162,10 @@ impl Planner<'_> {
         }
         if self.state.frozen.is_none() {
             return Some(vec![Decision::Record(self.freeze())]);
+        }
+        if self.settings.until < 3 {
+            let reason = FinishReason::PhaseDone;
+            return Some(vec![Decision::Record(Event::CampaignFinished { reason })]);
         }
         if self.state.phase < 3 {
             return Some(vec![Decision::Record(Event::PhaseStarted { phase: 3 })]);
@@ -368,7 +392,8 @@ impl Planner<'_> {
             call: call.number,
         };
         let tool = call.requested.tool.as_str();
-        if self.tools.submits(tool) {
+        let kind = self.tools.kind(tool);
+        if kind == ToolKind::Submission {
             let waiting = self
                 .state
                 .experiments
@@ -395,8 +420,14 @@ impl Planner<'_> {
                 ) => Some(Decision::Perform(answer)),
             };
         }
-        if !self.tools.needs_lab(tool) {
+        if kind == ToolKind::State {
             return Some(Decision::Perform(answer));
+        }
+        if kind == ToolKind::Machine {
+            return Some(Decision::Perform(Effect::Work {
+                agent: agent.id,
+                call: call.number,
+            }));
         }
         let key = EffectKey::Tool {
             agent: agent.id,
@@ -464,6 +495,7 @@ impl Planner<'_> {
         vec![Decision::StartAgent {
             role: Role::Strategist,
             experiment: None,
+            round: None,
             tries_until_wall_s: None,
         }]
     }
@@ -494,6 +526,7 @@ impl Planner<'_> {
             .map(|id| Decision::StartAgent {
                 role: Role::Worker,
                 experiment: Some(*id),
+                round: None,
                 tries_until_wall_s,
             })
             .collect()
@@ -507,6 +540,7 @@ fn most_failures(key: &EffectKey) -> u32 {
         EffectKey::Describe
         | EffectKey::Inspect { .. }
         | EffectKey::Tool { .. }
+        | EffectKey::Audit { .. }
         | EffectKey::Check { .. }
         | EffectKey::Measure { .. } => MAX_FAILURES,
     }

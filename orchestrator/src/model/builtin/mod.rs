@@ -5,9 +5,15 @@
 //! request. So it can be resumed, replayed and tested like any other model.
 
 mod claims;
+mod critic;
+mod evaluation;
+mod explorer;
+mod builder;
 mod history;
 mod search;
 mod space;
+mod supervisor;
+mod tester;
 mod strategist;
 mod tpe;
 mod worker;
@@ -50,6 +56,11 @@ impl ChatModel for Builtin {
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
             Role::Worker => worker::turn(&history),
+            Role::Supervisor => supervisor::turn(&history),
+            Role::Explorer => explorer::turn(&history),
+            Role::Builder => builder::turn(&history),
+            Role::Critic => critic::turn(&history),
+            Role::Tester => tester::turn(&history),
         };
         if let Some((tool, _)) = calls
             .iter()

@@ -7,6 +7,11 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// A command that nobody stops.
+fn run(spec: &CommandSpec) -> Result<CommandResult, RunError> {
+    super::run(spec, &AtomicBool::new(false))
+}
+
 /// A campaign's folders, readable for the sandbox's user.
 struct Place {
     folder: TempDir,
@@ -386,5 +391,20 @@ fn fault_20_no_command_writes_into_an_enclosing_repository() {
             assert!(!hook.exists(), "{backend} {inside}");
             assert!(!top.join("elsewhere").exists(), "{backend} {inside}");
         }
+    }
+}
+
+#[test]
+fn a_command_that_is_stopped_ends_at_once() {
+    for backend in backends() {
+        let place = Place::new();
+        let result = super::run(
+            &place.spec(backend, "echo begun; sleep 1000; echo ended"),
+            &AtomicBool::new(true),
+        );
+        let result = result.unwrap();
+        assert_eq!(result.ended, Ended::Cancelled, "{backend}");
+        assert!(!result.stdout.text.contains("ended"), "{backend}");
+        assert!(place.is_clean());
     }
 }

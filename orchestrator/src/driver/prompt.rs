@@ -1,0 +1,229 @@
+//! What each role is told when it begins.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{Driver, DriverError};
+use crate::core::agent::Role;
+use crate::core::ids::ExperimentId;
+use crate::core::rounds::Finder;
+use crate::explore::Plan;
+use crate::tools::{self, files::Workspace};
+
+/// Most bytes of one text that a prompt quotes.
+const QUOTED: usize = 16 << 10;
+/// Lines that are read of a text at most.
+const LINES: usize = 4000;
+
+/// What an agent is started for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose {
+    pub(super) role: Role,
+    pub(super) experiment: Option<ExperimentId>,
+    pub(super) round: Option<u32>,
+}
+
+impl Driver {
+    /// The prompt of a new agent.
+    pub(super) fn prompt(&self, purpose: Purpose) -> Result<String, DriverError> {
+        let mut context = self.basics();
+        let more = match purpose.role {
+            Role::Strategist | Role::Worker => self.for_searchers(purpose.experiment),
+            Role::Supervisor => self.for_supervisor()?,
+            Role::Explorer => self.for_explorer()?,
+            Role::Builder => self.for_builder(purpose.round)?,
+            Role::Critic | Role::Tester => self.for_reviewers()?,
+        };
+        let Value::Object(more) = more else {
+            return Err(DriverError::Stuck);
+        };
+        context.extend(more);
+        let tools: Vec<Value> = tools::all()
+            .iter()
+            .filter(|tool| tool.roles.contains(&purpose.role))
+            .map(|tool| json!({ "name": tool.name, "purpose": tool.description }))
+            .collect();
+        context.insert("tools".to_owned(), tools.into());
+        Ok(self.session.adapter.prompt(purpose.role, context)?)
+    }
+
+    fn basics(&self) -> Map<String, Value> {
+        let state = &self.session.state;
+        let mut context = Map::new();
+        if let Some(settings) = &state.settings {
+            context.insert("objective".to_owned(), settings.objective.clone().into());
+            context.insert("device".to_owned(), settings.device.clone().into());
+            context.insert("metric".to_owned(), json!(settings.metric));
+            context.insert("policy".to_owned(), json!(settings.policy));
+        }
+        let playbook = if state.playbook.is_empty() {
+            String::new()
+        } else {
+            crate::report::playbook(&state.playbook)
+        };
+        context.insert("playbook".to_owned(), playbook.into());
+        context
+    }
+
+    fn for_searchers(&self, experiment: Option<ExperimentId>) -> Value {
+        let experiment = experiment.and_then(|id| self.session.state.experiments.get(&id));
+        json!({
+            "experiment": experiment.map(|e| json!({
+                "id": e.id.to_string(),
+                "task": e.task,
+                "name": e.name,
+                "hypothesis": e.hypothesis,
+                "templates": e.templates,
+            })),
+        })
+    }
+
+    fn for_supervisor(&self) -> Result<Value, DriverError> {
+        let resolved = self.session.state.adapter.as_ref();
+        Ok(json!({
+            "data": self.facts()?,
+            "adapter": resolved.map(|r| json!({
+                "name": r.name, "why": r.why, "drafted": r.drafted,
+            })),
+            "files": crate::adapter::FILES,
+        }))
+    }
+
+    fn for_explorer(&self) -> Result<Value, DriverError> {
+        let plan = match &self.session.state.plan {
+            None => Vec::new(),
+            Some(body) => {
+                let text = self.session.store.document(body)?;
+                let plan = Plan::parse(text.as_str().unwrap_or_default());
+                let items = plan.items();
+                items
+                    .map(|item| json!({ "text": item.text, "done": item.done }))
+                    .collect()
+            }
+        };
+        Ok(json!({
+            "data": self.facts()?,
+            "plan": plan,
+            "learnings": self.learnings(),
+            "python": self.packages(),
+        }))
+    }
+
+    fn for_builder(&self, round: Option<u32>) -> Result<Value, DriverError> {
+        let settings = self.session.state.settings.as_ref();
+        let evaluation = settings.and_then(|settings| settings.evaluation);
+        let report: Vec<String> = ["schema.md", "statistics.md", "findings.md"]
+            .iter()
+            .map(|name| self.quoted(&self.session.layout.data_report(), name))
+            .filter(|text| !text.is_empty())
+            .collect();
+        let faults: Vec<Value> = self
+            .session
+            .state
+            .rounds
+            .last()
+            .into_iter()
+            .flat_map(|round| round.faults())
+            .map(|(by, fault): (Finder, _)| {
+                json!({ "by": by.word(), "check": fault.check, "detail": fault.detail })
+            })
+            .collect();
+        Ok(json!({
+            "data": self.facts()?,
+            "report": report.join("\n\n"),
+            "learnings": self.learnings(),
+            "contract": {
+                "lab": null,
+                "commands": commands(),
+                "timeout_s": evaluation.map_or(60, |e| e.timeout_s),
+            },
+            "round": round.unwrap_or(1),
+            "rounds": evaluation.map_or(1, |e| e.rounds),
+            "findings": faults,
+            "python": self.packages(),
+        }))
+    }
+
+    fn for_reviewers(&self) -> Result<Value, DriverError> {
+        let facts = self.facts()?;
+        let folder = self.session.layout.evaluation();
+        let names = crate::audit::table::files(&folder).unwrap_or_default();
+        let files: Vec<Value> = names
+            .keys()
+            .take(20)
+            .map(|name| {
+                let name = name.to_string_lossy();
+                json!({ "path": name, "text": self.quoted(&folder, &name) })
+            })
+            .collect();
+        Ok(json!({
+            "schema": facts["columns"],
+            "evaluation": {
+                "measured_by": "the commands of the evaluation",
+                "candidate": "predictions.csv, by a command of its own that sees public/ only",
+                "splits": [
+                    { "name": "search", "rows": null, "purpose": "steers the campaign" },
+                    { "name": "select", "rows": null, "purpose": "decides between the best" },
+                    { "name": "sealed", "rows": null, "purpose": "opened once, at the end" },
+                ],
+                "rules": [],
+                "hash": null,
+            },
+            "files": files,
+            "python": self.packages(),
+        }))
+    }
+
+    /// What is known about the data.
+    fn facts(&self) -> Result<Value, DriverError> {
+        Ok(match &self.session.state.adapter {
+            Some(resolved) => self.session.store.document(&resolved.facts)?,
+            None => json!(crate::adapter::DataFacts::default()),
+        })
+    }
+
+    fn learnings(&self) -> String {
+        self.quoted(&self.session.layout.workspace(), "learnings.md")
+    }
+
+    fn packages(&self) -> Vec<String> {
+        let bench = self.session.bench.as_ref();
+        bench.map_or_else(Vec::new, |_| crate::explore::packages())
+    }
+
+    /// The start of a text in an agent's folder, wherever its links lead.
+    fn quoted(&self, folder: &Path, name: &str) -> String {
+        let found = Workspace::open(folder, &[])
+            .and_then(|workspace| workspace.read(Path::new(name), 1, LINES));
+        let text = found.map(|excerpt| excerpt.text).unwrap_or_default();
+        let end = text.floor_char_boundary(QUOTED);
+        if end < text.len() {
+            format!("{}\n… (cut)", &text[..end])
+        } else {
+            text
+        }
+    }
+}
+
+/// The commands of an evaluation, as prompts name them.
+fn commands() -> Value {
+    let command = |name: &str, line: &str, sees: &str| json!({ "name": name, "line": line, "sees": sees });
+    json!([
+        command(
+            "prepare",
+            "python prepare.py --data DATA --out OUT --seed N",
+            "trusted: the raw data"
+        ),
+        command(
+            "run",
+            "python run.py --public PUBLIC --split SPLIT --out ARTIFACTS",
+            "the candidate's: public/ only"
+        ),
+        command(
+            "score",
+            "python score.py --inputs INPUTS --answers ANSWERS --artifacts ARTIFACTS",
+            "trusted: inputs, answers and what the candidate wrote"
+        ),
+    ])
+}

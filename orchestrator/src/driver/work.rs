@@ -1,0 +1,246 @@
+//! Work in agents' folders: who may see what, and what came of it.
+
+use std::sync::Arc;
+
+use super::{Driver, DriverError};
+use crate::adapter::{Adapter, AdapterHistory, Patch};
+use crate::core::agent::{Answer, AnswerStatus, Picture, Role};
+use crate::core::event::{Actor, EffectKey, Event};
+use crate::core::ids::AgentId;
+use crate::core::settings::Settings;
+use crate::exec::{Done, Told};
+use crate::store::Batch;
+use crate::tools;
+use crate::tools::work::{self, Desk, Work, Worked};
+
+/// Most seconds of a command where the settings say nothing.
+const COMMAND_S: u64 = 600;
+
+impl Driver {
+    /// Has a call carried out in its agent's folders: at once, or on a thread
+    /// if it may take long. True if the state has changed.
+    pub(super) fn work(&mut self, agent: AgentId, call: u32) -> Result<bool, DriverError> {
+        let key = EffectKey::Tool { agent, call };
+        if self.calling.contains(&key) {
+            return Ok(false);
+        }
+        let session = &self.session;
+        let work = match tools::before_work(&session.state, &session.store, agent, call) {
+            Ok(work) => work,
+            Err(refusal) => return self.answer(agent, call, refusal).map(|()| true),
+        };
+        let begun = session.state.intents.contains(&key);
+        // A change of the adapter can be told from one that never came.
+        if begun && work.changes() && !matches!(work, Work::Patch { .. }) {
+            self.worked(agent, call, Worked::interrupted())?;
+            return Ok(true);
+        }
+        let desk = self.desk(agent);
+        work::set_up(&desk).map_err(|source| DriverError::Folder {
+            path: desk.home.clone(),
+            source,
+        })?;
+        if !begun && (work.changes() || work.is_long()) {
+            self.record(Event::EffectIntended {
+                key: key.clone(),
+                reserved: None,
+            })?;
+        }
+        if let Work::Patch { file, text, why } = work {
+            return self.patch(agent, call, file, text, why).map(|()| true);
+        }
+        let name = format!("{call:04}");
+        if !work.is_long() {
+            let worked = work::perform(&work, &desk, &name, &self.cancel);
+            self.worked(agent, call, worked)?;
+            return Ok(true);
+        }
+        self.calling.insert(key.clone());
+        let cancel = Arc::clone(&self.cancel);
+        let tell = self.slots.teller();
+        std::thread::spawn(move || {
+            let worked = work::perform(&work, &desk, &name, &cancel);
+            // A driver that is gone says on resuming that it was interrupted.
+            let _ = tell.send(Told::Done {
+                key,
+                done: Done::Worked(Box::new(worked)),
+            });
+        });
+        Ok(true)
+    }
+
+    /// Appends what came of work.
+    pub(super) fn worked(
+        &mut self,
+        agent: AgentId,
+        call: u32,
+        worked: Worked,
+    ) -> Result<(), DriverError> {
+        let mut batch = Batch::new();
+        self.answered(&mut batch, agent, call, worked);
+        self.append(batch)
+    }
+
+    fn answered(&self, batch: &mut Batch, agent: AgentId, call: u32, worked: Worked) {
+        let pictures = worked
+            .pictures
+            .into_iter()
+            .map(|picture| Picture {
+                media_type: picture.media_type.to_owned(),
+                blob: batch.blob(picture.bytes),
+            })
+            .collect();
+        let body = batch.body(worked.body);
+        batch.push(
+            Actor::Harness,
+            Event::ToolAnswered {
+                agent,
+                call,
+                answer: Answer {
+                    status: worked.status,
+                    body,
+                    pictures,
+                },
+            },
+        );
+    }
+
+    /// Where an agent works and what else it sees. Only the builder writes the
+    /// evaluation, and nobody but the reviewers reads it.
+    fn desk(&self, id: AgentId) -> Desk {
+        let layout = &self.session.layout;
+        let own = layout.desks().join(id.to_string());
+        let role = self.session.state.agents.get(&id).map(|agent| agent.role);
+        let mut read_only = Vec::new();
+        let mut evaluation = None;
+        let data = || {
+            let link = layout.data();
+            let mut places = vec![link.clone()];
+            // What the links lead to has to be visible too.
+            let inside = crate::audit::table::files(&link).unwrap_or_default();
+            let single = link.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+            if single {
+                places.extend(inside.values().filter_map(|path| path.canonicalize().ok()));
+            } else {
+                places.extend(link.canonicalize());
+            }
+            places
+        };
+        let home = match role {
+            Some(Role::Explorer) => {
+                read_only.extend(data());
+                layout.workspace()
+            }
+            Some(Role::Builder) => {
+                read_only.extend(data());
+                read_only.push(layout.workspace());
+                layout.evaluation()
+            }
+            Some(Role::Critic) => {
+                evaluation = Some(layout.evaluation());
+                own
+            }
+            Some(Role::Tester) => {
+                read_only.extend(data());
+                evaluation = Some(layout.evaluation());
+                own
+            }
+            Some(Role::Supervisor) => {
+                read_only.push(layout.adapter());
+                own
+            }
+            Some(Role::Strategist | Role::Worker) | None => own,
+        };
+        let settings = self.session.state.settings.as_ref();
+        Desk {
+            home,
+            read_only,
+            evaluation,
+            python: self
+                .session
+                .bench
+                .as_ref()
+                .map(|bench| bench.python.folder().to_owned()),
+            logs: layout.logs().join("agents").join(id.to_string()),
+            scratch: layout.scratch(),
+            longest_s: settings
+                .and_then(|settings| settings.evaluation)
+                .map_or(COMMAND_S, |evaluation| evaluation.command_s),
+            backend: sandbox::BackendChoice::Auto,
+            network: false,
+        }
+    }
+
+    /// Changes a file of the adapter, and the settings with its manifest. An
+    /// adapter that can't be loaded is not left behind.
+    fn patch(
+        &mut self,
+        agent: AgentId,
+        call: u32,
+        file: String,
+        text: String,
+        why: String,
+    ) -> Result<(), DriverError> {
+        let folder = self.session.layout.adapter();
+        let patch = Patch {
+            file: file.clone(),
+            text,
+            why: why.clone(),
+            by: agent.to_string(),
+        };
+        let known = self.session.state.patches as usize;
+        let changed = AdapterHistory::open(&folder).and_then(|mut history| {
+            match history.entries().get(known) {
+                // Made by a process that died before it could say so.
+                Some(entry) if entry.file == patch.file => Ok(entry.number),
+                _ => history.apply(&patch),
+            }
+        });
+        let change = match changed {
+            Ok(change) => change,
+            Err(error) => {
+                return self.worked(agent, call, Worked::failed(crate::chain::of(&error)));
+            }
+        };
+        self.session.adapter = Adapter::load(&folder)?;
+        let Some(before) = self.session.state.settings.clone() else {
+            return Err(DriverError::Stuck);
+        };
+        let settings = self.resettled(&before);
+        let mut batch = Batch::new();
+        let answer = serde_json::json!({ "change": change, "metric": settings.metric });
+        batch.push(
+            Actor::Agent(agent),
+            Event::AdapterPatched {
+                file,
+                change,
+                why,
+                agent,
+                settings: (settings != before).then(|| Box::new(settings)),
+            },
+        );
+        let worked = Worked {
+            status: AnswerStatus::Ok,
+            body: answer,
+            pictures: Vec::new(),
+        };
+        self.answered(&mut batch, agent, call, worked);
+        self.append(batch)
+    }
+
+    /// The settings with what the adapter's manifest says now.
+    fn resettled(&self, before: &Settings) -> Settings {
+        let manifest = &self.session.adapter.manifest;
+        let mut settings = before.clone();
+        settings.domain.clone_from(&manifest.domain);
+        settings.metric = manifest.metric.clone().into();
+        settings.policy = manifest.policy;
+        if let (Some(evaluation), Some(commands)) =
+            (&mut settings.evaluation, &manifest.evaluation)
+        {
+            evaluation.timeout_s = commands.timeout_s;
+        }
+        settings
+    }
+
+}

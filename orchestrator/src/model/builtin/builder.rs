@@ -1,0 +1,89 @@
+//! The builder: designs an evaluation from the data's profile, tries it once,
+//! and designs it again where somebody found something.
+
+use serde_json::{Value, json};
+
+use super::Call;
+use super::evaluation::{Brief, Found, Wanted, design};
+use super::history::History;
+use crate::explore::{Findings, Schema, Statistics};
+
+/// What the exploration left, below its folder.
+const DOCUMENTS: [&str; 3] = ["schema.json", "statistics.json", "findings.json"];
+/// Enough for a whole document.
+const ALL_LINES: u32 = 10_000_000;
+
+pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
+    let Some(board) = history.last("read_board") else {
+        return vec![("read_board", json!({}))];
+    };
+    let assignment = &board["assignment"];
+    let read: Vec<_> = history.of_tool("read_file").collect();
+    if read.is_empty() {
+        let folder = assignment["workspace"].as_str().unwrap_or_default();
+        let of = |name: &str| {
+            let path = format!("{folder}/data_report/{name}");
+            ("read_file", json!({ "path": path, "lines": ALL_LINES }))
+        };
+        return DOCUMENTS.map(of).to_vec();
+    }
+    if history.of_tool("write_file").next().is_none() {
+        let texts: Vec<Option<&str>> = read.iter().map(|a| a.body["text"].as_str()).collect();
+        return match designed(assignment, &texts) {
+            Ok(files) => files
+                .into_iter()
+                .map(|(path, content)| {
+                    ("write_file", json!({ "path": path, "content": content }))
+                })
+                .collect(),
+            Err(why) => vec![cannot(why)],
+        };
+    }
+    let Some(ran) = history.of_tool("shell").last() else {
+        let command = "out=$(mktemp -d) && python prepare.py --data ../data --out \"$out\" --seed 1 \
+                       && find \"$out\" -type f | sort";
+        return vec![("shell", json!({ "command": command }))];
+    };
+    if !ran.ok || ran.body["code"] != json!(0) {
+        let said = ran.body["stderr"]["text"].as_str().unwrap_or_default();
+        let last = said.trim().lines().last().unwrap_or("no message");
+        return vec![cannot(format!("prepare fails on the data: {last}"))];
+    }
+    let summary = "designed from the profile, tried once";
+    vec![("finish", json!({ "summary": summary }))]
+}
+
+fn cannot(why: String) -> Call {
+    (
+        "finish",
+        json!({ "summary": "there is no evaluation", "cannot": why }),
+    )
+}
+
+/// The files of the evaluation, or why there are none.
+fn designed(assignment: &Value, texts: &[Option<&str>]) -> Result<Vec<(String, String)>, String> {
+    let unreadable = || "the profile's documents can't be read".to_owned();
+    let [Some(schema), statistics, Some(findings)] = texts else {
+        return Err(unreadable());
+    };
+    let schema: Schema = serde_json::from_str(schema).map_err(|_| unreadable())?;
+    let findings: Findings = serde_json::from_str(findings).map_err(|_| unreadable())?;
+    let statistics: Option<Statistics> =
+        statistics.and_then(|text| serde_json::from_str(text).ok());
+    let found: Vec<Found> =
+        serde_json::from_value(assignment["findings"].clone()).unwrap_or_default();
+    let wanted: Wanted =
+        serde_json::from_value(assignment["metric"].clone()).map_err(|_| unreadable())?;
+    let timeout_s = assignment["timeout_s"].as_u64().unwrap_or(60);
+    let brief = Brief {
+        schema: &schema,
+        statistics: statistics.as_ref(),
+        findings: &findings,
+        metric: &wanted,
+        objective: assignment["objective"].as_str().unwrap_or_default(),
+        data: assignment["facts"]["name"].as_str().unwrap_or_default(),
+        timeout_s,
+        found: &found,
+    };
+    design(&brief).map_err(|error| crate::chain::of(&error))
+}

@@ -1,0 +1,121 @@
+//! Arguments of the tools that work in an agent's folders, and of the ends of
+//! the phases before the experiments.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::args::Names;
+use crate::core::rounds::Fault;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shell {
+    /// What `sh -c` runs, in your working folder.
+    pub command: String,
+    /// Most seconds it may take; the harness has a limit of its own.
+    #[serde(default)]
+    pub timeout_s: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadFile {
+    /// The file: from your working folder, or an absolute path in a folder you
+    /// may read.
+    pub path: String,
+    /// Number of the first line to read, from 1.
+    #[serde(default)]
+    pub first_line: Option<u32>,
+    /// Most lines to read.
+    #[serde(default)]
+    pub lines: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WriteFile {
+    /// The file, in your working folder.
+    pub path: String,
+    /// Its whole new content.
+    pub content: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EditFile {
+    /// The file, in your working folder.
+    pub path: String,
+    /// Text that is there exactly once.
+    pub old: String,
+    /// Text to put in its place.
+    pub new: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchFiles {
+    /// Extended regular expression, matched against lines.
+    pub pattern: String,
+    /// File or folder to search; your working folder, if absent.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ViewImage {
+    /// A PNG or JPEG file.
+    pub path: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UpdatePlan {
+    /// A new plan in Markdown, with its steps as `- [ ] step`; absent to keep
+    /// the one there is.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Items to check, each by its text or by the number of its line.
+    #[serde(default)]
+    pub check: Names,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PatchAdapter {
+    /// Name of one of the adapter's files.
+    pub file: String,
+    /// Its whole new text.
+    pub text: String,
+    /// Why.
+    pub why: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FinishWork {
+    /// What was done, in a sentence or two.
+    pub summary: String,
+    /// Why it can't be done, if it can't.
+    #[serde(default)]
+    pub cannot: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FinishExploration {
+    /// What was found, in a sentence or two.
+    pub summary: String,
+    /// Why items of the plan stay open, if some do.
+    #[serde(default)]
+    pub open_because: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FinishReview {
+    /// What was looked at and how, in a sentence or two.
+    pub summary: String,
+    /// What was found; nothing, if nothing was.
+    pub faults: Vec<Fault>,
+}
