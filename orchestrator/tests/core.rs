@@ -173,7 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
         4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {
-            agent, role: Role::Worker, experiment, round: None,
+            agent, role: Role::Worker, experiment, round: None, under: None,
             prompt: Body::Inline(json!("")), tries_until_wall_s: None,
         }),
         1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
@@ -330,6 +330,7 @@ fn a_call_that_was_cut_off_counts_at_its_reservation() {
         role: Role::Strategist,
         experiment: None,
         round: None,
+        under: None,
         prompt: Body::Inline(json!("")),
         tries_until_wall_s: None,
     };

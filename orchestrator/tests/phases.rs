@@ -4,7 +4,9 @@
 use orchestrator::core::agent::{
     Answer, AnswerStatus, Arguments, Ending, ModelReply, RequestedCall, Role, Step,
 };
-use orchestrator::core::event::{Actor, Body, EffectKey, Event, FinishReason, FrozenTask, Logged};
+use orchestrator::core::event::{
+    Actor, Body, EffectKey, Event, FinishReason, FrozenTask, Logged, Under,
+};
 use orchestrator::core::ids::AgentId;
 use orchestrator::core::planner::{Decision, Effect, decide};
 use orchestrator::core::rounds::{Audited, Fault};
@@ -122,25 +124,29 @@ impl Run {
             if matches!(self.state.run, RunState::Finished(_)) {
                 return;
             }
-            self.now_ms += 10;
-            let decisions = decide(&self.state, self.now_ms, &Kinds);
-            let mut recorded = false;
-            for decision in &decisions {
-                recorded |= self.record(decision);
-            }
-            if recorded {
-                continue;
-            }
-            let effect = decisions.into_iter().find_map(|decision| match decision {
-                Decision::Perform(effect) => Some(effect),
-                Decision::Record(_) | Decision::StartAgent { .. } => None,
-            });
-            match effect {
-                Some(effect) => self.perform(effect, world),
-                None => self.now_ms += 500,
-            }
+            self.step(world);
         }
         panic!("no end: {:?}", self.trace);
+    }
+
+    fn step(&mut self, world: &mut dyn World) {
+        self.now_ms += 10;
+        let decisions = decide(&self.state, self.now_ms, &Kinds);
+        let mut recorded = false;
+        for decision in &decisions {
+            recorded |= self.record(decision);
+        }
+        if recorded {
+            return;
+        }
+        let effect = decisions.into_iter().find_map(|decision| match decision {
+            Decision::Perform(effect) => Some(effect),
+            Decision::Record(_) | Decision::StartAgent { .. } => None,
+        });
+        match effect {
+            Some(effect) => self.perform(effect, world),
+            None => self.now_ms += 500,
+        }
     }
 
     fn record(&mut self, decision: &Decision) -> bool {
@@ -158,6 +164,7 @@ impl Run {
                 role,
                 experiment,
                 round,
+                under,
                 tries_until_wall_s,
             } => {
                 let on = round.map_or(String::new(), |round| format!(" {round}"));
@@ -167,6 +174,12 @@ impl Run {
                     role: *role,
                     experiment: *experiment,
                     round: *round,
+                    under: under.map(|(agent, call)| Under {
+                        agent,
+                        call,
+                        usd: None,
+                        tokens: None,
+                    }),
                     prompt: Body::Inline(json!("")),
                     tries_until_wall_s: *tries_until_wall_s,
                 });
@@ -219,8 +232,7 @@ impl Run {
             Effect::Freeze => self.frozen(world),
             // Nobody here may ask a lab: the call is refused before one is.
             Effect::Tool { agent, call } => {
-                let refused =
-                    tools::before_lab(&self.state, &Inline, agent, call, self.now_ms);
+                let refused = tools::before_lab(&self.state, &Inline, agent, call, self.now_ms);
                 let reply = refused.expect_err("a refusal");
                 let (status, body) = reply.answer.expect("an answer");
                 self.answered(agent, call, status, body);
@@ -464,7 +476,10 @@ fn an_exploration_with_open_items_needs_a_reason() {
             match (role, turn) {
                 (Role::Explorer, 0) => vec![
                     ("update_plan", json!({ "text": "- [ ] look\n" })),
-                    ("finish", json!({ "summary": "s", "open_because": "no data" })),
+                    (
+                        "finish",
+                        json!({ "summary": "s", "open_because": "no data" }),
+                    ),
                 ],
                 _ => vec![("finish", json!({ "summary": "s" }))],
             }
@@ -507,6 +522,98 @@ fn an_auditor_that_does_not_work_loses_the_round() {
     assert!(told[0].1.detail.contains("no interpreter"), "{told:?}");
 }
 
+/// An explorer that has its work done by others.
+struct Delegates {
+    idle: bool,
+}
+
+impl World for Delegates {
+    fn calls(&mut self, role: Role, turn: u32) -> Vec<(&'static str, Value)> {
+        match (role, turn) {
+            (Role::Explorer, 0) => vec![
+                ("update_plan", json!({ "text": "- [ ] look\n" })),
+                ("spawn_agent", json!({ "task": "count the rows" })),
+            ],
+            (Role::Explorer, 1) => vec![
+                ("update_plan", json!({ "check": ["look"] })),
+                ("finish", json!({ "summary": "s" })),
+            ],
+            (Role::Assistant, 0) => vec![("shell", json!({ "command": "wc -l x" }))],
+            (Role::Assistant, _) if self.idle => Vec::new(),
+            (Role::Assistant, _) => vec![
+                // It has no assistants of its own.
+                ("spawn_agent", json!({ "task": "count" })),
+                ("finish", json!({ "summary": "7 rows" })),
+            ],
+            _ => vec![("finish", json!({ "summary": "s" }))],
+        }
+    }
+
+    fn audit(&mut self, _: u32) -> Option<bool> {
+        Some(true)
+    }
+
+    fn unchanged(&mut self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_assistant_works_while_its_leader_waits() {
+    for (idle, ending) in [(false, Ending::Finished), (true, Ending::Incoherent)] {
+        let mut run = Run::start(settings(1, 1e6));
+        run.drive(&mut Delegates { idle });
+        assert_eq!(
+            run.trace,
+            [
+                "supervisor",
+                "phase 1",
+                "explorer",
+                "assistant",
+                "finish PhaseDone"
+            ]
+        );
+        let of = |role| {
+            let mut agents = run.state.agents.values();
+            agents.find(|agent| agent.role == role).expect("one")
+        };
+        assert_eq!(of(Role::Assistant).run.ending(), Some(&ending));
+        assert_eq!(of(Role::Assistant).last_words.is_some(), !idle);
+        assert_eq!(of(Role::Explorer).run.turns(), 2);
+    }
+}
+
+#[test]
+fn an_assistant_ends_with_whoever_asked_for_it() {
+    let mut run = Run::start(settings(1, 1e6));
+    let mut world = Delegates { idle: false };
+    while !run.state.agents.values().any(|a| a.role == Role::Assistant) {
+        run.step(&mut world);
+    }
+    let leader = run
+        .state
+        .agents
+        .values()
+        .find(|a| a.role == Role::Explorer)
+        .expect("one")
+        .id;
+    run.apply(Event::AgentStopped {
+        agent: leader,
+        reason: "enough".to_owned(),
+    });
+    run.step(&mut world);
+    let assistant = run
+        .state
+        .agents
+        .values()
+        .find(|a| a.role == Role::Assistant)
+        .expect("one");
+    assert!(matches!(
+        assistant.run.ending(),
+        Some(Ending::Stopped { .. })
+    ));
+}
+
 /// Anything at all.
 struct Chaos {
     dice: Vec<u8>,
@@ -538,7 +645,8 @@ impl World for Chaos {
                     json!({ "summary": "s", "faults": [fault(self.roll(2) == 0)] }),
                 ),
                 8 => ("finish", json!({ "summary": "s", "cannot": "no" })),
-                9 => ("lab_try", json!({})),
+                9 if self.roll(2) == 0 => ("lab_try", json!({})),
+                9 => ("spawn_agent", json!({ "task": "t" })),
                 _ => ("submit_experiment", json!({ "x": 1 })),
             })
             .collect()

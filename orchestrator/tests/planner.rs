@@ -343,6 +343,7 @@ impl Run {
                 role,
                 experiment,
                 round,
+                under: _,
                 tries_until_wall_s,
             } => {
                 let agent = self.state.next_agent();
@@ -353,6 +354,7 @@ impl Run {
                     role,
                     experiment,
                     round,
+                    under: None,
                     prompt: Body::Inline(json!("")),
                     tries_until_wall_s,
                 });
@@ -432,6 +434,7 @@ impl World for Orderly {
             .entries()
             .iter()
             .map(|entry| match entry {
+                Entry::Brief { .. } => panic!("nothing is long here"),
                 Entry::Harness { text } => Message::User { text: text.clone() },
                 Entry::Model { calls, .. } => Message::Assistant {
                     text: String::new(),

@@ -110,7 +110,7 @@ impl PromptRole {
             Role::Builder => Self::Builder,
             Role::Critic => Self::Critic,
             Role::Tester => Self::Tester,
-            Role::Supervisor => return None,
+            Role::Supervisor | Role::Assistant => return None,
         })
     }
 }

@@ -52,6 +52,9 @@ pub use validate::LARGEST_FILE;
 /// files: whoever mends those is not told by them how.
 const SUPERVISOR: &str = "supervisor.md";
 const SUPERVISOR_PROMPT: &str = include_str!("supervisor.md");
+/// The same for an assistant, which knows its task and nothing else.
+const ASSISTANT: &str = "assistant.md";
+const ASSISTANT_PROMPT: &str = include_str!("assistant.md");
 
 /// A loaded adapter.
 #[derive(Debug)]
@@ -160,7 +163,7 @@ impl Adapter {
     /// known. The others of the role's are what they are when there is
     /// nothing to say yet.
     pub fn prompt(&self, role: Role, context: Map<String, Value>) -> Result<String, AdapterError> {
-        let role = PromptRole::of(role);
+        let (of, role) = (role, PromptRole::of(role));
         let mut variables = role.map_or_else(
             || example::knowledge(Extent::Bare),
             |role| example::context(role, Extent::Bare),
@@ -176,6 +179,9 @@ impl Adapter {
         }
         match role {
             Some(role) => self.render_variables(role, variables),
+            None if of == Role::Assistant => {
+                self.render_text(ASSISTANT, ASSISTANT_PROMPT, &variables)
+            }
             None => self.render_text(SUPERVISOR, SUPERVISOR_PROMPT, &variables),
         }
     }

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Failure, Places, exit, table};
 use super::resolve::{self, Asked, Built, Found};
+use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
-use crate::core::settings::{
-    EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource,
-};
+use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
 use crate::model::{ChatModel, Setup};

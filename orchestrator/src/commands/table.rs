@@ -73,7 +73,11 @@ pub(super) fn phases(state: &State) -> String {
     if !state.rounds.is_empty() {
         out.push_str(&aligned(&rows));
     }
-    for (finder, fault) in state.rounds.iter().flat_map(crate::core::rounds::Round::faults) {
+    for (finder, fault) in state
+        .rounds
+        .iter()
+        .flat_map(crate::core::rounds::Round::faults)
+    {
         let _ = writeln!(
             out,
             "  {}, {}: {}",

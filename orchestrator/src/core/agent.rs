@@ -29,6 +29,8 @@ pub enum Role {
     Critic,
     /// Tries to break an evaluation.
     Tester,
+    /// Does a piece of work for another agent.
+    Assistant,
 }
 
 impl Role {
@@ -42,6 +44,7 @@ impl Role {
             Self::Builder => "builder",
             Self::Critic => "critic",
             Self::Tester => "tester",
+            Self::Assistant => "assistant",
         }
     }
 }
@@ -134,6 +137,13 @@ pub struct NumberedCall {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Entry {
+    /// The harness: what earlier turns came to, which are left out.
+    Brief {
+        /// What the model is told.
+        text: Body,
+        /// The lines of it that say what was said and done.
+        digest: Body,
+    },
     /// The harness: a reminder.
     Harness {
         /// What it said.
@@ -229,6 +239,9 @@ pub enum FeedError {
     /// An answer to a call that is not open.
     #[error("an answer to call {0}, which is not open")]
     Call(u32),
+    /// A conversation can't be shortened there.
+    #[error("the conversation can't be cut before its last {0} entries")]
+    Cut(usize),
 }
 
 /// Bad calls and empty replies after which a run is ended.
@@ -298,6 +311,26 @@ impl AgentRun {
                 self.end(Ending::Stopped { reason });
                 Ok(())
             }
+        }
+    }
+
+    /// Replaces all but the last `kept` entries by a brief. What is kept has to
+    /// begin with a model's turn, and no call may be open.
+    pub fn compact(&mut self, kept: usize, text: Body, digest: Body) -> Result<(), FeedError> {
+        if self.ending.is_some() {
+            return Err(FeedError::Over);
+        }
+        let place = self.entries.len().checked_sub(kept);
+        let whole = place.is_some_and(|place| {
+            place > 0 && matches!(self.entries.get(place), Some(Entry::Model { .. }))
+        });
+        match place {
+            Some(place) if whole && self.open.is_empty() => {
+                let brief = Entry::Brief { text, digest };
+                self.entries.splice(..place, [brief]);
+                Ok(())
+            }
+            _ => Err(FeedError::Cut(kept)),
         }
     }
 

@@ -1,14 +1,16 @@
 //! What can happen in a campaign. The log of these is the campaign; all else
 //! is folded from it.
 
-use protocol::{Candidate, ContentHash, Interval, Report, Split, Verdict};
+use protocol::{Candidate, ContentHash, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::act::{EffectKey, FailureCost};
 use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
+pub use super::measurement::{FrozenTask, Measurement, Score};
 use super::playbook::Entry;
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
@@ -24,74 +26,6 @@ pub enum Body {
     Inline(Value),
     /// In the store, under the hash of its serialised form.
     Blob(ContentHash),
-}
-
-/// Names one act outside the log. The same key is never counted twice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "effect", rename_all = "snake_case")]
-pub enum EffectKey {
-    /// Asking the lab what it is.
-    Describe,
-    /// Asking the lab about a task.
-    Inspect {
-        /// The task.
-        task: String,
-    },
-    /// One turn of a model.
-    Model {
-        /// Whose.
-        agent: AgentId,
-        /// Number of the turn.
-        turn: u32,
-    },
-    /// A tool call that needs the lab.
-    Tool {
-        /// Whose.
-        agent: AgentId,
-        /// Number of the call.
-        call: u32,
-    },
-    /// The static check of an experiment.
-    Check {
-        /// Which.
-        experiment: ExperimentId,
-        /// How often it has been to `fix` before.
-        fixes: u32,
-    },
-    /// The mechanical audit of an evaluation.
-    Audit {
-        /// The round it was built in.
-        round: u32,
-    },
-    /// A measurement.
-    Measure {
-        /// Which experiment.
-        experiment: ExperimentId,
-        /// Attempt, from 1.
-        attempt: u32,
-    },
-}
-
-/// What a failed act cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum FailureCost {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Nobody knows: its reservation counts as used.
-    Unsettled,
-    /// Billed though it came to nothing.
-    Billed {
-        /// The bill.
-        amount: Amount,
-    },
-}
-
-impl FailureCost {
-    fn is_free(&self) -> bool {
-        *self == Self::Nothing
-    }
 }
 
 /// Why a campaign is over.
@@ -126,77 +60,26 @@ impl FinishReason {
     }
 }
 
-/// One task as it was frozen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FrozenTask {
-    /// Its name.
-    pub name: String,
-    /// Hash of its files.
-    pub source: ContentHash,
-    /// Hash of what the lab found: shapes, sizes, op graph.
-    pub inspection: ContentHash,
+/// For whom an assistant works.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Under {
+    /// The agent.
+    pub agent: AgentId,
+    /// The call that waits for it.
+    pub call: u32,
+    /// US dollars that its turns may cost; unlimited, if absent.
+    pub usd: Option<f64>,
+    /// Tokens that its turns may use; unlimited, if absent.
+    pub tokens: Option<u64>,
 }
 
-/// A number from a lab, with the verdict it comes with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// What became of the candidate.
-    pub verdict: Verdict,
-    /// The campaign's metric; absent unless the verdict is `ok`.
-    pub value: Option<f64>,
-    /// Its 95% interval.
-    pub ci: Option<Interval>,
-    /// Samples behind it.
-    pub n: u32,
-}
-
-impl Score {
-    /// Takes `metric` out of a report.
-    pub fn of(report: &Report, metric: &str) -> Self {
-        let found = if report.verdict.is_ok() {
-            report.metrics.get(metric)
-        } else {
-            None
-        };
-        Self {
-            verdict: report.verdict.clone(),
-            value: found.map(|m| m.value).filter(|v| v.is_finite()),
-            ci: found.and_then(|m| m.ci),
-            n: found.map_or(0, |m| m.n),
-        }
+impl Under {
+    /// Whether a turn that may cost `need` stays within the share.
+    pub fn admits(&self, paid: Amount, need: Amount) -> bool {
+        let usd = self.usd.is_none_or(|limit| paid.usd + need.usd <= limit);
+        let tokens = paid.tokens.saturating_add(need.tokens);
+        usd && self.tokens.is_none_or(|limit| tokens <= limit)
     }
-
-    /// The number, if the candidate was verified.
-    pub fn verified(&self) -> Option<f64> {
-        if self.verdict.is_ok() {
-            self.value
-        } else {
-            None
-        }
-    }
-}
-
-/// One full measurement of an experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
-    /// Split it was measured on.
-    pub split: Split,
-    /// The number.
-    pub score: Score,
-    /// Hash of what was measured; absent where the lab gave no report.
-    pub hash: Option<ContentHash>,
-    /// The lab's report; absent where it gave none.
-    pub report: Option<ContentHash>,
-    /// Track of the result.
-    pub track: Option<String>,
-    /// Whether a simulator stood in for the device.
-    pub simulated: bool,
-    /// What is to be said beside the number: checks that a verified candidate
-    /// did not pass.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub caveats: Vec<String>,
-    /// How long it took, in milliseconds.
-    pub took_ms: u64,
 }
 
 /// Something that happened.
@@ -330,11 +213,25 @@ pub enum Event {
         /// The round of phase 2 it works in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         round: Option<u32>,
+        /// For whom it works, if it is an assistant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        under: Option<Under>,
         /// Its prompt.
         prompt: Body,
         /// Running time of the campaign, in seconds, after which it may take
         /// no more quick looks.
         tries_until_wall_s: Option<f64>,
+    },
+    /// The oldest turns of a conversation were left out.
+    Compacted {
+        /// Whose conversation.
+        agent: AgentId,
+        /// Entries that stay, from the end.
+        kept: u32,
+        /// What the model is told instead.
+        text: Body,
+        /// The lines of it that say what was said and done.
+        digest: Body,
     },
     /// The harness ended an agent.
     AgentStopped {
@@ -513,6 +410,7 @@ impl Event {
             | Self::TaskClosed { .. }
             | Self::EvaluationFrozen { .. }
             | Self::AgentStarted { .. }
+            | Self::Compacted { .. }
             | Self::AgentStopped { .. }
             | Self::EffectIntended { .. }
             | Self::TurnRefused { .. }

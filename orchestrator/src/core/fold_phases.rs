@@ -63,7 +63,8 @@ impl State {
                     | Role::Worker
                     | Role::Supervisor
                     | Role::Explorer
-                    | Role::Builder => return Err(missing("reviewer", role.word())),
+                    | Role::Builder
+                    | Role::Assistant => return Err(missing("reviewer", role.word())),
                 };
                 if place.is_some() {
                     return Err(twice("review of round", round));

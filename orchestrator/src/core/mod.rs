@@ -3,14 +3,18 @@
 //! Nothing here does I/O, reads a clock or draws a random number; time is an
 //! argument. A test greps this folder for violations.
 
+pub mod act;
 pub mod agent;
 pub mod board;
 pub mod budget;
+pub mod compaction;
 pub mod event;
 pub mod fold;
+mod fold_board;
 mod fold_phases;
 pub mod ids;
 mod illegal;
+pub mod measurement;
 pub mod planner;
 pub mod playbook;
 pub mod rank;

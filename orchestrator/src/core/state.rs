@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
-use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score};
+use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under};
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::playbook::Entry;
 use super::rounds::Round;
@@ -158,6 +158,10 @@ pub struct Agent {
     pub experiment: Option<ExperimentId>,
     /// The round of phase 2 it works in.
     pub round: Option<u32>,
+    /// For whom it works, if it is an assistant.
+    pub under: Option<Under>,
+    /// What it said when it finished.
+    pub last_words: Option<Body>,
     /// Its prompt.
     pub prompt: Body,
     /// Running time of the campaign after which it may take no more looks.

@@ -42,7 +42,8 @@ impl Driver {
                 data: layout.data(),
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| look(&subject, &bench.environment)));
-            let outcome = outcome.unwrap_or_else(|_| Err("the auditor failed; this is a bug".to_owned()));
+            let outcome =
+                outcome.unwrap_or_else(|_| Err("the auditor failed; this is a bug".to_owned()));
             // A driver that is gone asks again on resuming.
             let _ = tell.send(Told::Done {
                 key,

@@ -1,6 +1,7 @@
 //! The loop that makes a campaign happen: decide, log the intent, act, log
 //! the outcome.
 
+mod compaction;
 mod effects;
 mod evaluation;
 mod outcome;
@@ -24,11 +25,11 @@ use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
 use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
-use crate::explore::AgentsPython;
 use crate::exec::{LabProgram, Local, Told, WriteFilesError};
+use crate::explore::AgentsPython;
 use crate::model::ChatModel;
 use crate::store::{Batch, Store, StoreError};
-use crate::tools::{Documents, Kinds};
+use crate::tools::{self, Documents, Kinds};
 
 use prompt::Purpose;
 
@@ -100,9 +101,7 @@ pub enum DriverError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The evaluation is not what it was.
-    #[error(
-        "the evaluation has changed since it was frozen: restore it, or start a new campaign"
-    )]
+    #[error("the evaluation has changed since it was frozen: restore it, or start a new campaign")]
     OtherEvaluation,
     /// A task is not what it was.
     #[error(
@@ -259,6 +258,18 @@ impl Driver {
         if decisions.is_empty() && idle && !self.waits_for_retry(now) {
             return Err(DriverError::Stuck);
         }
+        // A call for an assistant that makes no sense is answered instead.
+        for decision in &decisions {
+            if let Decision::StartAgent {
+                under: Some((agent, call)),
+                ..
+            } = decision
+                && let Err(refusal) = tools::errand(&self.arguments(*agent, *call))
+            {
+                self.answer(*agent, *call, refusal)?;
+                return Ok(true);
+            }
+        }
         let mut batch = Batch::new();
         let mut next_agent = self.session.state.next_agent();
         for decision in &decisions {
@@ -268,12 +279,17 @@ impl Driver {
                     role,
                     experiment,
                     round,
+                    under,
                     tries_until_wall_s,
                 } => {
+                    let under = under
+                        .map(|(agent, call)| self.under(agent, call))
+                        .transpose()?;
                     let prompt = self.prompt(Purpose {
                         role: *role,
                         experiment: *experiment,
                         round: *round,
+                        under,
                     })?;
                     let prompt = batch.body(Value::String(prompt));
                     batch.push(
@@ -283,6 +299,7 @@ impl Driver {
                             role: *role,
                             experiment: *experiment,
                             round: *round,
+                            under,
                             prompt,
                             tries_until_wall_s: *tries_until_wall_s,
                         },

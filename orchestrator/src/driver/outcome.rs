@@ -292,14 +292,13 @@ impl Driver {
             EffectKey::Describe
             | EffectKey::Inspect { .. }
             | EffectKey::Audit { .. }
-            | EffectKey::Model { .. } => self
-                .failed(
-                    key,
-                    LabError {
-                        message: reason,
-                        again: true,
-                    },
-                ),
+            | EffectKey::Model { .. } => self.failed(
+                key,
+                LabError {
+                    message: reason,
+                    again: true,
+                },
+            ),
         }
     }
 

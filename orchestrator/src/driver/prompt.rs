@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Driver, DriverError};
-use crate::core::agent::Role;
-use crate::core::ids::ExperimentId;
+use super::{Driver, DriverError, now_ms};
+use crate::core::agent::{Role, Step};
+use crate::core::event::Under;
+use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::rounds::Finder;
 use crate::explore::Plan;
 use crate::tools::{self, files::Workspace};
@@ -22,6 +23,7 @@ pub(super) struct Purpose {
     pub(super) role: Role,
     pub(super) experiment: Option<ExperimentId>,
     pub(super) round: Option<u32>,
+    pub(super) under: Option<Under>,
 }
 
 impl Driver {
@@ -34,6 +36,7 @@ impl Driver {
             Role::Explorer => self.for_explorer()?,
             Role::Builder => self.for_builder(purpose.round)?,
             Role::Critic | Role::Tester => self.for_reviewers()?,
+            Role::Assistant => self.for_assistant(purpose.under)?,
         };
         let Value::Object(more) = more else {
             return Err(DriverError::Stuck);
@@ -88,6 +91,41 @@ impl Driver {
             })),
             "files": crate::adapter::FILES,
         }))
+    }
+
+    fn for_assistant(&self, under: Option<Under>) -> Result<Value, DriverError> {
+        let under = under.ok_or(DriverError::Stuck)?;
+        let arguments = self.arguments(under.agent, under.call);
+        let task = tools::errand(&arguments).map_or_else(|_| String::new(), |(task, _)| task);
+        Ok(json!({ "domain": self.session.adapter.manifest.domain, "task": task }))
+    }
+
+    /// The arguments of an open call.
+    pub(super) fn arguments(&self, agent: AgentId, call: u32) -> Value {
+        let session = &self.session;
+        let run = session.state.agents.get(&agent).map(|agent| &agent.run);
+        let Some(Step::CallTools(open)) = run.map(|run| run.next()) else {
+            return Value::Null;
+        };
+        let found = open.iter().find(|open| open.number == call);
+        found
+            .and_then(|call| tools::arguments(&session.store, call).ok())
+            .unwrap_or_default()
+    }
+
+    /// What an assistant may spend: its share of what is left now.
+    pub(super) fn under(&self, agent: AgentId, call: u32) -> Result<Under, DriverError> {
+        let arguments = self.arguments(agent, call);
+        // Calls that make no sense were answered before.
+        let share = f64::from(tools::errand(&arguments).map_or(1, |(_, share)| share)) / 100.0;
+        let budget = self.session.state.budget(now_ms());
+        let of = |left: f64| left.is_finite().then_some(left * share);
+        Ok(Under {
+            agent,
+            call,
+            usd: of(budget.usd.left()),
+            tokens: of(budget.tokens.left()).map(|tokens| tokens as u64),
+        })
     }
 
     fn for_explorer(&self) -> Result<Value, DriverError> {
@@ -208,7 +246,8 @@ impl Driver {
 
 /// The commands of an evaluation, as prompts name them.
 fn commands() -> Value {
-    let command = |name: &str, line: &str, sees: &str| json!({ "name": name, "line": line, "sees": sees });
+    let command =
+        |name: &str, line: &str, sees: &str| json!({ "name": name, "line": line, "sees": sees });
     json!([
         command(
             "prepare",

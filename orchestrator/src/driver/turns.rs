@@ -40,6 +40,9 @@ impl Driver {
         let Some(request) = self.turn_request(agent)? else {
             return Err(DriverError::Stuck);
         };
+        if self.fit(agent, &request)? {
+            return Ok(true);
+        }
         let caps = self.session.model.caps();
         if caps.deterministic && !caps.paid {
             let answer = self.session.model.turn(&request, &mut |_| ());
@@ -51,6 +54,15 @@ impl Driver {
             usd: most.usd,
             tokens: most.tokens,
         };
+        let found = self.session.state.agents.get(&agent);
+        let share = found.and_then(|agent| Some((agent.under?, agent.paid)));
+        if share.is_some_and(|(under, paid)| !under.admits(paid, need)) {
+            self.record(Event::AgentStopped {
+                agent,
+                reason: "its share of the budget is spent".to_owned(),
+            })?;
+            return Ok(true);
+        }
         match self.session.state.budget(now_ms()).admits(need) {
             Admission::Now => {}
             Admission::Later => return Ok(false),
@@ -149,10 +161,12 @@ impl Driver {
             Reaction::StopCampaign => true,
             Reaction::Compact | Reaction::GiveUp => false,
         };
+        let too_long = failure.error.reaction() == Reaction::Compact;
+        let can_shorten = too_long && self.can_shorten(agent);
         let retry_at_ms = match pause {
             Some(pause) => Some(now.saturating_add(pause.as_millis() as i64)),
             // Not in this session; a resumed one asks again.
-            None => hopeless.then_some(now),
+            None => (hopeless || can_shorten).then_some(now),
         };
         let mut batch = Batch::new();
         batch.push(
@@ -175,7 +189,11 @@ impl Driver {
                 },
             );
         }
-        self.append(batch)
+        self.append(batch)?;
+        if can_shorten {
+            self.shorten(agent, 1)?;
+        }
+        Ok(())
     }
 
     /// The pictures of an answer, for a model that sees.
@@ -201,7 +219,15 @@ impl Driver {
             text: OPENING.to_owned(),
         }];
         for entry in agent.run.entries() {
-            messages.push(match entry {
+            let message = match entry {
+                // Two messages of one side in a row are refused by some.
+                Entry::Brief { text, .. } => {
+                    let text = as_text(store.document(text)?);
+                    messages.clear();
+                    Message::User {
+                        text: format!("{OPENING}\n\n{text}"),
+                    }
+                }
                 Entry::Harness { text } => Message::User { text: text.clone() },
                 Entry::Model { text, calls, carry } => Message::Assistant {
                     text: as_text(store.document(text)?),
@@ -223,7 +249,8 @@ impl Driver {
                     body: store.document(&answer.body)?,
                     images: self.pictures(answer)?,
                 },
-            });
+            };
+            messages.push(message);
         }
         let tools = tools::all()
             .iter()

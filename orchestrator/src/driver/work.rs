@@ -107,10 +107,17 @@ impl Driver {
 
     /// Where an agent works and what else it sees. Only the builder writes the
     /// evaluation, and nobody but the reviewers reads it.
-    fn desk(&self, id: AgentId) -> Desk {
+    pub(super) fn desk(&self, id: AgentId) -> Desk {
         let layout = &self.session.layout;
         let own = layout.desks().join(id.to_string());
-        let role = self.session.state.agents.get(&id).map(|agent| agent.role);
+        let agents = &self.session.state.agents;
+        let found = agents.get(&id);
+        // An assistant works where the agent that asked for it does.
+        let leader = found
+            .and_then(|agent| agent.under)
+            .and_then(|under| agents.get(&under.agent));
+        let role = leader.or(found).map(|agent| agent.role);
+        let own = leader.map_or(own, |leader| layout.desks().join(leader.id.to_string()));
         let mut read_only = Vec::new();
         let mut evaluation = None;
         let data = || {
@@ -149,7 +156,7 @@ impl Driver {
                 read_only.push(layout.adapter());
                 own
             }
-            Some(Role::Strategist | Role::Worker) | None => own,
+            Some(Role::Strategist | Role::Worker | Role::Assistant) | None => own,
         };
         let settings = self.session.state.settings.as_ref();
         Desk {
@@ -235,12 +242,10 @@ impl Driver {
         settings.domain.clone_from(&manifest.domain);
         settings.metric = manifest.metric.clone().into();
         settings.policy = manifest.policy;
-        if let (Some(evaluation), Some(commands)) =
-            (&mut settings.evaluation, &manifest.evaluation)
+        if let (Some(evaluation), Some(commands)) = (&mut settings.evaluation, &manifest.evaluation)
         {
             evaluation.timeout_s = commands.timeout_s;
         }
         settings
     }
-
 }

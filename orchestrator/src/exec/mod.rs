@@ -4,4 +4,6 @@ mod lab;
 mod local;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
-pub use local::{AuditOutcome, Done, Job, LabError, Local, Request, Told, WriteFilesError, write_files};
+pub use local::{
+    AuditOutcome, Done, Job, LabError, Local, Request, Told, WriteFilesError, write_files,
+};

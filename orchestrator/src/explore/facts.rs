@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(defined(&path), ["N", "Model", "get_inputs"]);
         let facts = files(folder.path());
         assert_eq!(facts.len(), 1);
-        assert_eq!((facts[0].path.as_str(), facts[0].bytes), ("task.py", text.len() as u64));
+        assert_eq!(
+            (facts[0].path.as_str(), facts[0].bytes),
+            ("task.py", text.len() as u64)
+        );
         assert_eq!(files(&path), facts);
     }
 }

@@ -71,7 +71,11 @@ fn faults(out: &mut String, round: &Round) -> std::fmt::Result {
     }
     writeln!(out, "Round {}:\n", round.number)?;
     for (finder, fault) in round.faults() {
-        let weight = if fault.blocking { "" } else { " (not blocking)" };
+        let weight = if fault.blocking {
+            ""
+        } else {
+            " (not blocking)"
+        };
         writeln!(
             out,
             "- {}, {}{weight}: {}",

@@ -1,9 +1,10 @@
 //! Answering tool calls from the state.
 
-use protocol::{Candidate, Split};
+use protocol::Candidate;
 use serde_json::{Value, json};
 
-use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose, Submit};
+use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
+use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
 use super::{EffectClass, find, learn, parse, phases, read};
@@ -67,12 +68,12 @@ pub enum LabRequest {
 }
 
 /// An open call with everything around it.
-struct Call<'a> {
-    state: &'a State,
-    agent: &'a Agent,
-    number: u32,
+pub(super) struct Call<'a> {
+    pub(super) state: &'a State,
+    pub(super) agent: &'a Agent,
+    pub(super) number: u32,
     tool: &'static super::Tool,
-    arguments: Value,
+    pub(super) arguments: Value,
 }
 
 impl<'a> Call<'a> {
@@ -107,37 +108,9 @@ impl<'a> Call<'a> {
     }
 
     /// The task a worker is on.
-    fn own_task(&self) -> Option<&'a str> {
+    pub(super) fn own_task(&self) -> Option<&'a str> {
         let experiment = self.state.experiments.get(&self.agent.experiment?)?;
         Some(experiment.task.as_str())
-    }
-}
-
-/// Most files of one candidate, and most bytes of all of them.
-const MAX_FILES: usize = 8;
-const MAX_BYTES: usize = 1 << 20;
-
-/// A candidate of an agent's own files, whose names can't lead anywhere.
-fn own_files(files: &Files) -> Result<Candidate, Reply> {
-    let bytes: usize = files.values().map(String::len).sum();
-    if files.is_empty() || files.len() > MAX_FILES || bytes > MAX_BYTES {
-        return Err(Reply::failed(format!(
-            "give a template, or 1 to {MAX_FILES} files of together at most {MAX_BYTES} bytes"
-        )));
-    }
-    let plain = |name: &str| {
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name != "experiment.json"
-    };
-    match files.keys().find(|name| !plain(name)) {
-        Some(name) => Err(Reply::failed(format!(
-            "`{name}` is no name for a candidate's file: letters, digits, `.`, `_`, `-`"
-        ))),
-        None => Ok(Candidate::Files {
-            files: files.keys().map(Into::into).collect(),
-        }),
     }
 }
 
@@ -225,7 +198,8 @@ impl Call<'_> {
                     | Role::Explorer
                     | Role::Builder
                     | Role::Critic
-                    | Role::Tester => {
+                    | Role::Tester
+                    | Role::Assistant => {
                         board["assignment"] =
                             phases::assignment(self.state, documents, self.agent)?;
                     }
@@ -245,6 +219,7 @@ impl Call<'_> {
                 let wanted: UpdatePlan = parse(&self.arguments)?;
                 phases::update_plan(self.state, documents, self.agent, wanted)
             }
+            "spawn_agent" => phases::assistant(self.state, documents, self.agent, self.number),
             "finish" => self.end(documents),
             name => Err(Reply::failed(format!(
                 "`{name}` can't be answered here ({:?})",
@@ -308,7 +283,7 @@ impl Call<'_> {
         })
     }
 
-    fn room(&self, now_ms: i64) -> Result<(), Reply> {
+    pub(super) fn room(&self, now_ms: i64) -> Result<(), Reply> {
         let left = self.state.budget(now_ms).experiments.left();
         if left < 1.0 {
             Err(Reply::failed(
@@ -337,164 +312,18 @@ impl Call<'_> {
         })
     }
 
-    fn experiment(&self, id: ExperimentId) -> Result<&Experiment, Reply> {
+    pub(super) fn experiment(&self, id: ExperimentId) -> Result<&Experiment, Reply> {
         self.state
             .experiments
             .get(&id)
             .ok_or_else(|| Reply::failed(format!("there is no experiment {id}")))
     }
 
-    /// The first time: hands the candidate in. Once the result is there: says
-    /// what it is.
-    fn submit(&self, now_ms: i64) -> Result<Reply, Reply> {
-        let waiting = (self.agent.id, self.number);
-        let done = self
-            .state
-            .experiments
-            .values()
-            .find(|e| e.waiting == Some(waiting));
-        if let Some(experiment) = done {
-            return Ok(Reply::ok(self.outcome(experiment, now_ms)));
-        }
-        let wanted: Submit = parse(&self.arguments)?;
-        let task = self
-            .own_task()
-            .ok_or_else(|| Reply::failed("you have no task"))?;
-        let label = wanted.template.clone().unwrap_or("source".to_owned());
-        let files = wanted.files.clone();
-        let candidate = self.candidate(
-            task,
-            LabCandidate {
-                template: wanted.template,
-                params: wanted.params,
-                files: wanted.files,
-            },
-        )?;
-        let hash = candidate.hash(task, |path| {
-            path.to_str()
-                .and_then(|name| files.get(name))
-                .map(|text| text.as_bytes().to_vec())
-                .ok_or_else(|| Reply::failed(format!("no file `{}`", path.display())))
-        })?;
-        if let Some(twin) = self.state.experiments_on(task).find(|e| {
-            e.candidate
-                .as_ref()
-                .is_some_and(|(_, known)| *known == hash)
-                && !e.attempts.is_empty()
-        }) {
-            let error = format!("experiment {} had the same candidate", twin.id);
-            return Err(Reply {
-                events: Vec::new(),
-                answer: Some((
-                    AnswerStatus::Failed,
-                    json!({ "error": error, "twin": twin.id }),
-                )),
-                files: None,
-            });
-        }
-        let mut events = Vec::new();
-        let (experiment, name) = if let Some(id) = wanted.experiment {
-            let found = self.experiment(id)?;
-            if found.owner != Some(self.agent.id) || found.state != BoardState::ToImplement {
-                let state = found.state.word();
-                return Err(Reply::failed(format!(
-                    "experiment {id} is {state}, or not yours"
-                )));
-            }
-            (id, found.name.clone())
-        } else {
-            self.room(now_ms)?;
-            // Another finalist must leave time to measure the winner again.
-            let pace = self.state.pace();
-            let left_s = self.state.budget(now_ms).wall_s.left();
-            if left_s < pace.evaluate_s + pace.remeasure_s {
-                return Err(Reply::failed("no time is left for another experiment"));
-            }
-            let id = self.state.next_experiment();
-            events.push(Event::ExperimentProposed {
-                experiment: id,
-                task: task.to_owned(),
-                name: slug(&label),
-                hypothesis: "another finalist of the same search".to_owned(),
-                templates: match &candidate {
-                    Candidate::Template { template, .. } => vec![template.clone()],
-                    Candidate::Files { .. } => Vec::new(),
-                },
-                by: self.agent.id,
-                owner: Some(self.agent.id),
-            });
-            (id, slug(&label))
-        };
-        events.push(Event::CandidateSubmitted {
-            experiment,
-            candidate,
-            hash,
-            agent: self.agent.id,
-            call: self.number,
-        });
-        events.push(Event::Moved {
-            experiment,
-            from: BoardState::ToImplement,
-            to: BoardState::Implemented,
-            reason: String::new(),
-        });
-        let folder = format!("{experiment}-{name}");
-        Ok(Reply {
-            events,
-            answer: None,
-            files: (!files.is_empty()).then(|| Box::new((folder, files))),
-        })
-    }
-
-    fn outcome(&self, e: &Experiment, now_ms: i64) -> Value {
-        let mut result = json!({
-            "experiment": e.id,
-            "state": e.state.word(),
-            "budget_left": read::finite(self.state.budget(now_ms).experiments.left()),
-        });
-        match e.last(Split::Search) {
-            Some(attempt) => {
-                result["result"] = read::score(&attempt.measurement.score);
-            }
-            None => result["reason"] = json!(e.reason),
-        }
-        result
-    }
-
-    /// A candidate from a template that fits the task.
-    fn candidate(&self, task: &str, wanted: LabCandidate) -> Result<Candidate, Reply> {
-        let LabCandidate {
-            template,
-            params,
-            files,
-        } = wanted;
-        let Some(template) = template else {
-            return own_files(&files);
-        };
-        if !files.is_empty() {
-            return Err(Reply::failed(
-                "give a template or files of your own, not both",
-            ));
-        }
-        let fits = self
-            .state
-            .task(task)
-            .and_then(|task| task.inspected.as_ref())
-            .is_some_and(|inspected| inspected.templates.contains(&template));
-        if fits {
-            Ok(Candidate::Template { template, params })
-        } else {
-            Err(Reply::failed(format!(
-                "template `{template}` does not fit task `{task}`"
-            )))
-        }
-    }
-
     /// The end of a run, in the form that the role has.
     fn end(&self, documents: &dyn Documents) -> Result<Reply, Reply> {
         match self.agent.role {
             Role::Strategist | Role::Worker => self.finish(),
-            Role::Supervisor | Role::Builder => {
+            Role::Supervisor | Role::Builder | Role::Assistant => {
                 let finish: FinishWork = parse(&self.arguments)?;
                 Ok(phases::finish_work(self.agent, finish))
             }
@@ -535,37 +364,5 @@ impl Call<'_> {
             answer: Some((AnswerStatus::Ends, json!({ "summary": summary }))),
             files: None,
         })
-    }
-}
-
-/// A name fit for a folder: lower case, digits, `-` and `_`, at most 40.
-fn slug(name: &str) -> String {
-    let mut slug: String = name
-        .chars()
-        .map(|c| c.to_ascii_lowercase())
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .take(40)
-        .collect();
-    if slug.trim_matches('-').is_empty() {
-        "experiment".clone_into(&mut slug);
-    }
-    slug
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slug;
-
-    #[test]
-    fn names_become_folders() {
-        assert_eq!(slug("Tune Softmax/../x"), "tune-softmax----x");
-        assert_eq!(slug("//"), "experiment");
-        assert_eq!(slug(&"a".repeat(99)).len(), 40);
     }
 }

@@ -11,6 +11,7 @@ mod learn;
 mod phases;
 mod read;
 pub mod run_command;
+mod submission;
 pub mod work;
 mod work_args;
 
@@ -37,6 +38,8 @@ pub enum EffectClass {
     Look,
     /// Changes files of the agent's folders, or runs a command there.
     Work,
+    /// Has another agent do a piece of work, and waits for it.
+    Spawn,
     /// Changes the board, the plan or the playbook.
     Board,
     /// Hands in a candidate and waits for its result.
@@ -68,6 +71,7 @@ const ALL: &[Role] = &[
     Role::Builder,
     Role::Critic,
     Role::Tester,
+    Role::Assistant,
 ];
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 const STRATEGIST: &[Role] = &[Role::Strategist];
@@ -81,8 +85,11 @@ const AT_DESKS: &[Role] = &[
     Role::Builder,
     Role::Critic,
     Role::Tester,
+    Role::Assistant,
 ];
-const FINISHERS: &[Role] = &[Role::Supervisor, Role::Builder];
+/// Who may have assistants.
+const LEADERS: &[Role] = &[Role::Explorer, Role::Builder, Role::Tester];
+const FINISHERS: &[Role] = &[Role::Supervisor, Role::Builder, Role::Assistant];
 const REVIEWERS: &[Role] = &[Role::Critic, Role::Tester];
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
@@ -187,6 +194,13 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             EffectClass::Look,
             AT_DESKS,
         ),
+        tool::<work_args::SpawnAgent>(
+            "spawn_agent",
+            "Have an assistant do a piece of work in your working folder, with a conversation of \
+             its own and a share of what may be spent. The answer is what it says at its end.",
+            EffectClass::Spawn,
+            LEADERS,
+        ),
         tool::<work_args::UpdatePlan>(
             "update_plan",
             "Write the plan, or check items of it that are done.",
@@ -199,12 +213,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             EffectClass::Work,
             SUPERVISOR,
         ),
-        tool::<work_args::FinishWork>(
-            "finish",
-            "End your work.",
-            EffectClass::End,
-            FINISHERS,
-        ),
+        tool::<work_args::FinishWork>("finish", "End your work.", EffectClass::End, FINISHERS),
         tool::<work_args::FinishExploration>(
             "finish",
             "End the exploration. Items of the plan that are open need a reason.",
@@ -260,12 +269,33 @@ impl ToolKinds for Kinds {
             Some(EffectClass::Lab) => ToolKind::Lab,
             Some(EffectClass::Submit) => ToolKind::Submission,
             Some(EffectClass::Look | EffectClass::Work) => ToolKind::Machine,
+            Some(EffectClass::Spawn) => ToolKind::Agent,
             Some(EffectClass::Read | EffectClass::Board | EffectClass::End) | None => {
                 ToolKind::State
             }
         }
     }
+
+    fn may_spawn(&self, role: Role) -> bool {
+        LEADERS.contains(&role)
+    }
 }
+
+/// What an assistant is asked for by a call, and the percent of what is left
+/// that it may spend.
+pub fn errand(arguments: &Value) -> Result<(String, u8), Reply> {
+    let work_args::SpawnAgent {
+        task,
+        share_percent,
+    } = parse(arguments)?;
+    let share = share_percent.unwrap_or(USUAL_SHARE).clamp(1, MAX_SHARE);
+    Ok((task, share))
+}
+
+/// Percent of what is left that an assistant gets where the call says nothing.
+const USUAL_SHARE: u8 = 25;
+/// Percent of what is left that an assistant gets at most.
+const MAX_SHARE: u8 = 50;
 
 /// Reads a tool's arguments.
 fn parse<T: DeserializeOwned>(arguments: &Value) -> Result<T, Reply> {

@@ -69,14 +69,47 @@ fn ends(events: Vec<Event>, summary: &str) -> Reply {
 /// The end of work that is judged by others. A builder that can't build loses
 /// its round.
 pub(super) fn finish_work(agent: &Agent, finish: FinishWork) -> Reply {
-    let events = match (finish.cannot, agent.round) {
-        (Some(why), Some(round)) => vec![Event::RoundUndone {
+    let cannot = finish.cannot;
+    let events = match (&cannot, agent.round) {
+        (Some(why), Some(round)) if agent.role == Role::Builder => vec![Event::RoundUndone {
             round,
-            what: format!("the {} can't do it: {why}", agent.role.word()),
+            what: format!("the builder can't do it: {why}"),
         }],
         (Some(_) | None, _) => Vec::new(),
     };
-    ends(events, &finish.summary)
+    let mut reply = ends(events, &finish.summary);
+    if let (Some((_, body)), Some(why)) = (&mut reply.answer, cannot) {
+        body["cannot"] = json!(why);
+    }
+    reply
+}
+
+/// What an assistant's work came to.
+pub(super) fn assistant(
+    state: &State,
+    documents: &dyn Documents,
+    agent: &Agent,
+    call: u32,
+) -> Result<Reply, Reply> {
+    let found = state.agents.values().find(|other| {
+        other
+            .under
+            .is_some_and(|under| under.agent == agent.id && under.call == call)
+    });
+    let Some(assistant) = found else {
+        return Err(Reply::failed("you may have no assistants"));
+    };
+    let words = match &assistant.last_words {
+        Some(body) => documents.document(body).map_err(Reply::failed)?,
+        None => serde_json::Value::Null,
+    };
+    Ok(Reply::ok(json!({
+        "agent": assistant.id,
+        "ended": assistant.run.ending(),
+        "answer": words,
+        "usd": assistant.paid.usd,
+        "tokens": assistant.paid.tokens,
+    })))
 }
 
 /// The end of the exploration: nothing is open, or there is a reason.
@@ -132,11 +165,15 @@ pub(super) fn assignment(
         None => serde_json::Value::Null,
     };
     let settings = state.settings.as_ref();
-    let up = match agent.role {
+    let leader = agent.under.and_then(|under| state.agents.get(&under.agent));
+    let up = match leader.unwrap_or(agent).role {
         Role::Explorer | Role::Builder => "..",
-        Role::Supervisor | Role::Critic | Role::Tester | Role::Strategist | Role::Worker => {
-            "../.."
-        }
+        Role::Supervisor
+        | Role::Critic
+        | Role::Tester
+        | Role::Strategist
+        | Role::Worker
+        | Role::Assistant => "../..",
     };
     // A single file lies in the data folder under its own name.
     let files = facts["files"].as_array().map_or(&[][..], Vec::as_slice);
@@ -151,9 +188,7 @@ pub(super) fn assignment(
         .rev()
         .filter(|round| Some(round.number) != agent.round)
         .flat_map(Round::faults)
-        .map(|(by, fault)| {
-            json!({ "by": by.word(), "check": fault.check, "detail": fault.detail })
-        })
+        .map(|(by, fault)| json!({ "by": by.word(), "check": fault.check, "detail": fault.detail }))
         .collect();
     Ok(json!({
         "role": agent.role.word(),

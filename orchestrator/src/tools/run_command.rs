@@ -198,9 +198,9 @@ impl fmt::Display for Ended {
                 "killed: made more than {limit} files and folders; put records into fewer, larger \
                  files"
             ),
-            Self::Cancelled => {
-                f.write_str("killed: the campaign was stopped; it may have been carried out in part")
-            }
+            Self::Cancelled => f.write_str(
+                "killed: the campaign was stopped; it may have been carried out in part",
+            ),
         }
     }
 }

@@ -70,6 +70,17 @@ pub(super) struct ViewImage {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct SpawnAgent {
+    /// What is to be done and what the answer has to say. The assistant knows
+    /// nothing else of your conversation.
+    pub task: String,
+    /// Percent of what is left that it may spend, 1 to 50.
+    #[serde(default)]
+    pub share_percent: Option<u8>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct UpdatePlan {
     /// A new plan in Markdown, with its steps as `- [ ] step`; absent to keep
     /// the one there is.

@@ -51,9 +51,16 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         }
         Event::AuditDone { round, audited } => {
             let checks: Vec<&str> = audited.faults.iter().map(|f| f.check.as_str()).collect();
-            format!("round {round}: the mechanical audit found {}", checks.join(", "))
+            format!(
+                "round {round}: the mechanical audit found {}",
+                checks.join(", ")
+            )
         }
-        Event::ReviewDone { round, role, review } => {
+        Event::ReviewDone {
+            round,
+            role,
+            review,
+        } => {
             let blocking = review.faults.iter().filter(|fault| fault.blocking).count();
             format!(
                 "round {round}: the {} found {} faults, {blocking} of them blocking",
@@ -80,6 +87,9 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             ..
         } => return None,
         Event::AgentStarted { agent, role, .. } => format!("{} {agent} begins", role.word()),
+        Event::Compacted { agent, .. } => {
+            format!("{agent}: the conversation was shortened to fit the model")
+        }
         Event::AgentStopped { agent, reason } => {
             let role = state.agents.get(agent)?.role;
             format!("{} {agent} was stopped: {reason}", role.word())

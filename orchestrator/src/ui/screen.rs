@@ -72,7 +72,8 @@ impl Screen {
                 1 => "exploration".to_owned(),
                 _ => format!("evaluation, round {}", state.rounds.len()),
             };
-            self.tasks.set_message(format!("phase {}: {what}", state.phase));
+            self.tasks
+                .set_message(format!("phase {}: {what}", state.phase));
             return;
         }
         let looks = state.tries.len();

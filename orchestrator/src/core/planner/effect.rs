@@ -124,6 +124,8 @@ pub enum Decision {
         experiment: Option<ExperimentId>,
         /// The round of phase 2 it works in.
         round: Option<u32>,
+        /// The agent and its call that an assistant is wanted for.
+        under: Option<(AgentId, u32)>,
         /// Running time after which it may take no more quick looks, seconds.
         tries_until_wall_s: Option<f64>,
     },

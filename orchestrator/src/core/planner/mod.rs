@@ -4,6 +4,7 @@
 //! the ordinary path: an act with an intent and no outcome is simply wanted
 //! again, under the same key.
 
+mod agents;
 mod effect;
 mod follow;
 mod phases;
@@ -13,7 +14,7 @@ use protocol::{ContentHash, Split};
 pub use effect::{Decision, Effect};
 pub use follow::{after_check, after_measure};
 
-use crate::core::agent::{NumberedCall, Role, Step};
+use crate::core::agent::Role;
 use crate::core::board::{BoardState, HOLDS_SLOT, RESERVES};
 use crate::core::event::{EffectKey, Event, FinishReason, FrozenTask};
 use crate::core::ids::{AgentId, ExperimentId};
@@ -41,6 +42,8 @@ pub enum ToolKind {
     Submission,
     /// The agent's folders on this machine.
     Machine,
+    /// Another agent.
+    Agent,
 }
 
 /// What the tools take; the caller knows its registry.
@@ -48,6 +51,8 @@ pub trait ToolKinds {
     /// Of the tool with this name; a call of an unknown one is answered from
     /// the state alone.
     fn kind(&self, tool: &str) -> ToolKind;
+    /// Whether a role may have assistants.
+    fn may_spawn(&self, role: Role) -> bool;
 }
 
 /// What to do in `state` at `now_ms`. Acts that are under way are named
@@ -354,99 +359,6 @@ impl Planner<'_> {
         decisions
     }
 
-    /// The next step of every agent.
-    fn agents(&self) -> Vec<Decision> {
-        self.state
-            .live_agents()
-            .filter_map(|agent| self.agent_step(agent))
-            .collect()
-    }
-
-    fn agent_step(&self, agent: &Agent) -> Option<Decision> {
-        match agent.run.next() {
-            Step::Done(_) => None,
-            Step::CallModel { turn } => {
-                let key = EffectKey::Model {
-                    agent: agent.id,
-                    turn,
-                };
-                match self.gate(&key) {
-                    Gate::Go => Some(Decision::Perform(Effect::Model {
-                        agent: agent.id,
-                        turn,
-                    })),
-                    Gate::Wait => None,
-                    Gate::GiveUp(reason) => Some(Decision::Record(Event::AgentStopped {
-                        agent: agent.id,
-                        reason,
-                    })),
-                }
-            }
-            Step::CallTools(calls) => self.tool_step(agent, calls.first()?),
-        }
-    }
-
-    fn tool_step(&self, agent: &Agent, call: &NumberedCall) -> Option<Decision> {
-        let answer = Effect::Answer {
-            agent: agent.id,
-            call: call.number,
-        };
-        let tool = call.requested.tool.as_str();
-        let kind = self.tools.kind(tool);
-        if kind == ToolKind::Submission {
-            let waiting = self
-                .state
-                .experiments
-                .values()
-                .find(|e| e.waiting == Some((agent.id, call.number)));
-            return match waiting.map(|e| e.state) {
-                // Under way: `board` sees to it.
-                Some(
-                    BoardState::Implemented
-                    | BoardState::Checked
-                    | BoardState::Queued
-                    | BoardState::Running
-                    | BoardState::Fix,
-                ) => None,
-                None
-                | Some(
-                    BoardState::ToImplement
-                    | BoardState::Finished
-                    | BoardState::Analyzed
-                    | BoardState::Remeasure
-                    | BoardState::Done
-                    | BoardState::Failed
-                    | BoardState::Cancelled,
-                ) => Some(Decision::Perform(answer)),
-            };
-        }
-        if kind == ToolKind::State {
-            return Some(Decision::Perform(answer));
-        }
-        if kind == ToolKind::Machine {
-            return Some(Decision::Perform(Effect::Work {
-                agent: agent.id,
-                call: call.number,
-            }));
-        }
-        let key = EffectKey::Tool {
-            agent: agent.id,
-            call: call.number,
-        };
-        match self.gate(&key) {
-            Gate::Go => Some(Decision::Perform(Effect::Tool {
-                agent: agent.id,
-                call: call.number,
-            })),
-            Gate::Wait => None,
-            Gate::GiveUp(reason) => Some(Decision::Perform(Effect::Refuse {
-                agent: agent.id,
-                call: call.number,
-                reason,
-            })),
-        }
-    }
-
     /// Nothing is under way: start somebody, or end.
     fn next_agent_or_end(&self) -> Vec<Decision> {
         // An act that waits for its next try keeps the campaign going.
@@ -496,6 +408,7 @@ impl Planner<'_> {
             role: Role::Strategist,
             experiment: None,
             round: None,
+            under: None,
             tries_until_wall_s: None,
         }]
     }
@@ -527,6 +440,7 @@ impl Planner<'_> {
                 role: Role::Worker,
                 experiment: Some(*id),
                 round: None,
+                under: None,
                 tries_until_wall_s,
             })
             .collect()

@@ -133,6 +133,7 @@ fn start(role: Role, round: Option<u32>) -> Decision {
         role,
         experiment: None,
         round,
+        under: None,
         tries_until_wall_s: None,
     }
 }

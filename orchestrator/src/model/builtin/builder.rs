@@ -32,9 +32,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         return match designed(assignment, &texts) {
             Ok(files) => files
                 .into_iter()
-                .map(|(path, content)| {
-                    ("write_file", json!({ "path": path, "content": content }))
-                })
+                .map(|(path, content)| ("write_file", json!({ "path": path, "content": content })))
                 .collect(),
             Err(why) => vec![cannot(why)],
         };

@@ -83,7 +83,10 @@ fn faults(text: &str, assignment: &Value) -> Vec<Value> {
     for column in columns {
         let name = column["name"].as_str().unwrap_or_default();
         let declared = contract.task.identifiers.iter().any(|known| known == name);
-        if column["kind"] == json!("identifier") && !declared && contract.task.kind != Kind::Forecast {
+        if column["kind"] == json!("identifier")
+            && !declared
+            && contract.task.kind != Kind::Forecast
+        {
             let detail = format!("`{name}` names a row, and the contract does not say so");
             faults.push(fault("identifier", detail, false));
         }

@@ -40,10 +40,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     let Some(read) = history.of_tool("read_file").last() else {
         return vec![
             ("update_plan", json!({ "check": [PROFILE] })),
-            (
-                "read_file",
-                json!({ "path": FINDINGS, "lines": ALL_LINES }),
-            ),
+            ("read_file", json!({ "path": FINDINGS, "lines": ALL_LINES })),
         ];
     };
     let findings = read.body["text"]

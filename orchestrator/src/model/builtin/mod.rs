@@ -4,17 +4,17 @@
 //! never prose, and keeps nothing between turns: a reply is a function of the
 //! request. So it can be resumed, replayed and tested like any other model.
 
+mod builder;
 mod claims;
 mod critic;
 mod evaluation;
 mod explorer;
-mod builder;
 mod history;
 mod search;
 mod space;
+mod strategist;
 mod supervisor;
 mod tester;
-mod strategist;
 mod tpe;
 mod worker;
 
@@ -56,7 +56,8 @@ impl ChatModel for Builtin {
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
             Role::Worker => worker::turn(&history),
-            Role::Supervisor => supervisor::turn(&history),
+            // It asks nobody for anything, so nobody asks it.
+            Role::Supervisor | Role::Assistant => supervisor::turn(&history),
             Role::Explorer => explorer::turn(&history),
             Role::Builder => builder::turn(&history),
             Role::Critic => critic::turn(&history),

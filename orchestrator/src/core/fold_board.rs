@@ -1,0 +1,204 @@
+//! Folding what happens on the board.
+
+use protocol::Split;
+
+use super::board::BoardState;
+use super::event::{EffectKey, Event};
+use super::ids::ExperimentId;
+use super::illegal::{Illegal, missing, twice};
+use super::state::{Attempt, Experiment, State};
+
+impl State {
+    pub(super) fn apply_board(&mut self, event: &Event, at_ms: i64) -> Result<(), Illegal> {
+        match event {
+            Event::ExperimentProposed {
+                experiment,
+                task,
+                name,
+                hypothesis,
+                templates,
+                by,
+                owner,
+            } => {
+                if self.experiments.contains_key(experiment) {
+                    return Err(twice("experiment", experiment));
+                }
+                self.task_mut(task)?;
+                let agent = self
+                    .agents
+                    .get_mut(by)
+                    .ok_or_else(|| missing("agent", by))?;
+                agent.proposed = agent.proposed.saturating_add(1);
+                self.experiments.insert(
+                    *experiment,
+                    Experiment {
+                        id: *experiment,
+                        task: task.clone(),
+                        name: name.clone(),
+                        hypothesis: hypothesis.clone(),
+                        templates: templates.clone(),
+                        owner: *owner,
+                        state: BoardState::ToImplement,
+                        reason: String::new(),
+                        fixes: 0,
+                        checked: false,
+                        candidate: None,
+                        waiting: None,
+                        attempts: Vec::new(),
+                    },
+                );
+                Ok(())
+            }
+            Event::CandidateSubmitted {
+                experiment,
+                candidate,
+                hash,
+                agent,
+                call,
+            } => {
+                let found = self.experiment_in(
+                    "candidate_submitted",
+                    *experiment,
+                    &[BoardState::ToImplement],
+                )?;
+                found.candidate = Some((candidate.clone(), hash.clone()));
+                found.checked = false;
+                found.waiting = Some((*agent, *call));
+                Ok(())
+            }
+            Event::Checked {
+                experiment,
+                fixes,
+                verdict,
+            } => {
+                let found =
+                    self.experiment_in("checked", *experiment, &[BoardState::Implemented])?;
+                if found.fixes != *fixes {
+                    return Err(missing("check of experiment", experiment));
+                }
+                found.checked = verdict.is_ok();
+                Ok(())
+            }
+            Event::Moved {
+                experiment,
+                from,
+                to,
+                reason,
+            } => self.apply_move(*experiment, *from, *to, reason),
+            Event::Measured {
+                experiment,
+                attempt,
+                measurement,
+            } => {
+                let state = match measurement.split {
+                    Split::Search => BoardState::Running,
+                    Split::Select | Split::Sealed => BoardState::Remeasure,
+                };
+                let found = self.experiment_in("measured", *experiment, &[state])?;
+                if *attempt as usize != found.attempts.len() + 1 {
+                    return Err(missing("attempt", attempt));
+                }
+                found.attempts.push(Attempt {
+                    number: *attempt,
+                    at_ms,
+                    measurement: measurement.clone(),
+                });
+                Ok(())
+            }
+            // The caller sends nothing else here.
+            Event::CampaignStarted { .. }
+            | Event::CampaignResumed {}
+            | Event::CampaignStopped { .. }
+            | Event::CampaignFinished { .. }
+            | Event::AdapterResolved { .. }
+            | Event::AdapterPatched { .. }
+            | Event::PlanChanged { .. }
+            | Event::AuditDone { .. }
+            | Event::ReviewDone { .. }
+            | Event::RoundUndone { .. }
+            | Event::PhaseStarted { .. }
+            | Event::LabDescribed { .. }
+            | Event::TaskInspected { .. }
+            | Event::TaskClosed { .. }
+            | Event::EvaluationFrozen { .. }
+            | Event::AgentStarted { .. }
+            | Event::Compacted { .. }
+            | Event::AgentStopped { .. }
+            | Event::EffectIntended { .. }
+            | Event::EffectFailed { .. }
+            | Event::TurnRefused { .. }
+            | Event::ModelCalled { .. }
+            | Event::ToolAnswered { .. }
+            | Event::Tried { .. }
+            | Event::PlaybookEntryAdded { .. } => Ok(()),
+        }
+    }
+
+    fn apply_move(
+        &mut self,
+        id: ExperimentId,
+        from: BoardState,
+        to: BoardState,
+        reason: &str,
+    ) -> Result<(), Illegal> {
+        let experiment = self.experiment_mut(id)?;
+        let supported = match to {
+            BoardState::Implemented => experiment.candidate.is_some(),
+            BoardState::Checked => experiment.checked,
+            BoardState::Finished => experiment.last(Split::Search).is_some(),
+            BoardState::ToImplement
+            | BoardState::Queued
+            | BoardState::Running
+            | BoardState::Analyzed
+            | BoardState::Remeasure
+            | BoardState::Fix
+            | BoardState::Done
+            | BoardState::Failed
+            | BoardState::Cancelled => true,
+        };
+        if experiment.state != from || !supported || !from.may_move_to(to, experiment.fixes) {
+            return Err(Illegal::Move {
+                experiment: id,
+                from: experiment.state.word(),
+                to: to.word(),
+            });
+        }
+        if to == BoardState::Fix {
+            experiment.fixes += 1;
+        }
+        experiment.state = to;
+        reason.clone_into(&mut experiment.reason);
+        if to.is_terminal() {
+            // An act that is still under way for it is nobody's business.
+            self.intents.retain(|key| match key {
+                EffectKey::Check { experiment, .. } | EffectKey::Measure { experiment, .. } => {
+                    *experiment != id
+                }
+                EffectKey::Describe
+                | EffectKey::Inspect { .. }
+                | EffectKey::Audit { .. }
+                | EffectKey::Model { .. }
+                | EffectKey::Tool { .. } => true,
+            });
+        }
+        Ok(())
+    }
+
+    fn experiment_in(
+        &mut self,
+        event: &'static str,
+        id: ExperimentId,
+        allowed: &[BoardState],
+    ) -> Result<&mut Experiment, Illegal> {
+        let experiment = self.experiment_mut(id)?;
+        if allowed.contains(&experiment.state) {
+            Ok(experiment)
+        } else {
+            Err(Illegal::Experiment {
+                event,
+                experiment: id,
+                state: experiment.state.word(),
+            })
+        }
+    }
+}

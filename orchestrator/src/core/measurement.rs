@@ -1,0 +1,77 @@
+//! Numbers from labs, with what they are numbers of.
+
+use protocol::{ContentHash, Interval, Report, Split, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// One task as it was frozen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrozenTask {
+    /// Its name.
+    pub name: String,
+    /// Hash of its files.
+    pub source: ContentHash,
+    /// Hash of what the lab found: shapes, sizes, op graph.
+    pub inspection: ContentHash,
+}
+
+/// A number from a lab, with the verdict it comes with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// What became of the candidate.
+    pub verdict: Verdict,
+    /// The campaign's metric; absent unless the verdict is `ok`.
+    pub value: Option<f64>,
+    /// Its 95% interval.
+    pub ci: Option<Interval>,
+    /// Samples behind it.
+    pub n: u32,
+}
+
+impl Score {
+    /// Takes `metric` out of a report.
+    pub fn of(report: &Report, metric: &str) -> Self {
+        let found = if report.verdict.is_ok() {
+            report.metrics.get(metric)
+        } else {
+            None
+        };
+        Self {
+            verdict: report.verdict.clone(),
+            value: found.map(|m| m.value).filter(|v| v.is_finite()),
+            ci: found.and_then(|m| m.ci),
+            n: found.map_or(0, |m| m.n),
+        }
+    }
+
+    /// The number, if the candidate was verified.
+    pub fn verified(&self) -> Option<f64> {
+        if self.verdict.is_ok() {
+            self.value
+        } else {
+            None
+        }
+    }
+}
+
+/// One full measurement of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Split it was measured on.
+    pub split: Split,
+    /// The number.
+    pub score: Score,
+    /// Hash of what was measured; absent where the lab gave no report.
+    pub hash: Option<ContentHash>,
+    /// The lab's report; absent where it gave none.
+    pub report: Option<ContentHash>,
+    /// Track of the result.
+    pub track: Option<String>,
+    /// Whether a simulator stood in for the device.
+    pub simulated: bool,
+    /// What is to be said beside the number: checks that a verified candidate
+    /// did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
