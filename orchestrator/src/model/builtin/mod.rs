@@ -5,6 +5,7 @@
 //! request. So it can be resumed, replayed and tested like any other model.
 
 mod claims;
+pub mod evaluation;
 mod history;
 mod search;
 mod space;
