@@ -30,7 +30,7 @@ fn settings() -> Settings {
             unit: "ratio".to_owned(),
             direction: Direction::Maximise,
             baseline: "b".to_owned(),
-            baseline_value: 1.0,
+            baseline_value: Some(1.0),
         },
         limits: Limits {
             experiments: Some(6),

@@ -47,7 +47,7 @@ fn settings(until: u8, wall_s: f64) -> Settings {
             unit: "m".to_owned(),
             direction: Direction::Minimise,
             baseline: "b".to_owned(),
-            baseline_value: 1.0,
+            baseline_value: Some(1.0),
         },
         limits: Limits {
             experiments: Some(4),
@@ -271,6 +271,7 @@ impl Run {
             audited: Box::new(Audited {
                 passed,
                 faults,
+                mutants: Some([3, 3]),
                 document: Body::Inline(json!({})),
                 evaluation: Some(hash()),
                 data: Some(hash()),

@@ -63,7 +63,7 @@ fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
             unit: "ratio".to_owned(),
             direction: Direction::Maximise,
             baseline: "b".to_owned(),
-            baseline_value: 1.0,
+            baseline_value: Some(1.0),
         },
         limits: Limits {
             experiments: Some(experiments),

@@ -89,19 +89,13 @@ pub struct Metric {
 }
 
 impl From<Metric> for MetricSettings {
-    /// A baseline that nobody has measured yet becomes one that nothing can
-    /// beat, so that no result counts as won against it.
     fn from(metric: Metric) -> Self {
-        let unbeatable = match metric.direction {
-            Direction::Minimise => f64::MIN,
-            Direction::Maximise => f64::MAX,
-        };
         Self {
             name: metric.name,
             unit: metric.unit,
             direction: metric.direction,
             baseline: metric.baseline,
-            baseline_value: metric.baseline_value.unwrap_or(unbeatable),
+            baseline_value: metric.baseline_value,
         }
     }
 }

@@ -170,12 +170,9 @@ impl Adapter {
         );
         variables.insert("domain".to_owned(), self.manifest.domain.clone().into());
         variables.extend(context);
-        // The campaign's settings have a stand-in for a baseline that nobody
-        // has measured; a prompt must not quote it.
-        if self.manifest.metric.baseline_value.is_none()
-            && let Some(metric) = variables.get_mut("metric").and_then(Value::as_object_mut)
-        {
-            metric.insert("baseline_value".to_owned(), Value::Null);
+        // A name that is absent would be an error in the prompt.
+        if let Some(metric) = variables.get_mut("metric").and_then(Value::as_object_mut) {
+            metric.entry("baseline_value").or_insert(Value::Null);
         }
         match role {
             Some(role) => self.render_variables(role, variables),

@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use protocol::Direction;
 use serde::Deserialize;
 
+use super::wide::VALUE;
+
 /// Name of the contract's file in an evaluation's folder.
 pub const CONTRACT: &str = "evaluation.toml";
 /// Version of the contract that this program knows.
@@ -158,8 +160,12 @@ impl Metric {
 pub struct Task {
     /// Kind of prediction.
     pub kind: Kind,
-    /// Column that is predicted.
+    /// Column that is predicted; [`VALUE`] if there are several.
+    #[serde(default)]
     pub target: String,
+    /// Columns that are predicted, where there are several.
+    #[serde(default)]
+    pub targets: Vec<String>,
     /// Column that orders the rows.
     pub time: Option<String>,
     /// Column whose values must not be on both sides.
@@ -167,6 +173,33 @@ pub struct Task {
     /// Columns that name a row and carry no information.
     #[serde(default)]
     pub identifiers: Vec<String>,
+}
+
+impl Task {
+    /// The first field that makes no sense by itself.
+    fn complaint(&self) -> Option<(&'static str, String, &'static str)> {
+        if self.target.is_empty() == self.targets.is_empty() {
+            let must = "the name of a column, or else absent beside `task.targets`";
+            return Some(("task.target", self.target.clone(), must));
+        }
+        let special: BTreeSet<&String> = self
+            .time
+            .iter()
+            .chain(&self.group)
+            .chain(&self.identifiers)
+            .collect();
+        if special.contains(&self.target) {
+            let must = "a column that is not also the time, the group or an identifier";
+            return Some(("task.target", self.target.clone(), must));
+        }
+        let distinct: BTreeSet<&String> = self.targets.iter().collect();
+        let named = self.targets.iter().all(|t| !t.is_empty());
+        if distinct.len() < self.targets.len() || !named || !distinct.is_disjoint(&special) {
+            let must = "different columns, none of them the time, the group or an identifier";
+            return Some(("task.targets", self.targets.join(", "), must));
+        }
+        None
+    }
 }
 
 /// Where the raw data is, below the data folder.
@@ -178,7 +211,7 @@ pub struct Data {
     /// A folder with one file per row.
     pub folder: Option<PathBuf>,
     /// The labels of the folder's files, a CSV with the columns `file` and
-    /// the target.
+    /// the target. Without it, the target is the name of the sub-folder.
     pub labels: Option<PathBuf>,
 }
 
@@ -260,12 +293,17 @@ impl Contract {
 
     /// Parses and checks a contract; `path` is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ContractError> {
-        let contract: Self = toml::from_str(text).map_err(|source| ContractError::Parse {
+        let mut contract: Self = toml::from_str(text).map_err(|source| ContractError::Parse {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
         match contract.complaint() {
-            None => Ok(contract),
+            None => {
+                if !contract.task.targets.is_empty() {
+                    VALUE.clone_into(&mut contract.task.target);
+                }
+                Ok(contract)
+            }
             Some((field, value, must)) => Err(ContractError::Field {
                 path: path.to_owned(),
                 field,
@@ -288,19 +326,12 @@ impl Contract {
         if self.metric.name.trim().is_empty() {
             return Some(("metric.name", self.metric.name.clone(), "a name"));
         }
-        if self.task.target.is_empty() {
-            return Some(("task.target", String::new(), "the name of a column"));
+        if let Some(complaint) = self.task.complaint() {
+            return Some(complaint);
         }
-        let special: BTreeSet<&String> = self
-            .task
-            .time
-            .iter()
-            .chain(&self.task.group)
-            .chain(&self.task.identifiers)
-            .collect();
-        if special.contains(&self.task.target) {
-            let must = "a column that is not also the time, the group or an identifier";
-            return Some(("task.target", self.task.target.clone(), must));
+        if !self.task.targets.is_empty() && self.data.table.is_none() {
+            let must = "given where there are several targets";
+            return Some(("data.table", shown(&self.data.table), must));
         }
         if self.task.kind == Kind::Forecast && self.task.time.is_none() {
             return Some((
@@ -316,11 +347,11 @@ impl Contract {
             return Some(("metric.formula", format!("{formula:?}"), must));
         }
         if self.data.table.is_some() == self.data.folder.is_some() {
-            let must = "given, or else `data.folder` with `data.labels`, but not both";
+            let must = "given, or else `data.folder`, but not both";
             return Some(("data.table", shown(&self.data.table), must));
         }
-        if self.data.folder.is_some() != self.data.labels.is_some() {
-            let must = "given with `data.folder` and only then";
+        if self.data.folder.is_none() && self.data.labels.is_some() {
+            let must = "given with `data.folder` only";
             return Some(("data.labels", shown(&self.data.labels), must));
         }
         for (field, path) in [
@@ -402,6 +433,22 @@ timeout_s = 5
         assert!(error(&missing).contains("unit"));
         let formula = GOOD.replace("unit =", "formula = \"auc\"\nunit =");
         assert!(error(&formula).contains("metric.formula"));
+        let both = GOOD.replace("target =", "targets = [\"z\"]\ntarget =");
+        assert!(error(&both).contains("task.target"), "{}", error(&both));
+        let neither = GOOD.replace("target = \"y\"\n", "");
+        assert!(error(&neither).contains("task.target"));
+        let twice = GOOD.replace("target = \"y\"", "targets = [\"y\", \"y\"]");
+        assert!(error(&twice).contains("task.targets"), "{}", error(&twice));
+        let texts = GOOD.replace("table = \"d.csv\"", "labels = \"l.csv\"");
+        assert!(error(&texts).contains("data.table"), "{}", error(&texts));
+    }
+
+    #[test]
+    fn several_targets_are_one_column_in_the_parts() {
+        let several = GOOD.replace("target = \"y\"", "targets = [\"y\", \"z\"]");
+        let contract = Contract::parse(&several, Path::new("e.toml")).expect("a contract");
+        assert_eq!(contract.task.target, "value");
+        assert_eq!(contract.task.targets, ["y", "z"]);
     }
 
     #[test]

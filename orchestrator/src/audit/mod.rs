@@ -27,6 +27,7 @@ pub mod raw;
 pub mod run;
 pub mod skill;
 pub mod table;
+pub mod wide;
 mod workshop;
 
 use std::path::{Path, PathBuf};

@@ -71,7 +71,10 @@ pub fn targets(
     let rows: Vec<usize> = rows
         .iter()
         .copied()
-        .filter(|row| !raw.target_of(*row).trim().is_empty())
+        .filter(|row| {
+            let target = raw.target_of(*row);
+            !(target.trim().is_empty() || numeric && is_missing(target))
+        })
         .collect();
     if how == Targets::SwapNeighbours {
         let mut at = 0;
@@ -98,12 +101,10 @@ pub fn targets(
         .into_iter()
         .collect();
     let digits = decimals(raw.table.cells(raw.target));
-    for (place, row) in rows.iter().enumerate() {
+    let places: BTreeMap<usize, usize> = order.iter().enumerate().map(|(p, r)| (*r, p)).collect();
+    for row in &rows {
         // The next in a random circle: nobody keeps its own.
-        let donor = order
-            .iter()
-            .position(|r| r == row)
-            .map_or(place, |p| (p + 1) % order.len());
+        let donor = (places[row] + 1) % order.len();
         let value = match (&numbers, how) {
             (Some(values), Targets::Replace) if numeric => {
                 let (low, high) = range(values);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::raw::Raw;
 use super::table::{Table, TableError, bytes, files};
+use super::wide::COLUMN;
 
 /// Column that names a row.
 pub const ROW_ID: &str = "row_id";
@@ -130,8 +131,10 @@ impl Prepared {
                 answers: read(format!("private/{name}/answers.csv"), &[ROW_ID, target])?,
             });
         }
-        let rows = read("private/rows.csv".to_owned(), &[ROW_ID, "raw_row", "part"])?;
-        let origins = origins(&rows, &raw.names())?;
+        let mut columns = vec![ROW_ID, "raw_row", "part"];
+        columns.extend(raw.series.map(|_| COLUMN));
+        let rows = read("private/rows.csv".to_owned(), &columns)?;
+        let origins = origins(&rows, raw)?;
         let mut public = BTreeMap::new();
         let folder = out.join("public");
         for (relative, path) in files(&folder).map_err(PreparedError::List)? {
@@ -188,17 +191,23 @@ impl Prepared {
     }
 }
 
-fn origins(rows: &Table, names: &HashMap<String, usize>) -> Result<Vec<Origin>, PreparedError> {
+fn origins(rows: &Table, from: &Raw) -> Result<Vec<Origin>, PreparedError> {
+    let names = from.names();
     let place = |name| rows.column(name).unwrap_or_default();
     let (id, raw, part) = (place(ROW_ID), place("raw_row"), place("part"));
+    let column = from.series.map(|_| place(COLUMN));
     rows.rows
         .iter()
         .enumerate()
         .map(|(number, row)| {
             let wrong = |what: String| PreparedError::Origin { row: number, what };
+            let name = match column {
+                None => row[raw].trim_start_matches("./").to_owned(),
+                Some(column) => format!("{} {}", row[raw], row[column]),
+            };
             let raw = names
-                .get(row[raw].trim_start_matches("./"))
-                .ok_or_else(|| wrong(format!("there is no raw row `{}`", row[raw])))?;
+                .get(&name)
+                .ok_or_else(|| wrong(format!("there is no raw row `{name}`")))?;
             let part = Part::named(&row[part])
                 .ok_or_else(|| wrong(format!("there is no part `{}`", row[part])))?;
             Ok(Origin {

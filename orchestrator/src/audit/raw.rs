@@ -1,14 +1,17 @@
 //! The raw data that an evaluation is made from.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet};
+use std::path::{Component, Path, PathBuf};
 
 use super::contract::Contract;
 use super::run::{RunError, write_below};
 use super::table::{Table, TableError, bytes, files, time_key};
+use super::wide::Wide;
 
 /// Column of a folder's labels that names the file.
 const FILE: &str = "file";
+/// Most cells of targets that are looked at.
+const MOST_CELLS: usize = 2_000_000;
 
 /// Why the raw data does not fit the contract.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,16 @@ pub enum RawError {
         /// The table.
         table: String,
     },
+    /// Several targets in many rows.
+    #[error(
+        "`{table}` has {cells} cells of targets, more than the {MOST_CELLS} that are audited; audit a sample"
+    )]
+    TooMany {
+        /// The table.
+        table: String,
+        /// Rows times targets.
+        cells: usize,
+    },
 }
 
 /// The texts of a folder, one for each row of the labels.
@@ -42,13 +55,31 @@ pub enum RawError {
 struct Texts {
     folder: PathBuf,
     file_column: usize,
+    /// Whether the class is the name of the sub-folder.
+    by_folder: bool,
     contents: Vec<String>,
+}
+
+impl Texts {
+    /// Where a row's file lies. Of another class than at first, it lies in
+    /// another sub-folder.
+    fn file_of(&self, row: &[String], target: usize) -> String {
+        let file = row[self.file_column].trim_start_matches("./");
+        let class = &row[target];
+        match file.split_once('/') {
+            Some((before, rest)) if self.by_folder && before != class => {
+                format!("{class}/from-{before}-{rest}")
+            }
+            _ => file.to_owned(),
+        }
+    }
 }
 
 /// Raw data: a table, with a text for each row if it is a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
-    /// The table, or the labels of the folder.
+    /// The table, or the labels of the folder. With several targets there is
+    /// a row for each cell of theirs.
     pub table: Table,
     /// Place of the target.
     pub target: usize,
@@ -58,6 +89,9 @@ pub struct Raw {
     pub group: Option<usize>,
     /// Places of the identifiers.
     pub identifiers: Vec<usize>,
+    /// Place of the target's name, where there are several.
+    pub series: Option<usize>,
+    wide: Option<Wide>,
     /// The table's file, relative to the data folder.
     file: PathBuf,
     texts: Option<Texts>,
@@ -67,32 +101,61 @@ impl Raw {
     /// Reads the data in `folder`.
     pub fn load(contract: &Contract, folder: &Path) -> Result<Self, RawError> {
         let data = &contract.data;
+        let task = &contract.task;
         let file = data.table.as_ref().or(data.labels.as_ref());
         let file = file.cloned().unwrap_or_default();
-        let name = file.display().to_string();
-        let table = Table::read(&folder.join(&file), &name)?;
-        let place = |field: &'static str, column: &str| {
+        let by_folder = data.table.is_none() && data.labels.is_none();
+        let name = if by_folder {
+            "files".to_owned()
+        } else {
+            file.display().to_string()
+        };
+        let mut table = if by_folder {
+            let below = data.folder.clone().unwrap_or_default();
+            classes_of(&folder.join(below), &task.target)?
+        } else {
+            Table::read(&folder.join(&file), &name)?
+        };
+        let place = |field: &'static str, table: &Table, column: &str| {
             table.column(column).ok_or_else(|| RawError::Column {
                 field,
                 column: column.to_owned(),
                 table: name.clone(),
             })
         };
-        let task = &contract.task;
+        let mut wide = None;
+        if !task.targets.is_empty() {
+            let places = task.targets.iter();
+            let places = places.map(|c| place("task.targets", &table, c));
+            let places = places.collect::<Result<Vec<usize>, RawError>>()?;
+            let cells = places.len() * table.rows.len();
+            if cells > MOST_CELLS {
+                return Err(RawError::TooMany { table: name, cells });
+            }
+            wide = Some(Wide::new(table.clone(), places));
+        }
+        // Of a column that is no target: its place in what is looked at.
+        let other = |field, column: &String| {
+            let at = place(field, &table, column)?;
+            Ok(wide
+                .as_ref()
+                .map_or(Some(at), |w| w.place(at))
+                .unwrap_or(at))
+        };
         let optional =
-            |field, column: &Option<String>| column.as_ref().map(|c| place(field, c)).transpose();
-        let target = place("task.target", &task.target)?;
+            |field, column: &Option<String>| column.as_ref().map(|c| other(field, c)).transpose();
         let time = optional("task.time", &task.time)?;
         let group = optional("task.group", &task.group)?;
         let identifiers: Result<Vec<usize>, RawError> = task
             .identifiers
             .iter()
-            .map(|column| place("task.identifiers", column))
+            .map(|column| other("task.identifiers", column))
             .collect();
+        let identifiers = identifiers?;
         let texts = match &data.folder {
             None => None,
             Some(below) => {
-                let file_column = place("data.labels", FILE)?;
+                let file_column = place("data.labels", &table, FILE)?;
                 let contents: Result<Vec<String>, TableError> = table
                     .cells(file_column)
                     .map(|file| {
@@ -101,17 +164,26 @@ impl Raw {
                     })
                     .collect();
                 Some(Texts {
-                    folder: below.clone(),
+                    folder: below
+                        .components()
+                        .filter(|c| matches!(c, Component::Normal(_)))
+                        .collect(),
                     file_column,
+                    by_folder,
                     contents: contents?,
                 })
             }
         };
+        if let Some(wide) = &wide {
+            table = wide.long();
+        }
         Ok(Self {
-            target,
+            target: place("task.target", &table, &task.target)?,
             time,
             group,
-            identifiers: identifiers?,
+            identifiers,
+            series: wide.as_ref().map(Wide::name_place),
+            wide,
             file,
             texts,
             table,
@@ -128,17 +200,23 @@ impl Raw {
         self.table.rows.len()
     }
 
-    /// Row numbers by what `rows.csv` calls them.
+    /// Row numbers by what `rows.csv` calls them: the raw row, and after a
+    /// blank the target's column where there are several.
     pub fn names(&self) -> HashMap<String, usize> {
-        match &self.texts {
-            None => (0..self.len()).map(|n| (n.to_string(), n)).collect(),
-            Some(texts) => self
-                .table
-                .cells(texts.file_column)
-                .enumerate()
-                .map(|(n, file)| (file.trim_start_matches("./").to_owned(), n))
-                .collect(),
-        }
+        let called = |row: usize| match (&self.texts, self.series) {
+            (Some(texts), _) => texts.file_of(&self.table.rows[row], self.target),
+            (None, Some(series)) => {
+                format!("{} {}", self.stored(row), self.table.rows[row][series])
+            }
+            (None, None) => row.to_string(),
+        };
+        (0..self.len()).map(|row| (called(row), row)).collect()
+    }
+
+    /// The line of the table that a row is a cell of; without several targets
+    /// the row itself.
+    pub fn stored(&self, row: usize) -> usize {
+        self.wide.as_ref().map_or(row, |wide| wide.stored(row))
     }
 
     /// The target of a row.
@@ -173,6 +251,7 @@ impl Raw {
                     && Some(*column) != self.time
                     && Some(*column) != self.group
                     && !self.identifiers.contains(column)
+                    && Some(*column) != self.series
                     && self.texts.as_ref().is_none_or(|t| t.file_column != *column)
             })
             .collect()
@@ -189,23 +268,28 @@ impl Raw {
     /// `original`.
     pub fn write(&self, original: &Path, to: &Path) -> Result<(), RunError> {
         let list = files(original).map_err(RunError::file("list", original))?;
-        let texts: HashMap<PathBuf, &str> = self
+        let mut replaced: HashSet<PathBuf> = HashSet::new();
+        for (row, text) in self
             .texts
             .iter()
-            .flat_map(|t| {
-                let names = self.table.cells(t.file_column);
-                names
-                    .map(|file| t.folder.join(file.trim_start_matches("./")))
-                    .zip(t.contents.iter().map(String::as_str))
-            })
-            .collect();
+            .flat_map(|t| t.contents.iter().enumerate())
+        {
+            let Some(texts) = &self.texts else { continue };
+            let row = &self.table.rows[row];
+            let file = row[texts.file_column].trim_start_matches("./");
+            replaced.insert(texts.folder.join(file));
+            let now = texts.folder.join(texts.file_of(row, self.target));
+            write_below(to, &now, text.as_bytes())?;
+        }
         for (relative, path) in list {
             let target = to.join(&relative);
             if relative == self.file {
-                write_below(to, &relative, &self.table.to_csv())?;
-            } else if let Some(text) = texts.get(&relative) {
-                write_below(to, &relative, text.as_bytes())?;
-            } else {
+                let table = match &self.wide {
+                    Some(wide) => wide.with(&self.table).to_csv(),
+                    None => self.table.to_csv(),
+                };
+                write_below(to, &relative, &table)?;
+            } else if !replaced.contains(&relative) {
                 if let Some(parent) = target.parent() {
                     std::fs::create_dir_all(parent).map_err(RunError::file("create", parent))?;
                 }
@@ -214,6 +298,27 @@ impl Raw {
         }
         Ok(())
     }
+}
+
+/// The files in the sub-folders of a folder, each with its sub-folder's name.
+fn classes_of(folder: &Path, target: &str) -> Result<Table, RawError> {
+    let list = files(folder).map_err(|source| RawError::List {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let rows = list.keys().filter_map(|relative| {
+        let hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+        if relative.components().any(hidden) {
+            return None;
+        }
+        let file = relative.to_str()?;
+        let (class, _) = file.split_once('/')?;
+        Some(vec![file.to_owned(), class.to_owned()])
+    });
+    Ok(Table {
+        header: vec![FILE.to_owned(), target.to_owned()],
+        rows: rows.collect(),
+    })
 }
 
 /// Times as ranks; the first cell that is no time otherwise.

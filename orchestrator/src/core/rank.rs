@@ -144,7 +144,7 @@ pub fn leaderboard(state: &State) -> Leaderboard {
 fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;
-    let standing = (!measurement.simulated).then(|| standing(state, ci));
+    let standing = standing(state, ci).filter(|_| !measurement.simulated);
     Some(Row {
         rank: 0,
         experiment: experiment.id,
@@ -163,13 +163,10 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     })
 }
 
-/// How an interval stands against the baseline's value.
-pub fn standing(state: &State, ci: Option<Interval>) -> Standing {
-    let baseline = state
-        .settings
-        .as_ref()
-        .map_or(1.0, |s| s.metric.baseline_value);
-    match ci {
+/// How an interval stands against the baseline's value, if that is known.
+pub fn standing(state: &State, ci: Option<Interval>) -> Option<Standing> {
+    let baseline = state.baseline()?;
+    Some(match ci {
         Some(ci) if state.better(ci.lo(), baseline) && state.better(ci.hi(), baseline) => {
             Standing::Won
         }
@@ -177,7 +174,7 @@ pub fn standing(state: &State, ci: Option<Interval>) -> Standing {
             Standing::Lost
         }
         Some(_) | None => Standing::Even,
-    }
+    })
 }
 
 /// Why a task has no verified result, for people.
@@ -254,24 +251,23 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         .map(|row| row.value)
         .collect();
     let any_simulated = rows.iter().any(|row| row.simulated);
+    let baseline = state.baseline();
     let count = |wanted| {
-        (!any_simulated).then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())
+        (!any_simulated && baseline.is_some())
+            .then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())
     };
-    let baseline = state
-        .settings
-        .as_ref()
-        .map_or(1.0, |s| s.metric.baseline_value);
-    let deployed: Vec<f64> = state
-        .tasks
-        .iter()
-        .map(|task| {
-            rows.iter()
-                .find(|row| row.task == task.name)
-                .map(|row| row.value)
-                .filter(|&value| state.better(value, baseline))
-                .unwrap_or(baseline)
-        })
-        .collect();
+    let deployed = |baseline: f64| -> Vec<f64> {
+        let tasks = state.tasks.iter();
+        tasks
+            .map(|task| {
+                rows.iter()
+                    .find(|row| row.task == task.name)
+                    .map(|row| row.value)
+                    .filter(|&value| state.better(value, baseline))
+                    .unwrap_or(baseline)
+            })
+            .collect()
+    };
     Summary {
         tasks: state.tasks.len(),
         attempted,
@@ -282,7 +278,7 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         geomean_deployed: if any_simulated {
             None
         } else {
-            stats::geomean(&deployed)
+            baseline.and_then(|baseline| stats::geomean(&deployed(baseline)))
         },
         mean: stats::mean(&real),
         median: stats::median(&real),

@@ -53,6 +53,10 @@ pub struct Audited {
     pub passed: bool,
     /// What was found.
     pub faults: Vec<Fault>,
+    /// Mutants of the scorer that score differently, and those of them that
+    /// the checks reject; absent where none were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutants: Option<[u32; 2]>,
     /// The whole audit.
     pub document: Body,
     /// Hash of the evaluation's files; absent where they can't be read.

@@ -16,8 +16,10 @@ pub struct MetricSettings {
     pub direction: Direction,
     /// What the metric is relative to, in words.
     pub baseline: String,
-    /// Value of the metric that equals the baseline.
-    pub baseline_value: f64,
+    /// Value of the metric that equals the baseline; absent until somebody has
+    /// measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_value: Option<f64>,
 }
 
 /// One task or data set.

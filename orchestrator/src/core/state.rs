@@ -364,6 +364,11 @@ impl State {
             .map_or(TryId(1), |(id, _)| id.next())
     }
 
+    /// Value of the metric that equals the baseline, if it was measured.
+    pub fn baseline(&self) -> Option<f64> {
+        self.settings.as_ref()?.metric.baseline_value
+    }
+
     /// True if `a` is better than `b` in the metric's direction.
     pub fn better(&self, a: f64, b: f64) -> bool {
         match self.settings.as_ref().map(|s| s.metric.direction) {

@@ -78,6 +78,9 @@ impl Driver {
                             blocking: true,
                         })
                         .collect(),
+                    mutants: outcome.audit.mutants.as_ref().map(|kills| {
+                        [kills.changed, kills.killed].map(|n| n.try_into().unwrap_or(u32::MAX))
+                    }),
                     document: batch.body(document),
                     evaluation: outcome.evaluation,
                     data: outcome.data,

@@ -141,9 +141,11 @@ fn tick_label(value: f64) -> String {
 /// Every task's result with its interval, and the baseline.
 pub(super) fn tasks(state: &State) -> String {
     let board = rank::leaderboard(state);
-    let (name, baseline) = state.settings.as_ref().map_or(("", 1.0), |s| {
-        (s.metric.name.as_str(), s.metric.baseline_value)
-    });
+    let name = state
+        .settings
+        .as_ref()
+        .map_or("", |s| s.metric.name.as_str());
+    let baseline = state.baseline();
     let rows = board.rows.len() as f64;
     let bottom = TOP + rows.max(1.0) * ROW + 10.0;
     let mut svg = Svg::new(bottom + 30.0, &format!("{name} per task, 95% intervals"));
@@ -162,14 +164,16 @@ pub(super) fn tasks(state: &State) -> String {
             ]
         })
         .flatten();
-    let axis = LogAxis::around(ends, baseline.max(f64::MIN_POSITIVE), LEFT, WIDTH - RIGHT);
+    let middle = baseline.unwrap_or(board.rows[0].value);
+    let axis = LogAxis::around(ends, middle.max(f64::MIN_POSITIVE), LEFT, WIDTH - RIGHT);
     for tick in axis.ticks() {
         let x = axis.at(tick);
         svg.line((x, TOP - 6.0), (x, bottom), "#d0d7de", 1.0);
         svg.text(x, bottom + 16.0, "middle", "11px", &tick_label(tick));
     }
-    let x = axis.at(baseline);
-    svg.line((x, TOP - 6.0), (x, bottom), "#24292f", 1.5);
+    if let Some(x) = baseline.map(|baseline| axis.at(baseline)) {
+        svg.line((x, TOP - 6.0), (x, bottom), "#24292f", 1.5);
+    }
     for (place, row) in board.rows.iter().enumerate() {
         let y = TOP + (place as f64 + 0.5) * ROW;
         let colour = colour(row.standing);
@@ -192,18 +196,24 @@ pub(super) fn tasks(state: &State) -> String {
 /// Geometric mean over all tasks of the best evaluated so far, the baseline
 /// where there is nothing better, over running time.
 pub(super) fn progress(state: &State, log: &[Logged]) -> String {
-    let baseline = state
-        .settings
-        .as_ref()
-        .map_or(1.0, |s| s.metric.baseline_value)
-        .max(f64::MIN_POSITIVE);
-    let steps = improvements(state, log, baseline);
     let height = 260.0;
     let bottom = height - 40.0;
     let mut svg = Svg::new(
         height,
         "geometric mean over tasks, best so far as deployed, by running time",
     );
+    let Some(baseline) = state.baseline() else {
+        svg.text(
+            10.0,
+            TOP + 16.0,
+            "start",
+            "12px",
+            "the baseline was not measured",
+        );
+        return svg.finish();
+    };
+    let baseline = baseline.max(f64::MIN_POSITIVE);
+    let steps = improvements(state, log, baseline);
     let end_s = state.clock.logged_s().max(1.0);
     let axis = LogAxis::around(steps.iter().map(|s| s.1), baseline, bottom, TOP);
     let x = |at_s: f64| 60.0 + at_s / end_s * (WIDTH - 60.0 - RIGHT);

@@ -179,8 +179,12 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
     if let Some(settings) = &state.settings {
         writeln!(
             out,
-            "The baseline is {}: {} = {}.\n",
-            settings.metric.baseline, settings.metric.name, settings.metric.baseline_value
+            "The baseline is {}{}.\n",
+            settings.metric.baseline,
+            match settings.metric.baseline_value {
+                Some(value) => format!(": {} = {value}", settings.metric.name),
+                None => "; nobody has measured it".to_owned(),
+            }
         )?;
     }
     Ok(())

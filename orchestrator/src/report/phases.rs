@@ -39,7 +39,12 @@ pub(super) fn write(out: &mut String, state: &State) -> std::fmt::Result {
     for round in &state.rounds {
         let audit = match &round.audit {
             None => "-".to_owned(),
-            Some(audit) if audit.passed => "nothing found".to_owned(),
+            Some(audit) if audit.passed => match audit.mutants {
+                Some([changed, killed]) => {
+                    format!("nothing found; {killed} of {changed} mutants of the scorer rejected")
+                }
+                None => "nothing found".to_owned(),
+            },
             Some(audit) => format!("{} faults", audit.faults.len()),
         };
         let review = |review: &Option<crate::core::rounds::Review>| match review {

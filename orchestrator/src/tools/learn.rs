@@ -92,9 +92,8 @@ fn effect(state: &State, pair: Compare) -> Result<Effect, Reply> {
         number(state, evidence)?
     } else {
         let value = state
-            .settings
-            .as_ref()
-            .map_or(1.0, |s| s.metric.baseline_value);
+            .baseline()
+            .ok_or_else(|| Reply::failed("the baseline was not measured: name what to compare"))?;
         Number {
             value,
             ci: Some(Interval(value, value)),

@@ -137,7 +137,8 @@ fn mase(scored: &Scored<'_>) -> Vec<Finding> {
     let Some(times) = facts.times() else {
         return Vec::new();
     };
-    if facts.raw.group.is_some() {
+    // Several series have several naive errors.
+    if facts.raw.group.is_some() || facts.raw.series.is_some() {
         return Vec::new();
     }
     let mut scale: Option<f64> = None;

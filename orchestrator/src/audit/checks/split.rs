@@ -182,6 +182,7 @@ fn duplicates(facts: &Facts<'_>) -> Vec<Finding> {
     columns.push(facts.raw.target);
     columns.extend(facts.raw.time);
     columns.extend(facts.raw.group);
+    columns.extend(facts.raw.series);
     let train = facts.rows_of(Part::Train);
     let hidden = facts.prepared.hidden();
     let known: HashMap<Vec<String>, usize> = train

@@ -157,7 +157,8 @@ fn names(facts: &Facts<'_>) -> Vec<Finding> {
 fn overlap(facts: &Facts<'_>) -> Vec<Finding> {
     let mut parts: BTreeMap<usize, BTreeSet<Part>> = BTreeMap::new();
     for origin in &facts.prepared.origins {
-        parts.entry(origin.raw).or_default().insert(origin.part);
+        let row = facts.raw.stored(origin.raw);
+        parts.entry(row).or_default().insert(origin.part);
     }
     let shared: Vec<_> = parts.iter().filter(|(_, p)| p.len() > 1).collect();
     let Some((row, in_parts)) = shared.first() else {
@@ -218,7 +219,7 @@ fn same_targets(facts: &Facts<'_>) -> Vec<Finding> {
                         "`{}` has `{}`, raw row {} has `{}`",
                         short(id),
                         short(value),
-                        origin.raw,
+                        facts.raw.stored(origin.raw),
                         short(raw)
                     )
                 });

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use super::evaluation::{Brief, Found, Wanted, design};
+use super::evaluation::{Brief, Found, Metric, design};
 use super::history::History;
 use crate::explore::{Findings, Schema, Statistics};
 
@@ -68,19 +68,37 @@ fn designed(assignment: &Value, texts: &[Option<&str>]) -> Result<Vec<(String, S
     let findings: Findings = serde_json::from_str(findings).map_err(|_| unreadable())?;
     let statistics: Option<Statistics> =
         statistics.and_then(|text| serde_json::from_str(text).ok());
-    let found: Vec<Found> =
-        serde_json::from_value(assignment["findings"].clone()).unwrap_or_default();
-    let wanted: Wanted =
-        serde_json::from_value(assignment["metric"].clone()).map_err(|_| unreadable())?;
-    let timeout_s = assignment["timeout_s"].as_u64().unwrap_or(60);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found: Vec<Found> = assignment["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|finding| Found {
+            by: text(&finding["by"]),
+            check: text(&finding["check"]),
+            detail: text(&finding["detail"]),
+        })
+        .collect();
+    let wanted = &assignment["metric"];
+    let metric = Metric {
+        name: text(&wanted["name"]),
+        unit: text(&wanted["unit"]),
+        direction: serde_json::from_value(wanted["direction"].clone())
+            .map_err(|_| "the campaign has no metric".to_owned())?,
+        formula: None,
+    };
     let brief = Brief {
         schema: &schema,
         statistics: statistics.as_ref(),
         findings: &findings,
-        metric: &wanted,
+        metric: Some(&metric),
         objective: assignment["objective"].as_str().unwrap_or_default(),
-        data: assignment["facts"]["name"].as_str().unwrap_or_default(),
-        timeout_s,
+        // A folder is the data folder itself; a file lies in it.
+        data: if assignment["data"] == assignment["folder"] {
+            "."
+        } else {
+            assignment["facts"]["name"].as_str().unwrap_or_default()
+        },
         found: &found,
     };
     design(&brief).map_err(|error| crate::chain::of(&error))

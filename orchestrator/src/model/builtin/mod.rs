@@ -7,7 +7,7 @@
 mod builder;
 mod claims;
 mod critic;
-mod evaluation;
+pub mod evaluation;
 mod explorer;
 mod history;
 mod search;
