@@ -30,7 +30,7 @@ impl Wide {
     }
 
     /// Rows as they are stored.
-    pub fn len(&self) -> usize {
+    pub fn stored_rows(&self) -> usize {
         self.table.rows.len()
     }
 
@@ -66,7 +66,7 @@ impl Wide {
 
     /// The stored row that a row of the long table is a cell of.
     pub fn stored(&self, row: usize) -> usize {
-        row % self.len().max(1)
+        row % self.stored_rows().max(1)
     }
 
     /// The wide table with the values of a long one. A cell that many long
@@ -75,7 +75,7 @@ impl Wide {
         let mut wide = self.table.clone();
         for (number, row) in long.rows.iter().enumerate() {
             let stored = self.stored(number);
-            let target = self.targets[number / self.len()];
+            let target = self.targets[number / self.stored_rows()];
             wide.rows[stored][target].clone_from(&row[self.others.len() + 1]);
             for (place, column) in self.others.iter().enumerate() {
                 if row[place] != self.table.rows[stored][*column] {

@@ -278,3 +278,51 @@ pub(crate) fn prose(folder: &Path) {
         fs::write(folder.join(format!("texts/{n}.txt")), text).expect("writes");
     }
 }
+
+/// Measurements at irregular times, with two columns beside them.
+pub(crate) fn ozone(folder: &Path) {
+    let mut rng = Rng::new(12);
+    let mut text = "taken,wind,radiation,ozone\n".to_owned();
+    let mut at = 0;
+    for _ in 0..400 {
+        at += 1 + rng.index(9);
+        let (wind, radiation) = (9.0 * rng.uniform(), 300.0 * rng.uniform());
+        let ozone = 40.0 + 0.1 * radiation - 2.0 * wind + 5.0 * rng.normal();
+        let _ = writeln!(text, "{},{wind:.1},{radiation:.0},{ozone:.1}", hour(at));
+    }
+    save(folder, &text);
+}
+
+/// Leaves of four kinds, and a number for each kind beside it.
+pub(crate) fn leaves(folder: &Path) {
+    let mut rng = Rng::new(13);
+    let mut text = "width,length,code,kind\n".to_owned();
+    for _ in 0..400 {
+        let kind = rng.index(4);
+        let width = 3.0 + kind as f64 + rng.normal();
+        let length = 9.0 - kind as f64 + rng.normal();
+        let name = ["ash", "birch", "elm", "oak"][kind];
+        let _ = writeln!(text, "{width:.2},{length:.2},{},{name}", 7 * kind + 3);
+    }
+    save(folder, &text);
+}
+
+/// Messages in a column, some of them sent again with a few more words.
+pub(crate) fn spam(folder: &Path) {
+    let mut rng = Rng::new(14);
+    let mut text = "message,label\n".to_owned();
+    let mut before = String::new();
+    for n in 0..240 {
+        let class = n % 2;
+        let message = if n % 12 == 2 {
+            format!("{before} and so on")
+        } else {
+            words(&mut rng, class, 30)
+        };
+        if class == 0 {
+            before.clone_from(&message);
+        }
+        let _ = writeln!(text, "{message},{}", ["ham", "spam"][class]);
+    }
+    save(folder, &text);
+}

@@ -6,7 +6,8 @@ use super::metric::Choice;
 use super::python::{Value, program};
 use super::remedies::Remedies;
 use super::{Brief, Designed, Undesignable, horizon};
-use crate::audit::wide::VALUE;
+use crate::audit::prepared::ROW_ID;
+use crate::audit::wide::{COLUMN, VALUE};
 use crate::explore::{Column, Role, Time};
 
 /// Share of the time that is learnt from.
@@ -77,6 +78,17 @@ pub(super) fn design(
     let keys = &guess.group_columns;
     let slots = slots(columns, facts, keys.is_empty());
     let lengths = lengths(brief, facts, slots)?;
+    let special: Vec<&String> = [time]
+        .into_iter()
+        .chain(&guess.targets)
+        .chain(keys)
+        .collect();
+    if let Some(name) = special.iter().find(|name| is_made(name)) {
+        return Err(Undesignable::new(
+            format!("the column `{name}` is called like one that is made"),
+            "give it another name",
+        ));
+    }
     let (known, past) = features(columns, brief, remedies);
     let answer = match guess.targets.as_slice() {
         [one] => one.clone(),
@@ -294,11 +306,34 @@ fn months(facts: &Time) -> u64 {
 
 /// What a calendar says that differs from step to step.
 fn calendar(step_s: f64) -> Vec<String> {
-    [("hour", 86_400.0), ("weekday", 604_800.0), ("month", 3e7)]
-        .into_iter()
-        .filter(|(_, longest)| step_s < *longest)
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    [
+        ("hour_of_day", 86_400.0),
+        ("day_of_week", 604_800.0),
+        ("month_of_year", 3e7),
+    ]
+    .into_iter()
+    .filter(|(_, longest)| step_s < *longest)
+    .map(|(name, _)| name.to_owned())
+    .collect()
+}
+
+/// Whether a column that the design makes has this name.
+fn is_made(name: &str) -> bool {
+    const MADE: [&str; 9] = [
+        ROW_ID,
+        VALUE,
+        COLUMN,
+        "steps_ahead",
+        "hour_of_day",
+        "day_of_week",
+        "month_of_year",
+        "season_ago",
+        "history_mean",
+    ];
+    let lag = name
+        .strip_prefix("lag_")
+        .is_some_and(|n| n.parse::<u32>().is_ok());
+    lag || MADE.contains(&name)
 }
 
 /// Columns that are known in advance, and the others.
@@ -311,7 +346,8 @@ fn features(
     columns
         .iter()
         .filter(|c| matches!(c.role, Role::Feature | Role::Target))
-        .filter(|c| !targets.contains(&c.name) && !remedies.left_out.contains_key(&c.name))
+        .filter(|c| !targets.contains(&c.name) && !is_made(&c.name))
+        .filter(|c| !remedies.left_out.contains_key(&c.name))
         .map(|c| c.name.clone())
         .partition(|name| {
             name.to_lowercase()

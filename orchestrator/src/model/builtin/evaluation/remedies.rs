@@ -16,6 +16,17 @@ const LEAKS: [&str; 6] = [
     "leak",
 ];
 
+/// Copies that were found on both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Copies {
+    #[default]
+    None,
+    /// Rows that are equal.
+    Exact,
+    /// Rows that are almost equal.
+    Near,
+}
+
 /// What a new design does otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Remedies {
@@ -25,10 +36,10 @@ pub(super) struct Remedies {
     pub(super) group: Option<String>,
     /// A column that orders the rows.
     pub(super) time: Option<String>,
-    /// Whether copies stay on one side.
-    pub(super) copies: bool,
-    /// Whether near copies do.
-    pub(super) near: bool,
+    /// Which copies were on both sides.
+    pub(super) copies: Copies,
+    /// Which of the possible orders is taken.
+    pub(super) shuffle: u64,
     /// Whether classes are left to chance, rather than stratified.
     pub(super) plain: bool,
     /// Whether rows are not split by time although they have one.
@@ -69,12 +80,12 @@ impl Remedies {
                     self.left_out.insert(column, why);
                 }
                 self.plain |= check.ends_with("canary");
+                self.shuffle += u64::from(check == "identifier");
             }
-            "duplicates" => self.copies = true,
-            "near-duplicates" => {
-                self.copies = true;
-                self.near = true;
-            }
+            // Shuffled rows of one class may follow each other by chance.
+            "row-order" => self.shuffle += 1,
+            "duplicates" => self.copies = self.copies.max(Copies::Exact),
+            "near-duplicates" => self.copies = Copies::Near,
             "group-overlap" => {
                 // A number that was left out for giving the answer away is a copy
                 // of the answer, not what rows have in common.

@@ -1,8 +1,9 @@
 //! Amounts and classes of a table's rows.
 
 use super::python::{Value, program};
-use super::remedies::Remedies;
+use super::remedies::{Copies, Remedies};
 use super::{Brief, Designed, Undesignable};
+use crate::audit::prepared::ROW_ID;
 use crate::explore::{Column, Role, TaskKind};
 
 /// Shares of the rows.
@@ -43,6 +44,12 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         ));
     };
     let classes = guess.kind != TaskKind::Regression;
+    if target == ROW_ID {
+        return Err(Undesignable::new(
+            format!("the target is called `{ROW_ID}`, as the column that names rows is"),
+            "give it another name",
+        ));
+    }
     let strange = brief
         .statistics
         .and_then(|s| s.columns.get(target)?.not_numbers);
@@ -59,7 +66,7 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         .columns
         .iter()
         .filter(|c| !matches!(c.role, Role::Identifier | Role::Constant | Role::Empty))
-        .filter(|c| c.name != *target && Some(&c.name) != group.as_ref())
+        .filter(|c| c.name != ROW_ID && c.name != *target && Some(&c.name) != group.as_ref())
         .filter(|c| !remedies.left_out.contains_key(&c.name))
         .collect();
     if features.is_empty() {
@@ -74,7 +81,7 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
     let unique =
         |c: &Column| c.kind != "number" && c.distinct_exact && c.distinct == brief.schema.rows;
     let compared: Vec<&Column> = features.iter().copied().filter(|c| !unique(c)).collect();
-    let copies = remedies.copies || tell_apart(brief, &compared);
+    let copies = remedies.copies != Copies::None || tell_apart(brief, &compared);
     let numbers: Vec<&Column> = compared
         .iter()
         .copied()
@@ -84,8 +91,8 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
     let text = guess
         .text_column
         .as_ref()
-        .filter(|_| remedies.near || guess.kind == TaskKind::TextClassification);
-    let near = remedies.near && text.is_none() && numbers.len() >= 2;
+        .filter(|_| remedies.copies == Copies::Near || guess.kind == TaskKind::TextClassification);
+    let near = remedies.copies == Copies::Near && text.is_none() && numbers.len() >= 2;
     let list = |wanted: bool, columns: &[&Column]| {
         Value::Texts(if wanted { names(columns) } else { Vec::new() })
     };
@@ -109,6 +116,11 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
             "Columns that are not shown, and why.",
         ),
         ("SHARES", Value::Shares(SHARES), "Shares of the rows."),
+        (
+            "SHUFFLE",
+            Value::Number(remedies.shuffle),
+            "Added to the seed, where another order gave answers away by chance.",
+        ),
     ];
     let mut pieces = vec![
         include_str!("python/save.py"),
@@ -215,7 +227,8 @@ fn time(brief: &Brief<'_>, remedies: &Remedies, classes: bool) -> Option<String>
     // Rare classes may be missing from a stretch of time.
     let target = brief.statistics.and_then(|s| s.target.as_ref());
     let rare = target.is_none_or(|t| t.classes.iter().any(|c| c.share < SMALLEST));
-    (!remedies.without_time && !(classes && rare)).then(|| column.clone())
+    let unfit = remedies.without_time || (classes && rare);
+    (!unfit).then(|| column.clone())
 }
 
 /// The column whose values stay on one side: one that was found, or one that

@@ -38,6 +38,11 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         ("TARGET", Value::Text(target.clone()), "The class's column."),
         ("SHARES", Value::Shares(SHARES), "Shares of the texts."),
         (
+            "SHUFFLE",
+            Value::Number(remedies.shuffle),
+            "Added to the seed, where another order gave answers away by chance.",
+        ),
+        (
             "STRATIFIED",
             Value::Flag(!remedies.plain),
             "Whether each part gets its share of each class.",

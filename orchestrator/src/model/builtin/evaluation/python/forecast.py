@@ -51,7 +51,7 @@ def origins(last, series):
 def calendar(text):
     """What a clock and a calendar say of a moment."""
     date = datetime.fromtimestamp(moment(text), timezone.utc)
-    every = {"hour": date.hour + date.minute / 60, "weekday": date.weekday(), "month": date.month}
+    every = {"hour_of_day": date.hour + date.minute / 60, "day_of_week": date.weekday(), "month_of_year": date.month}
     return [every[name] for name in CALENDAR]
 
 
@@ -85,8 +85,8 @@ def examples(table, target, series, origin):
 def main():
     data, out, _ = arguments()
     table, last = read(data / TABLE)
-    header = ["series"] * (len(TARGETS) > 1) + KEYS + [TIME, "step", *CALENDAR]
-    header += [f"lag_{lag}" for lag in range(LAGS)] + ["season_ago", "mean"]
+    header = ["column"] * (len(TARGETS) > 1) + KEYS + [TIME, "steps_ahead", *CALENDAR]
+    header += [f"lag_{lag}" for lag in range(LAGS)] + ["season_ago", "history_mean"]
     header += KNOWN + [f"{name}_at_origin" for name in PAST]
     listed = []
     for part, starts in origins(last, len(TARGETS) * len(table)).items():

@@ -10,10 +10,10 @@ def save(path, header, rows):
 
 
 def arguments():
-    """The folders of data and output, and a seeded generator."""
+    """The folders of data and output, and the seed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
-    return given.data, given.out, random.Random(given.seed)
+    return given.data, given.out, given.seed

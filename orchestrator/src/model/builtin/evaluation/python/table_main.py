@@ -1,7 +1,8 @@
 
 
 def main():
-    data, out, rng = arguments()
+    data, out, seed = arguments()
+    rng = random.Random(seed + SHUFFLE)
     rows = read(data / TABLE)
     # Names say nothing about a row, nor does its place in a file.
     numbers = list(range(len(rows)))

@@ -24,7 +24,8 @@ def divide(documents, rng):
 
 
 def main():
-    data, out, rng = arguments()
+    data, out, seed = arguments()
+    rng = random.Random(seed + SHUFFLE)
     parts = divide(read(data), rng)
     # Names say nothing about a text, nor does its place in a file.
     numbers = list(range(sum(map(len, parts.values()))))

@@ -1,0 +1,186 @@
+//! Profiles data, designs an evaluation, audits it, and designs again.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use orchestrator::audit::{Audit, Interpreter, Subject, Verdict, audit};
+use orchestrator::explore::{
+    AgentsPython, Profile, ProfileLimits, ProfileRequest, profile, write_scripts,
+};
+use orchestrator::model::builtin::evaluation::{Brief, Found, Metric, Undesignable, design};
+
+/// Rounds that a design gets.
+const ROUNDS: usize = 3;
+
+/// The agents' Python, if there is one here.
+fn python() -> Option<AgentsPython> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
+        Ok(python) => Some(python),
+        Err(error) => {
+            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
+            assert!(!required, "{error}");
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+/// A dataset and what is asked of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    /// File or folder below the data folder.
+    pub(crate) data: &'a str,
+    pub(crate) objective: &'a str,
+    pub(crate) target: Option<&'a str>,
+    pub(crate) metric: Option<&'a Metric>,
+    pub(crate) mutants: bool,
+}
+
+impl Default for Wish<'_> {
+    fn default() -> Self {
+        Self {
+            data: "data.csv",
+            objective: "",
+            target: None,
+            metric: None,
+            mutants: false,
+        }
+    }
+}
+
+/// What became of a dataset.
+pub(crate) struct Outcome {
+    pub(crate) rounds: usize,
+    pub(crate) audit: Audit,
+    pub(crate) contract: toml::Table,
+    pub(crate) prepare: String,
+    pub(crate) found: Vec<Found>,
+}
+
+impl Outcome {
+    pub(crate) fn passed(&self) -> bool {
+        self.audit.verdict == Verdict::Passed
+    }
+
+    pub(crate) fn direction(&self) -> &str {
+        self.contract["metric"]["direction"]
+            .as_str()
+            .expect("a direction")
+    }
+
+    pub(crate) fn metric(&self) -> &str {
+        self.contract["metric"]["name"].as_str().expect("a name")
+    }
+
+    /// Whether a list of constants in `prepare.py` has this column.
+    pub(crate) fn shows(&self, constant: &str, column: &str) -> bool {
+        let start = self
+            .prepare
+            .find(&format!("\n{constant} = ["))
+            .expect("the constant");
+        let list = &self.prepare[start..];
+        let end = list.find(']').expect("an end");
+        list[..end].contains(&format!("\"{column}\""))
+    }
+}
+
+/// Profiles the data below `folder/data`.
+fn explore(python: &AgentsPython, folder: &Path, wish: Wish<'_>) -> Profile {
+    let script = write_scripts(&folder.join("scripts")).expect("writes the scripts");
+    let request = ProfileRequest {
+        script: &script,
+        data: &folder.join("data").join(wish.data),
+        out: &folder.join("report"),
+        plots: &folder.join("plots"),
+        objective: wish.objective,
+        target: wish.target,
+        skip_ragged: false,
+        limits: ProfileLimits::default(),
+    };
+    profile(python, &request).expect("a profile")
+}
+
+fn brief<'a>(profile: &'a Profile, wish: Wish<'a>, found: &'a [Found]) -> Brief<'a> {
+    Brief {
+        schema: &profile.schema,
+        statistics: Some(&profile.statistics),
+        findings: &profile.findings,
+        metric: wish.metric,
+        objective: wish.objective,
+        data: wish.data,
+        found,
+    }
+}
+
+/// Designs, audits and designs again, as the second phase of a campaign does.
+pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option<Outcome> {
+    let python = python()?;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    fs::create_dir_all(folder.path().join("data")).expect("creates");
+    write(&folder.path().join("data"));
+    let profile = explore(&python, folder.path(), wish);
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let interpreter = Interpreter::find(&environment).expect("an interpreter");
+    let mut found = Vec::new();
+    for round in 1..=ROUNDS {
+        let files = design(&brief(&profile, wish, &found)).expect("a design");
+        let evaluation = folder.path().join("evaluation");
+        fs::create_dir_all(&evaluation).expect("creates");
+        for (file, text) in &files {
+            fs::write(evaluation.join(file), text).expect("writes");
+        }
+        let started = Instant::now();
+        let audit = audit(
+            &Subject::at(folder.path(), None),
+            &interpreter,
+            wish.mutants,
+        );
+        let kills = audit
+            .mutants
+            .as_ref()
+            .map(|k| format!("{} of {} mutants", k.killed, k.changed));
+        println!(
+            "{name}: round {round}, {} after {:.1} s {}",
+            audit.verdict.word(),
+            started.elapsed().as_secs_f64(),
+            kills.unwrap_or_default()
+        );
+        for finding in &audit.findings {
+            println!("    {}: {}", finding.check, finding.detail);
+        }
+        for survivor in audit.mutants.iter().flat_map(|k| &k.survivors) {
+            println!("    survived: {survivor}");
+        }
+        if audit.verdict == Verdict::Passed || round == ROUNDS {
+            let text = |file: &str| {
+                let file = files.iter().find(|(name, _)| name == file);
+                file.map(|(_, text)| text.clone()).expect("the file")
+            };
+            return Some(Outcome {
+                rounds: round,
+                audit,
+                contract: text("evaluation.toml").parse().expect("TOML"),
+                prepare: text("prepare.py"),
+                found,
+            });
+        }
+        found.extend(audit.findings.iter().map(|f| Found {
+            by: "auditor".to_owned(),
+            check: f.check.to_owned(),
+            detail: f.detail.clone(),
+        }));
+    }
+    None
+}
+
+/// Why nothing can be designed.
+pub(crate) fn refusal(write: impl Fn(&Path), wish: Wish<'_>) -> Option<Undesignable> {
+    let python = python()?;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    fs::create_dir_all(folder.path().join("data")).expect("creates");
+    write(&folder.path().join("data"));
+    let profile = explore(&python, folder.path(), wish);
+    Some(design(&brief(&profile, wish, &[])).expect_err("no design"))
+}
