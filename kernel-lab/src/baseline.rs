@@ -15,7 +15,9 @@ use crate::cache::Cache;
 use crate::error::HarnessError;
 use crate::task::LoadedTask;
 use crate::timing::contention::{OwnDelay, page_faults};
+use crate::timing::priority::{Own, Raised};
 use crate::timing::sampler::Timed;
+use crate::timing::wake::Waker;
 
 /// Calls of each baseline from which the mode to race against is chosen.
 const CHOICE_CALLS: usize = 9;
@@ -136,8 +138,32 @@ impl Baselines {
 }
 
 /// Fresh pages that a timed call may touch: malloc can't always place an
-/// output in memory that was used before.
-const MAX_FAULTS: u64 = 32;
+/// output in memory that was used before. A huge page is one fault, and takes
+/// as long as a small kernel.
+const MAX_FAULTS: u64 = 1;
+
+/// The host's side of timed calls: its threads, as they are when this is made.
+#[derive(Debug)]
+pub(crate) struct Host<'a> {
+    waker: &'a Waker,
+    own: Own,
+    delay: OwnDelay,
+}
+
+impl<'a> Host<'a> {
+    /// Of the threads that exist now.
+    pub(crate) fn new(waker: &'a Waker) -> Result<Self, HarnessError> {
+        let delay = OwnDelay::of_current_threads().map_err(|source| HarnessError::System {
+            doing: "watch the threads of this process".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            waker,
+            own: Own::of_current_threads(),
+            delay,
+        })
+    }
+}
 
 /// One timed call of a baseline.
 pub(crate) struct TimedCall {
@@ -151,16 +177,18 @@ pub(crate) struct TimedCall {
 }
 
 impl TimedCall {
-    /// Calls and times. `own_delay` watches this process's threads.
-    pub(crate) fn of(call: &BoundCall, own_delay: &OwnDelay) -> Result<Self, HarnessError> {
+    /// Wakes the threads, then calls and times.
+    pub(crate) fn of(call: &BoundCall, host: &Host<'_>) -> Result<Self, HarnessError> {
+        let _raised: Raised<'_> = host.own.raise();
+        host.waker.wake()?;
         let faults_before = page_faults();
-        let delay_before = own_delay.total_ns();
+        let delay_before = host.delay.total_ns();
         let start = Instant::now();
         let output = call
             .call()
             .map_err(HarnessError::python("calling a baseline"))?;
         let elapsed_ns = start.elapsed().as_nanos() as f64;
-        let delay_ns = own_delay.total_ns().saturating_sub(delay_before) as f64;
+        let delay_ns = host.delay.total_ns().saturating_sub(delay_before) as f64;
         Ok(Self {
             timed: Timed {
                 elapsed_ns,

@@ -45,7 +45,6 @@ fn run(cli: &Cli) -> Result<(), HarnessError> {
     if ready.is_none() {
         return Err(start_again(&config));
     }
-    disable_huge_pages();
     sleep_precisely();
     let mut lab = Lab::start(&config)?;
     command(cli, &mut lab)
@@ -73,14 +72,6 @@ fn start_again(config: &Config) -> HarnessError {
     HarnessError::System {
         doing: "start again with the environment for timing".to_owned(),
         source,
-    }
-}
-
-/// Both sides of a comparison get 4 KiB pages; children inherit this.
-fn disable_huge_pages() {
-    // SAFETY: sets a flag of this process; no memory is involved.
-    unsafe {
-        libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
     }
 }
 

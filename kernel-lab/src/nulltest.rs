@@ -12,13 +12,12 @@ use serde::Serialize;
 use stats::Rng;
 use torch_bridge::{BoundCall, Output};
 
-use crate::baseline::{COLD_RETRIES, TimedCall};
+use crate::baseline::{COLD_RETRIES, Host, TimedCall};
 use crate::device::{Call, Device as _, Load, Run, Session, Wanted};
 use crate::error::HarnessError;
 use crate::evaluate::{Lab, TEMPS, draw_seed, resampling};
 use crate::plan::{Role, bind, parse};
 use crate::task::{Draw, LoadedTask, SETS, TaskLibrary};
-use crate::timing::contention::OwnDelay;
 use crate::timing::lock::{MachineLock, default_path};
 use crate::timing::sampler::{Policy, Rounds, Samples, Timed, sample};
 use crate::timing::scrub::Scrubber;
@@ -59,6 +58,10 @@ pub struct NullTest {
     pub runner_ms: f64,
     /// Median of the host's clone, in milliseconds.
     pub host_ms: f64,
+    /// What a hand-shake with the runner costs, in microseconds; subtracted.
+    pub handshake_us: f64,
+    /// Calls of the host that were made again for touching fresh pages.
+    pub repeated: usize,
     /// Rounds dropped for foreign load.
     pub dropped: usize,
     /// How long was sampled, in seconds.
@@ -74,7 +77,8 @@ struct Copies<'a> {
     input: usize,
     seed: u64,
     held: Vec<Output>,
-    own_delay: OwnDelay,
+    host: Host<'a>,
+    repeated: usize,
 }
 
 impl Rounds for Copies<'_> {
@@ -90,7 +94,9 @@ impl Rounds for Copies<'_> {
         self.task.fill(set, draw)?;
         let slot = round % self.session.slots();
         let bytes = self.task.input_bytes(set, 0)?;
-        self.session.write(self.input, slot, bytes)
+        self.session.write(self.input, slot, bytes)?;
+        let scrubber = &mut *self.scrubber;
+        self.session.measure_handshake(&mut || scrubber.scrub())
     }
 
     fn takes_part(&self, _contestant: usize, _round: usize) -> bool {
@@ -116,17 +122,22 @@ impl Rounds for Copies<'_> {
         } else {
             &self.again[set]
         };
-        let mut called = TimedCall::of(call, &self.own_delay)?;
+        let mut called = TimedCall::of(call, &self.host)?;
         for _ in 0..COLD_RETRIES {
             if !called.cold {
                 break;
             }
+            self.repeated += 1;
             self.held.push(called.output);
             self.scrubber.scrub();
-            called = TimedCall::of(call, &self.own_delay)?;
+            called = TimedCall::of(call, &self.host)?;
         }
         self.held.push(called.output);
-        Ok(called.timed)
+        Ok(if called.cold {
+            called.timed.disturbed()
+        } else {
+            called.timed
+        })
     }
 
     fn finish(&mut self, _round: usize) -> Result<(), HarnessError> {
@@ -165,12 +176,13 @@ impl Lab {
         let scrubber = &mut self.scrubber;
         let wanted = Wanted {
             plan: &plan,
-            object: None,
             params: &[],
             slots: SLOTS,
         };
-        let loaded = self.device.load(&wanted, &mut || scrubber.scrub())?;
-        let mut session = match loaded {
+        let arranged = self.device.arrange(&wanted)?;
+        self.device
+            .measure_handshakes(1, &mut || scrubber.scrub())?;
+        let mut session = match arranged.load(None)? {
             Load::Ready(session) => session,
             Load::Ended(ended) => {
                 return Err(HarnessError::Runner {
@@ -196,13 +208,18 @@ impl Lab {
             input,
             seed,
             held: Vec::new(),
-            own_delay: OwnDelay::of_current_threads().map_err(|source| HarnessError::System {
-                doing: "watch the threads of this process".to_owned(),
-                source,
-            })?,
+            host: Host::new(&self.waker)?,
+            repeated: 0,
         };
-        let samples = sample(&mut copies, 3, &policy, &mut Rng::new(seed))?;
-        summarise(&samples, &self.device.facts(), self.device.parts(), seed)
+        let mut samples = sample(&mut copies, 3, &policy, &mut Rng::new(seed))?;
+        let handshake_us = copies.session.handshake_ns() / 1e3;
+        let repeated = copies.repeated;
+        samples.subtract(0, handshake_us * 1e3);
+        Ok(NullTest {
+            handshake_us,
+            repeated,
+            ..summarise(&samples, &self.device.facts(), self.device.parts(), seed)?
+        })
     }
 }
 
@@ -231,6 +248,8 @@ fn summarise(
         threads,
         runner_ms: median_ms(0),
         host_ms: median_ms(1),
+        handshake_us: 0.0,
+        repeated: 0,
         dropped: samples.contaminated,
         sampled_s: samples.elapsed_s,
     })

@@ -1,11 +1,12 @@
 //! All tasks with their baselines: what there is to beat.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::{Interval, Metric};
 use serde::Serialize;
 use torch_bridge::{CompileMode, Output};
 
+use crate::baseline::{Host, TimedCall};
 use crate::error::{HarnessError, chain};
 use crate::evaluate::{Lab, draw_seed, interval_of};
 use crate::task::{Draw, SETS};
@@ -75,6 +76,7 @@ impl Lab {
             .and_then(|baselines| baselines.compiled.as_deref());
         let mut times = (Vec::new(), Vec::new());
         let mut held: Vec<Output> = Vec::new();
+        let host = Host::new(&self.waker)?;
         for round in 0..ROUNDS + WARM_UP {
             let set = round % SETS;
             let draw = Draw {
@@ -85,13 +87,9 @@ impl Lab {
             bench.task.fill(set, draw)?;
             let mut time = |call: &torch_bridge::BoundCall| -> Result<f64, HarnessError> {
                 self.scrubber.scrub();
-                let start = Instant::now();
-                let output = call
-                    .call()
-                    .map_err(HarnessError::python("calling a baseline"))?;
-                let elapsed_ms = start.elapsed().as_secs_f64() * 1e3;
-                held.push(output);
-                Ok(elapsed_ms)
+                let called = TimedCall::of(call, &host)?;
+                held.push(called.output);
+                Ok(called.timed.elapsed_ns / 1e6)
             };
             let eager_ms = time(&bench.task.sets[set].eager)?;
             let compile_ms = match compiled {

@@ -44,6 +44,9 @@ pub fn required_env(cache_dir: &Path, cpus: &[usize]) -> Vec<(String, String)> {
         ("OMP_NUM_THREADS", cpus.len().to_string()),
         ("GOMP_CPU_AFFINITY", affinity),
         ("TORCHINDUCTOR_CACHE_DIR", cache_dir.display().to_string()),
+        // Malloc asks for huge pages. How scattered small ones lie differs
+        // from process to process, and made a copy 10% slower or faster.
+        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1".to_owned()),
         // Compile in this process: a pool of workers would outlive its task.
         ("TORCHINDUCTOR_COMPILE_THREADS", "1".to_owned()),
     ]

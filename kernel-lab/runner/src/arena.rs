@@ -1,10 +1,14 @@
 //! The runner's private memory: inputs, parameters, temporaries and outputs
 //! of a plan, with room for guard bands that the host fills.
 //!
-//! Private 4 KiB pages, touched before the clock starts: the same kind of
-//! memory that PyTorch's tensors have in the host.
+//! Private memory in huge pages, touched before the clock starts: the same
+//! kind that PyTorch's tensors have in the host. Where there are no huge
+//! pages, neither side has any.
 
 use crate::wire::{Program, WireBuffer};
+
+/// Smallest page.
+const PAGE: usize = 4096;
 
 /// A mapped arena. Never unmapped: the process ends with its candidate.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl Arena {
                 std::ptr::null_mut(),
                 bytes.max(1),
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
                 0,
             )
@@ -68,6 +72,13 @@ impl Arena {
                 bytes,
                 source: std::io::Error::last_os_error(),
             });
+        }
+        // SAFETY: advice about our own fresh mapping. A refusal means small
+        // pages, as it does in the host.
+        unsafe { libc::madvise(base, bytes, libc::MADV_HUGEPAGE) };
+        for offset in (0..bytes).step_by(PAGE) {
+            // SAFETY: inside the mapping, which nothing else uses yet.
+            unsafe { base.cast::<u8>().add(offset).write_volatile(0) };
         }
         Ok(Self {
             base: base.cast(),

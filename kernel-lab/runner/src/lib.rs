@@ -10,6 +10,7 @@
 
 pub mod arena;
 pub mod exec;
+pub mod exercise;
 pub mod node;
 pub mod pool;
 pub mod serve;

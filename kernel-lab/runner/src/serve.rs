@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::arena::Arena;
 use crate::exec::Loaded;
+use crate::exercise::Exercise;
 use crate::node::Library;
 use crate::pool::Pool;
 use crate::wire::{CONTROL_FD, Control, MAGIC, Program, Request, Status, futex_wait, futex_wake};
@@ -50,6 +51,8 @@ fn serve(cpus: &[usize], library: Option<&dyn Library>) -> Result<(), String> {
         .map_err(|error| chain(&error))?;
 
     let mut stage = Stage::Idle;
+    // Only a runner that is asked to needs the memory of an exercise.
+    let mut drill = None;
     let mut seen = 0;
     loop {
         let asked = control.asked.load(Ordering::Acquire);
@@ -62,6 +65,7 @@ fn serve(cpus: &[usize], library: Option<&dyn Library>) -> Result<(), String> {
         let slot = control.slot.load(Ordering::Acquire) as usize;
         let result = match request {
             Some(Request::Null) => Ok(()),
+            Some(Request::Exercise) => exercise(&stage, &mut drill, control, &pool),
             Some(Request::Arrange) => arrange(control).map(|next| stage = next),
             Some(Request::Load) => load(&mut stage, pool.parts(), library),
             Some(Request::Prepare) => match &mut stage {
@@ -93,6 +97,21 @@ fn arrange(control: &Control) -> Result<Stage, String> {
     let arena = Arena::map(&program).map_err(|error| chain(&error))?;
     control.arena_base.store(arena.base(), Ordering::Release);
     Ok(Stage::Arranged(program, arena))
+}
+
+fn exercise(
+    stage: &Stage,
+    drill: &mut Option<Exercise>,
+    control: &Control,
+    pool: &Pool,
+) -> Result<(), String> {
+    if !matches!(stage, Stage::Idle) {
+        return Err("the time for exercises is over".to_owned());
+    }
+    let drill = drill.get_or_insert_with(|| Exercise::new(pool.parts()));
+    let work_ns = drill.run(pool).as_nanos();
+    control.work_ns.store(work_ns as u64, Ordering::Release);
+    Ok(())
 }
 
 fn load(stage: &mut Stage, parts: usize, library: Option<&dyn Library>) -> Result<(), String> {

@@ -7,7 +7,7 @@ use sandbox::lockdown::FaultRecord;
 use serde::{Deserialize, Serialize};
 
 /// Says that the other side was built with the same layout.
-pub const MAGIC: u32 = 0x414c_4b03;
+pub const MAGIC: u32 = 0x414c_4b04;
 
 /// File descriptor number under which the runner inherits the control block.
 pub const CONTROL_FD: i32 = 3;
@@ -22,7 +22,7 @@ pub const GUARD_BYTES: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Request {
-    /// Wake up, do nothing, answer: the cost of a hand-shake.
+    /// Wake up, do nothing, answer.
     Null = 1,
     /// Read the program from the mailbox, map the arena, lock down.
     Arrange = 2,
@@ -32,6 +32,9 @@ pub enum Request {
     Prepare = 4,
     /// Run the plan once on the slot in [`Control::slot`].
     Run = 5,
+    /// Do some work of the runner's own and say in [`Control::work_ns`] how
+    /// long it took; the rest of the time is what a hand-shake costs.
+    Exercise = 6,
 }
 
 impl Request {
@@ -43,6 +46,7 @@ impl Request {
             Self::Load,
             Self::Prepare,
             Self::Run,
+            Self::Exercise,
         ]
         .into_iter()
         .find(|request| *request as u32 == number)
@@ -82,6 +86,8 @@ pub struct Control {
     pub reserved: AtomicU32,
     /// Address of the arena in the runner, set by [`Request::Arrange`].
     pub arena_base: AtomicU64,
+    /// Nanoseconds of the last [`Request::Exercise`].
+    pub work_ns: AtomicU64,
     /// Where a fatal signal or a forbidden system call is recorded.
     pub fault: FaultRecord,
     /// Text.
@@ -247,7 +253,7 @@ mod tests {
 
     #[test]
     fn requests_round_trip_by_number() {
-        for request in [Request::Null, Request::Arrange, Request::Run] {
+        for request in [Request::Null, Request::Arrange, Request::Exercise] {
             assert_eq!(Request::from_u32(request as u32), Some(request));
         }
         assert_eq!(Request::from_u32(0), None);

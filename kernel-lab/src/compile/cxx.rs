@@ -36,7 +36,7 @@ const MAX_ERRORS: usize = 5;
 const MAX_LINE: usize = 400;
 
 /// The C++ compiler and its cache.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cxx {
     program: PathBuf,
     id: String,

@@ -64,14 +64,19 @@ pub enum Call {
 pub struct Wanted<'a> {
     /// What to execute.
     pub plan: &'a BoundPlan,
-    /// The compiled candidate; a plan of library nodes alone has none.
-    pub object: Option<&'a Object>,
     /// Contents of the plan's parameter buffers, by index into its buffers.
     pub params: &'a [(usize, &'a [u8])],
     /// Copies of inputs and outputs that calls take turns with, where memory
     /// allows. Where in physical memory a buffer lies is worth some percent:
     /// the more there are, the less one placement decides.
     pub slots: usize,
+}
+
+/// A process that has the plan's buffers, and no candidate yet: making it
+/// needs no compiled object, so the compiler can run meanwhile.
+pub trait Arranged: std::fmt::Debug {
+    /// Loads the candidate; a plan of library nodes alone has no object.
+    fn load(self: Box<Self>, object: Option<&Object>) -> Result<Load, HarnessError>;
 }
 
 /// A kind of hardware.
@@ -82,14 +87,22 @@ pub trait Device {
     /// Number of parts that kernels are split into.
     fn parts(&self) -> usize;
 
-    /// Loads a candidate into a fresh process. `scrub` puts the caches into
-    /// the state they have before a timed call: what a hand-shake costs
-    /// depends on it.
-    fn load(&mut self, wanted: &Wanted<'_>, scrub: &mut dyn FnMut()) -> Result<Load, HarnessError>;
+    /// Prepares a fresh process for a candidate.
+    fn arrange(&mut self, wanted: &Wanted<'_>) -> Result<Box<dyn Arranged>, HarnessError>;
 
-    /// Lets the device begin to make ready for the next [`Device::load`],
+    /// Measures what a hand-shake costs, for the kind of process that was
+    /// arranged last, until there are `count` measurements of this session or
+    /// earlier ones. `scrub` puts the caches into the state they have before
+    /// a timed call.
+    fn measure_handshakes(
+        &mut self,
+        count: usize,
+        scrub: &mut dyn FnMut(),
+    ) -> Result<(), HarnessError>;
+
+    /// Lets the device begin to make ready for the next [`Device::arrange`],
     /// without waiting for it; never called while something is timed, and
-    /// `load` waits until it is done.
+    /// `arrange` waits until it is done.
     fn warm(&mut self) -> Result<(), HarnessError>;
 }
 
@@ -114,6 +127,11 @@ pub trait Session: std::fmt::Debug {
     /// it is let run for `window` without being asked for anything.
     fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError>;
 
-    /// What the hand-shake alone costs, in nanoseconds; subtracted already.
+    /// Measures the hand-shake once more, where no candidate has a say.
+    fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError>;
+
+    /// What the hand-shake alone costs, in nanoseconds, by what was measured
+    /// so far. [`Session::run`] has not subtracted it: at the end of the
+    /// sampling more is known.
     fn handshake_ns(&self) -> f64;
 }

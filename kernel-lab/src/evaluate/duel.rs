@@ -1,6 +1,8 @@
 //! One candidate against the baselines: calls on fresh values, every output
 //! kept, a secret few compared with the truth afterwards.
 
+mod rounds;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -8,17 +10,17 @@ use stats::Rng;
 use torch_bridge::{BoundCall, Output, PyFault};
 
 use super::abort::Abort;
-use crate::baseline::{COLD_RETRIES, TimedCall};
+use super::early::Foreseen;
+use crate::baseline::Host;
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::Special;
 use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, compare, poison};
 use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
-use crate::task::{Draw, LoadedTask, SETS};
-use crate::timing::contention::OwnDelay;
-use crate::timing::sampler::{Rounds, Timed};
+use crate::task::{Draw, Expected, LoadedTask, SETS};
 use crate::timing::scrub::Scrubber;
+use crate::timing::wake::Waker;
 
 /// The candidate among the contestants.
 pub const CANDIDATE: usize = 0;
@@ -87,7 +89,11 @@ pub(super) struct Duel<'a> {
     calls: u64,
     held: VecDeque<Output>,
     times: [Vec<f64>; 3],
-    own_delay: OwnDelay,
+    host: Host<'a>,
+    /// Values and truth of the first call, where they are known already.
+    pub(super) foreseen: Option<Foreseen>,
+    /// Rounds in which the hand-shake is measured, from the first.
+    pub(super) handshakes: usize,
     /// Whether timed outputs are kept, to be compared afterwards.
     pub(super) keeps: bool,
     /// The only baseline that takes part, where one was chosen.
@@ -114,6 +120,8 @@ pub(super) struct Ring<'a> {
     pub(super) compiled: Option<&'a [BoundCall]>,
     /// Cache scrubber.
     pub(super) scrubber: &'a mut Scrubber,
+    /// Wakes the host's threads before a baseline's call.
+    pub(super) waker: &'a Waker,
     /// Buffers for outputs.
     pub(super) pool: &'a mut Pool,
     /// Whether the answer is still wanted.
@@ -133,6 +141,7 @@ impl<'a> Duel<'a> {
             session,
             compiled,
             scrubber,
+            waker,
             pool,
             abort,
         } = ring;
@@ -145,10 +154,6 @@ impl<'a> Duel<'a> {
                 Role::Param(_) | Role::Temp(_) => {}
             }
         }
-        let own_delay = OwnDelay::of_current_threads().map_err(|source| HarnessError::System {
-            doing: "watch the threads of this process".to_owned(),
-            source,
-        })?;
         Ok(Self {
             task,
             session,
@@ -166,7 +171,9 @@ impl<'a> Duel<'a> {
             calls: 0,
             held: VecDeque::with_capacity(HELD + 1),
             times: Default::default(),
-            own_delay,
+            host: Host::new(waker)?,
+            foreseen: None,
+            handshakes: 0,
             keeps: true,
             only: None,
             refaulted: 0,
@@ -180,9 +187,15 @@ impl<'a> Duel<'a> {
     /// Runs the `prepare` steps; nanoseconds.
     pub(super) fn prepare_params(&mut self) -> Result<f64, Halt> {
         match self.session.run(Call::Prepare, self.limit)? {
-            Run::Done(timed) => Ok(timed.elapsed_ns),
+            Run::Done(timed) => Ok((timed.elapsed_ns - self.handshake_ns()).max(0.0)),
             Run::Ended(ended) => Err(Halt::Ended(ended)),
         }
+    }
+
+    /// What a hand-shake costs, in nanoseconds; part of every time of the
+    /// candidate.
+    pub(super) fn handshake_ns(&self) -> f64 {
+        self.session.handshake_ns()
     }
 
     /// One untimed call on the task's own distribution or a special one,
@@ -192,7 +205,11 @@ impl<'a> Duel<'a> {
         let draw = self.next_draw(special);
         let slot = (draw.call as usize) % self.session.slots();
         let set = (draw.call as usize) % SETS;
-        self.hand_over(set, slot, draw)?;
+        let foreseen = self.foreseen.take().filter(|seen| seen.draw == draw);
+        if foreseen.is_none() {
+            self.task.fill(set, draw)?;
+        }
+        self.write_inputs(set, slot)?;
         self.poison(slot, draw.call)?;
         match self.session.run(Call::Plan { slot }, self.limit)? {
             Run::Done(_) => {}
@@ -204,7 +221,13 @@ impl<'a> Duel<'a> {
         self.read_back(set, slot, draw.call)?;
         let outputs = self.collect(slot, usize::MAX)?;
         let hashed = self.note_hash(&outputs, draw);
-        let compared = hashed.and_then(|()| self.compare(set, draw, &outputs));
+        let compared = hashed.and_then(|()| {
+            let expected = match foreseen {
+                Some(foreseen) => foreseen.expected,
+                None => self.task.expected(set)?,
+            };
+            self.compare(&expected, draw, &outputs)
+        });
         self.give_back(outputs);
         if let Err(halt) = compared {
             // A candidate that reported too early is wrong because it is not
@@ -239,7 +262,8 @@ impl<'a> Duel<'a> {
                 special: None,
             };
             self.task.fill(0, draw)?;
-            self.compare(0, draw, &kept[position].outputs)?;
+            let expected = self.task.expected(0)?;
+            self.compare(&expected, draw, &kept[position].outputs)?;
         }
         Ok(())
     }
@@ -303,6 +327,10 @@ impl<'a> Duel<'a> {
     /// Fills a set with fresh values and writes them into a slot.
     fn hand_over(&mut self, set: usize, slot: usize, draw: Draw) -> Result<(), Halt> {
         self.task.fill(set, draw)?;
+        self.write_inputs(set, slot)
+    }
+
+    fn write_inputs(&mut self, set: usize, slot: usize) -> Result<(), Halt> {
         for &(buffer, input) in &self.inputs {
             let bytes = self.task.input_bytes(set, input)?;
             self.session.write(buffer, slot, bytes)?;
@@ -389,8 +417,7 @@ impl<'a> Duel<'a> {
         }
     }
 
-    fn compare(&mut self, set: usize, draw: Draw, outputs: &[Pages]) -> Result<(), Halt> {
-        let expected = self.task.expected(set)?;
+    fn compare(&mut self, expected: &Expected, draw: Draw, outputs: &[Pages]) -> Result<(), Halt> {
         for (output, got) in outputs.iter().enumerate() {
             let meta = &self.task.signature.outputs[output];
             let site = Site {
@@ -486,96 +513,5 @@ impl<'a> Duel<'a> {
         } else {
             self.give_back(outputs);
         }
-    }
-
-    /// One call of a baseline, and whether it touched fresh pages.
-    fn call_baseline(&mut self, contestant: usize, set: usize) -> Result<(Timed, bool), Halt> {
-        let call = match (contestant, self.compiled) {
-            (COMPILED, Some(compiled)) => &compiled[set],
-            _ => &self.task.sets[set].eager,
-        };
-        let called = TimedCall::of(call, &self.own_delay)?;
-        self.held.push_back(called.output);
-        Ok((called.timed, called.cold))
-    }
-
-    fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
-        match self.session.run(Call::Plan { slot }, self.limit)? {
-            Run::Done(timed) => Ok(timed),
-            Run::Ended(ended) => Err(Halt::Ended(ended)),
-        }
-    }
-}
-
-impl Rounds for Duel<'_> {
-    type Halt = Halt;
-
-    fn prepare(&mut self, round: usize) -> Result<(), Halt> {
-        self.abort.check()?;
-        let draw = self.next_draw(None);
-        let slot = round % self.session.slots();
-        self.hand_over(round % SETS, slot, draw)
-    }
-
-    fn takes_part(&self, contestant: usize, _round: usize) -> bool {
-        if let Some(only) = self.only {
-            return contestant == CANDIDATE || contestant == only;
-        }
-        let other = match contestant {
-            EAGER if self.compiled.is_some() => COMPILED,
-            COMPILED => EAGER,
-            _ => return true,
-        };
-        let own = &self.times[contestant];
-        if own.len() < LEAVE_AFTER || self.times[other].len() < LEAVE_AFTER {
-            return true;
-        }
-        match (stats::median(own), stats::median(&self.times[other])) {
-            (Some(own), Some(other)) => own < LEAVE_RATIO * other,
-            _ => true,
-        }
-    }
-
-    fn call(&mut self, contestant: usize, round: usize) -> Result<Timed, Halt> {
-        self.scrubber.scrub();
-        let timed = if contestant == CANDIDATE {
-            self.call_candidate(round % self.session.slots())?
-        } else {
-            let (mut timed, mut cold) = self.call_baseline(contestant, round % SETS)?;
-            for _ in 0..COLD_RETRIES {
-                if !cold {
-                    break;
-                }
-                self.refaulted += 1;
-                self.scrubber.scrub();
-                (timed, cold) = self.call_baseline(contestant, round % SETS)?;
-            }
-            timed
-        };
-        self.times[contestant].push(timed.elapsed_ns);
-        Ok(timed)
-    }
-
-    fn finish(&mut self, round: usize) -> Result<(), Halt> {
-        self.release_held();
-        let slot = round % self.session.slots();
-        if self.rng.below(READ_BACK) == 0 {
-            self.read_back(round % SETS, slot, self.calls)?;
-        }
-        // What is not kept is only told from other answers.
-        let most = if self.keeps { usize::MAX } else { QUICK_BYTES };
-        let outputs = self.collect(slot, most)?;
-        let draw = Draw {
-            seed: self.seed,
-            call: self.calls,
-            special: None,
-        };
-        self.note_hash(&outputs, draw)?;
-        if self.keeps {
-            self.keep(self.calls, outputs);
-        } else {
-            self.give_back(outputs);
-        }
-        Ok(())
     }
 }

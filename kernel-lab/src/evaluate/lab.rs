@@ -13,22 +13,24 @@ use torch_bridge::{Interp, InterpConfig, required_env};
 
 use super::abort::Abort;
 use super::candidate::{self, Found, Material};
+use super::early::compile;
 use super::measure::Job;
 use super::report::check;
 use super::{Depth, OnProgress};
 use crate::baseline::Baselines;
 use crate::cache::Cache;
-use crate::compile::{Compiler, Cxx, Object, Outcome};
+use crate::compile::{Compiler as _, Cxx};
 use crate::device::cpu::Cpu;
-use crate::device::{Device, Load, Wanted};
+use crate::device::{Arranged, Device, Wanted};
 use crate::error::HarnessError;
 use crate::judge::Roofline;
 use crate::pages::Pool;
-use crate::plan::{BoundPlan, Limits, bind, parse, trampoline};
+use crate::plan::{BoundPlan, Limits, bind, parse};
 use crate::task::{LoadedTask, TaskLibrary};
 use crate::template::Template;
 use crate::timing::lock::{MachineLock, default_path};
 use crate::timing::scrub::Scrubber;
+use crate::timing::wake::Waker;
 
 /// Longest wait for the machine-wide measurement lock.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
@@ -90,6 +92,7 @@ pub struct Lab {
     pub(crate) templates: Vec<Template>,
     pub(crate) cache: Cache,
     pub(crate) scrubber: Scrubber,
+    pub(crate) waker: Waker,
     pub(crate) bench: Option<Bench>,
     pub(super) roofline: Roofline,
 }
@@ -186,6 +189,7 @@ impl Lab {
             env: Vec::new(),
         })
         .map_err(HarnessError::python("starting Python"))?;
+        let waker = Waker::new(&interp, config.cpus.len())?;
         let compiler = Cxx::find(&cache.objects())?;
         let device = Cpu::new(
             &config.runners,
@@ -212,6 +216,7 @@ impl Lab {
             templates,
             cache,
             scrubber,
+            waker,
             bench: None,
             roofline,
         })
@@ -376,7 +381,12 @@ impl Lab {
 
         progress("compile", "");
         let since = Instant::now();
-        let object = match self.compile(&material, &plan)? {
+        let (compiled, early) = if looked.depth == Depth::Try {
+            self.compile_and_prepare(&material, &plan, bench)?
+        } else {
+            (compile(&self.compiler, &material, &plan)?, None)
+        };
+        let object = match compiled {
             Ok(object) => object,
             Err(log) => {
                 looked.lap("compile", since);
@@ -403,7 +413,7 @@ impl Lab {
             plan: &plan,
             object: object.as_ref(),
         };
-        self.measure(looked, &job, bench, abort, progress)
+        self.measure(looked, &job, early, bench, abort, progress)
     }
 
     pub(super) fn bind(&self, material: &Material, task: &LoadedTask) -> Result<BoundPlan, String> {
@@ -412,29 +422,12 @@ impl Lab {
             .map_err(|error| error.to_string())
     }
 
-    /// The inner error is the compiler's log.
-    fn compile(
-        &self,
-        material: &Material,
-        plan: &BoundPlan,
-    ) -> Result<Result<Option<Object>, String>, HarnessError> {
-        if plan.kernels.is_empty() {
-            return Ok(Ok(None));
-        }
-        let unit = trampoline(plan, &material.source);
-        Ok(match self.compiler.compile(&unit)? {
-            Outcome::Compiled(object) => Ok(Some(object)),
-            Outcome::Failed(log) => Err(log),
-        })
-    }
-
-    pub(super) fn load(
+    pub(super) fn arrange(
         &mut self,
         plan: &BoundPlan,
-        object: Option<&Object>,
         task: &LoadedTask,
         slots: usize,
-    ) -> Result<Load, HarnessError> {
+    ) -> Result<Box<dyn Arranged>, HarnessError> {
         let mut params = Vec::new();
         for (index, buffer) in plan.buffers.iter().enumerate() {
             if let crate::plan::Role::Param(key) = &buffer.role
@@ -445,14 +438,11 @@ impl Lab {
                 params.push((index, bytes));
             }
         }
-        let scrubber = &mut self.scrubber;
-        let wanted = Wanted {
+        self.device.arrange(&Wanted {
             plan,
-            object,
             params: &params,
             slots,
-        };
-        self.device.load(&wanted, &mut || scrubber.scrub())
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use stats::Rng;
 
 use super::abort::Abort;
 use super::candidate::Material;
-use super::duel::{Duel, Halt, Ring};
+use super::duel::{CANDIDATE, Duel, Halt, Ring};
+use super::early::{Early, Foreseen};
 use super::lab::{Attempt, Bench, Lab, PATIENCE, draw_seed, sizes_text};
 use super::report::check;
 use super::{Depth, OnProgress, report, verdict};
@@ -29,6 +30,8 @@ const MIN_CALL_LIMIT: Duration = Duration::from_secs(2);
 const CALL_LIMIT_FACTOR: f64 = 50.0;
 /// Clean rounds below which a result is no result.
 const MIN_CLEAN: usize = 4;
+/// Hand-shakes that are measured before the first session of a process.
+const FIRST_HANDSHAKES: usize = 5;
 /// Special distributions at the timed shape, where all were tried at another.
 const SECRET_SPECIALS: usize = 3;
 /// Calls that show whether a candidate works at all on a shape.
@@ -61,11 +64,15 @@ impl Lab {
         &mut self,
         mut looked: Attempt<'_>,
         job: &Job<'_>,
+        early: Option<Early>,
         bench: &mut Bench,
         abort: &Abort,
         progress: OnProgress<'_>,
     ) -> Result<Report, HarnessError> {
-        let seed = draw_seed()?;
+        let (seed, arranged, foreseen) = match early {
+            Some(early) => (early.seed, Some(early.arranged), Some(early.foreseen)),
+            None => (draw_seed()?, None, None),
+        };
         looked.report.environment.seed = format!("{seed:016x}");
         let limit = call_limit(bench.eager_ns);
 
@@ -88,14 +95,22 @@ impl Lab {
             .report
             .durations_ms
             .insert("lock_wait".to_owned(), lock.waited().as_secs_f64() * 1e3);
-        let mut session =
-            match self.load(job.plan, job.object, &bench.task, looked.depth.slots())? {
-                Load::Ready(session) => session,
-                Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
-            };
+        let depth = looked.depth;
+        let arranged = match arranged {
+            Some(arranged) => arranged,
+            None => self.arrange(job.plan, &bench.task, depth.slots())?,
+        };
+        let scrubber = &mut self.scrubber;
+        self.device
+            .measure_handshakes(FIRST_HANDSHAKES, &mut || scrubber.scrub())?;
+        let mut session = match arranged.load(job.object)? {
+            Load::Ready(session) => session,
+            Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
+        };
         let result = self.duel(
             looked.depth,
             job,
+            foreseen,
             bench,
             session.as_mut(),
             seed,
@@ -173,7 +188,8 @@ impl Lab {
         specials: bool,
         abort: &Abort,
     ) -> Result<Option<Halt>, HarnessError> {
-        let mut session = match self.load(job.plan, job.object, task, Depth::Try.slots())? {
+        let arranged = self.arrange(job.plan, task, Depth::Try.slots())?;
+        let mut session = match arranged.load(job.object)? {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
         };
@@ -182,6 +198,7 @@ impl Lab {
             session: session.as_mut(),
             compiled: None,
             scrubber: &mut self.scrubber,
+            waker: &self.waker,
             pool,
             abort,
         };
@@ -217,13 +234,13 @@ impl Lab {
         &mut self,
         depth: Depth,
         job: &Job<'_>,
+        foreseen: Option<Foreseen>,
         bench: &mut Bench,
         session: &mut dyn Session,
         seed: u64,
         abort: &Abort,
         progress: OnProgress<'_>,
     ) -> Result<Measured, Halt> {
-        let handshake_ns = session.handshake_ns();
         let compiled = bench
             .baselines
             .as_ref()
@@ -234,12 +251,15 @@ impl Lab {
             session,
             compiled,
             scrubber: &mut self.scrubber,
+            waker: &self.waker,
             pool: &mut bench.pool,
             abort,
         };
         let mut duel = Duel::new(ring, job.plan, seed, call_limit(bench.eager_ns))?;
 
+        duel.foreseen = foreseen;
         duel.keeps = depth.secret_checks() > 0;
+        duel.handshakes = depth.handshakes();
 
         let since = Instant::now();
         let prepare_ns = if job.plan.prepare.is_empty() {
@@ -265,7 +285,9 @@ impl Lab {
             duel.only = bench.leader;
         }
         let mut rng = Rng::new(seed);
-        let samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
+        let mut samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
+        let handshake_ns = duel.handshake_ns();
+        samples.subtract(CANDIDATE, handshake_ns);
         let timing = since.elapsed();
 
         progress("correctness", "a secret choice of the timed calls");

@@ -7,6 +7,7 @@
 mod abort;
 mod candidate;
 mod duel;
+mod early;
 mod lab;
 mod measure;
 mod report;
@@ -64,6 +65,16 @@ impl Depth {
         match self {
             Self::Check | Self::Try => 2,
             Self::Evaluate => 4,
+        }
+    }
+
+    /// Rounds of a session in which the hand-shake is measured too. Its
+    /// median is subtracted from every time of the candidate, so an error of
+    /// it is an error of the score.
+    pub(crate) fn handshakes(self) -> usize {
+        match self {
+            Self::Check | Self::Try => 2,
+            Self::Evaluate => usize::MAX,
         }
     }
 

@@ -3,5 +3,7 @@
 
 pub mod contention;
 pub mod lock;
+pub(crate) mod priority;
 pub mod sampler;
 pub mod scrub;
+pub mod wake;

@@ -22,6 +22,16 @@ pub struct Timed {
     pub delay_ns: f64,
 }
 
+impl Timed {
+    /// The same time, marked as one that says nothing.
+    pub(crate) fn disturbed(self) -> Self {
+        Self {
+            delay_ns: self.elapsed_ns.max(self.delay_ns),
+            ..self
+        }
+    }
+}
+
 /// What a sampling session is made of.
 pub trait Rounds {
     /// How a session ends early.
@@ -83,6 +93,15 @@ impl Samples {
             .iter()
             .filter_map(|round| round.get(contestant).copied().flatten())
             .collect()
+    }
+
+    /// Takes `ns` off every time of one contestant.
+    pub fn subtract(&mut self, contestant: usize, ns: f64) {
+        for round in &mut self.rounds {
+            if let Some(Some(time)) = round.get_mut(contestant) {
+                *time = (*time - ns).max(0.0);
+            }
+        }
     }
 
     /// Times of two contestants in the rounds that both took part in.

@@ -42,7 +42,15 @@ fn frozen_threads_use_no_processor_time() {
                 std::thread::yield_now();
             }
             assert_eq!(freezer.thread_cpu().unwrap(), before, "{backend}");
+            let used_ns = freezer.cpu_ns().unwrap();
+            assert_eq!(freezer.cpu_ns().unwrap(), used_ns, "{backend}");
+            let threads_ns: u64 = before.iter().map(|thread| thread.run_ns).sum();
+            assert!(used_ns >= threads_ns, "{backend}");
             freezer.thaw().unwrap();
+            // Up to the moment, whoever runs: no tick has to pass.
+            while freezer.cpu_ns().unwrap() == used_ns {
+                std::thread::yield_now();
+            }
             // Goes on: some thread's time passes.
             while freezer.thread_cpu().unwrap() == before {
                 std::thread::yield_now();

@@ -4,18 +4,22 @@ mod control;
 mod layout;
 mod runner;
 mod session;
+mod twin;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel_runner::wire::{GUARD_BYTES, Request};
+use kernel_runner::wire::{GUARD_BYTES, Program, Request};
 
 pub use self::runner::Linking;
 use self::runner::{Answer, Runner, Spec, Starting};
 use self::session::{CpuSession, ended};
-use super::{Device, Load, Wanted};
+use self::twin::Twins;
+use super::{Arranged, Device, Load, Wanted};
+use crate::compile::Object;
 use crate::error::HarnessError;
+use crate::timing::priority::Own;
 
 /// Longest load: the candidate's constructors run in it.
 const LOAD: Duration = Duration::from_secs(10);
@@ -28,6 +32,8 @@ pub struct Cpu {
     spare: Option<Starting>,
     /// What the last candidate needed, which the next one probably needs too.
     linking: Linking,
+    /// Where hand-shakes are measured.
+    twins: Twins,
     facts: BTreeMap<String, String>,
 }
 
@@ -39,6 +45,16 @@ impl Cpu {
         let facts = BTreeMap::from([
             ("cpu".to_owned(), model_name()),
             ("cpus".to_owned(), format!("{cpus:?}")),
+            ("huge_pages".to_owned(), huge_pages()),
+            (
+                "timed_threads".to_owned(),
+                if Own::of_caller().can_raise() {
+                    "real-time"
+                } else {
+                    "ordinary"
+                }
+                .to_owned(),
+            ),
             (
                 "sandbox".to_owned(),
                 doctor
@@ -54,6 +70,7 @@ impl Cpu {
             },
             spare: None,
             linking: Linking::Nothing,
+            twins: Twins::default(),
             facts,
         }
     }
@@ -68,10 +85,9 @@ impl Device for Cpu {
         self.spec.cpus.len()
     }
 
-    fn load(&mut self, wanted: &Wanted<'_>, scrub: &mut dyn FnMut()) -> Result<Load, HarnessError> {
+    fn arrange(&mut self, wanted: &Wanted<'_>) -> Result<Box<dyn Arranged>, HarnessError> {
         let Wanted {
             plan,
-            object,
             params,
             slots,
         } = *wanted;
@@ -81,58 +97,34 @@ impl Device for Cpu {
             _ => Runner::start(&self.spec, self.linking)?,
         }
         .ready()?;
-        runner.measure_handshake(scrub)?;
-        let placed = match object {
-            Some(object) => Some(runner.place(&object.path)?),
-            None => None,
-        };
-        let program = layout::program(plan, placed, slots);
-        let text = serde_json::to_vec(&program).map_err(|error| HarnessError::Runner {
-            doing: "take a program",
-            problem: error.to_string(),
-        })?;
-        if text.len() > kernel_runner::wire::MAILBOX_BYTES {
-            return Err(HarnessError::Runner {
-                doing: "take a program",
-                problem: format!("{} bytes don't fit its mailbox", text.len()),
-            });
-        }
-        runner.control().put(&text);
-        match runner.exchange(Request::Arrange, 0, LOAD)? {
-            Answer::Done(_) => {}
-            Answer::Failed(problem) => {
-                return Err(HarnessError::Runner {
-                    doing: "map the plan's buffers",
-                    problem,
-                });
-            }
-            Answer::Died(reason) => {
-                return Err(HarnessError::Runner {
-                    doing: "map the plan's buffers",
-                    problem: reason.to_string(),
-                });
-            }
-            Answer::Silent => {
-                return Err(HarnessError::Runner {
-                    doing: "map the plan's buffers",
-                    problem: format!("no answer within {} s", LOAD.as_secs()),
-                });
-            }
-        }
+        let object = (!plan.kernels.is_empty()).then(|| runner.object_path());
+        let program = layout::program(plan, object, slots);
+        arrange(&mut runner, &program)?;
         // Read once, before anything hostile can change it.
         let base = runner
             .control()
             .arena_base
             .load(std::sync::atomic::Ordering::Acquire);
-        let mut session = CpuSession::new(runner, program, base, crate::evaluate::draw_seed()?);
+        let mut session = CpuSession::new(
+            runner,
+            self.twins.clone(),
+            program,
+            base,
+            crate::evaluate::draw_seed()?,
+        );
         session.write_guards()?;
         for &(buffer, bytes) in params {
             super::Session::write(&mut session, buffer, 0, bytes)?;
         }
-        match session.exchange(Request::Load, 0, LOAD)? {
-            Answer::Done(_) => Ok(Load::Ready(Box::new(session))),
-            other => Ok(Load::Ended(ended(&mut session, other, "load", LOAD))),
-        }
+        Ok(Box::new(Empty(session)))
+    }
+
+    fn measure_handshakes(
+        &mut self,
+        count: usize,
+        scrub: &mut dyn FnMut(),
+    ) -> Result<(), HarnessError> {
+        self.twins.ensure(&self.spec, self.linking, count, scrub)
     }
 
     fn warm(&mut self) -> Result<(), HarnessError> {
@@ -143,8 +135,54 @@ impl Device for Cpu {
     }
 }
 
+/// A session without its candidate.
+#[derive(Debug)]
+struct Empty(CpuSession);
+
+impl Arranged for Empty {
+    fn load(self: Box<Self>, object: Option<&Object>) -> Result<Load, HarnessError> {
+        let mut session = self.0;
+        if let Some(object) = object {
+            session.place(&object.path)?;
+        }
+        match session.exchange(Request::Load, 0, LOAD)? {
+            Answer::Done(_) => Ok(Load::Ready(Box::new(session))),
+            other => Ok(Load::Ended(ended(&mut session, other, "load", LOAD))),
+        }
+    }
+}
+
+/// Sends a program and has its buffers mapped.
+fn arrange(runner: &mut Runner, program: &Program) -> Result<(), HarnessError> {
+    let refused = |doing, problem| Err(HarnessError::Runner { doing, problem });
+    let text = match serde_json::to_vec(program) {
+        Ok(text) => text,
+        Err(error) => return refused("take a program", error.to_string()),
+    };
+    if text.len() > kernel_runner::wire::MAILBOX_BYTES {
+        let problem = format!("{} bytes don't fit its mailbox", text.len());
+        return refused("take a program", problem);
+    }
+    runner.control().put(&text);
+    let problem = match runner.exchange(Request::Arrange, 0, LOAD)? {
+        Answer::Done(_) => return Ok(()),
+        Answer::Failed(problem) => problem,
+        Answer::Died(reason) => reason.to_string(),
+        Answer::Silent => format!("no answer within {} s", LOAD.as_secs()),
+    };
+    refused("map the plan's buffers", problem)
+}
+
 // Buffers are aligned to cache lines, and a guard band lies before each.
 const _: () = assert!(GUARD_BYTES.is_multiple_of(64));
+
+/// The system's rule for huge pages, which both sides ask for.
+fn huge_pages() -> String {
+    let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    let text = text.unwrap_or_default();
+    let chosen = text.split(['[', ']']).nth(1).unwrap_or("unknown");
+    chosen.to_owned()
+}
 
 fn model_name() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -10,6 +10,7 @@ use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy
 use super::control::ControlBlock;
 use crate::error::HarnessError;
 use crate::plan::{BoundPlan, BoundStep};
+use crate::timing::priority::{Own, raise_runner};
 use crate::timing::sampler::Timed;
 
 /// Sleep between two looks at whether a silent runner is still alive. The
@@ -17,8 +18,8 @@ use crate::timing::sampler::Timed;
 const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest start of a runner: the loader maps libtorch.
 const START: Duration = Duration::from_mins(1);
-/// Hand-shakes that are measured for the null cost.
-const NULL_CALLS: usize = 5;
+/// Name of the candidate's object in the inbox.
+const OBJECT: &str = "candidate.so";
 /// Most address space: the plan's arena, libtorch, and what a candidate
 /// allocates for itself.
 const ADDRESS_SPACE_BYTES: u64 = 12 << 30;
@@ -83,11 +84,12 @@ pub(crate) struct Runner {
     freezer: Freezer,
     /// Folder that the runner sees, for the candidate's object.
     inbox: tempfile::TempDir,
-    handshake: Timed,
     /// Threads before a candidate was loaded.
     threads: usize,
     /// Those of them that execute kernels.
     workers: Vec<u32>,
+    /// Who waits for its answers.
+    host: Own,
 }
 
 impl std::fmt::Debug for Runner {
@@ -139,6 +141,7 @@ impl Starting {
         runner.freeze()?;
         runner.threads = runner.count_threads();
         runner.workers = runner.find_workers();
+        raise_runner(runner.tids());
         Ok(runner)
     }
 }
@@ -195,72 +198,75 @@ impl Runner {
             child,
             freezer,
             inbox,
-            handshake: Timed {
-                elapsed_ns: 0.0,
-                delay_ns: 0.0,
-            },
             threads: 0,
             workers: Vec::new(),
+            host: Own::of_caller(),
         };
         Ok(Starting { runner, linking })
     }
 
-    /// Measures what a hand-shake costs. Only meaningful before a candidate
-    /// is loaded: afterwards the answer is a claim.
-    pub(crate) fn measure_handshake(
-        &mut self,
-        scrub: &mut dyn FnMut(),
-    ) -> Result<(), HarnessError> {
-        let mut calls = Vec::with_capacity(NULL_CALLS);
-        for _ in 0..NULL_CALLS {
-            scrub();
-            if let Answer::Done(timed) = self.exchange(Request::Null, 0, START)? {
-                calls.push(timed);
+    /// One hand-shake around work of a known length. Only meaningful before
+    /// a candidate is loaded: afterwards the answer is a claim.
+    pub(crate) fn exercise(&mut self) -> Result<Timed, HarnessError> {
+        match self.exchange(Request::Exercise, 0, START)? {
+            Answer::Done(timed) => {
+                let work_ns = self.control().work_ns.load(Ordering::Acquire);
+                Ok(Timed {
+                    elapsed_ns: timed.elapsed_ns - work_ns as f64,
+                    ..timed
+                })
             }
+            Answer::Failed(problem) => Err(HarnessError::Runner {
+                doing: "measure a hand-shake",
+                problem,
+            }),
+            Answer::Died(reason) => Err(HarnessError::Runner {
+                doing: "measure a hand-shake",
+                problem: reason.to_string(),
+            }),
+            Answer::Silent => Err(HarnessError::Runner {
+                doing: "measure a hand-shake",
+                problem: format!("no answer within {} s", START.as_secs()),
+            }),
         }
-        let median = |part: fn(&Timed) -> f64| {
-            let values: Vec<f64> = calls.iter().map(part).collect();
-            stats::median(&values).unwrap_or(0.0)
-        };
-        self.handshake = Timed {
-            elapsed_ns: median(|timed| timed.elapsed_ns),
-            delay_ns: median(|timed| timed.delay_ns),
-        };
-        Ok(())
-    }
-
-    /// What a hand-shake costs: time, and the wait of its threads for a
-    /// processor while they wake up and stand still.
-    pub(crate) fn handshake(&self) -> Timed {
-        self.handshake
     }
 
     pub(crate) fn control(&self) -> &kernel_runner::wire::Control {
         self.control.get()
     }
 
-    /// Puts a copy of the candidate's object where the runner can read it
-    /// and returns that path.
-    pub(crate) fn place(&self, object: &Path) -> Result<String, HarnessError> {
-        let path = self.inbox.path().join("candidate.so");
+    /// Where the runner will find the candidate's object.
+    pub(crate) fn object_path(&self) -> String {
+        self.inbox.path().join(OBJECT).display().to_string()
+    }
+
+    /// Puts a copy of the candidate's object where the runner can read it.
+    pub(crate) fn place(&self, object: &Path) -> Result<(), HarnessError> {
+        let path = self.inbox.path().join(OBJECT);
         std::fs::copy(object, &path).map_err(|source| HarnessError::File {
             doing: "copy the compiled candidate to",
             path: path.clone(),
             source,
         })?;
-        make_readable(&path)?;
-        Ok(path.display().to_string())
+        make_readable(&path)
     }
 
-    /// Thaws the runner, asks, waits for the answer, freezes it again. The
-    /// time runs from before the thaw until every thread is known to stand
-    /// still.
+    /// Thaws the runner, asks, waits for the answer, freezes it again.
+    ///
+    /// The time runs from before the thaw to the answer. That is a claim, so
+    /// the processor time that any of its threads used from then until all
+    /// were known to stand still is added: who answers early pays for every
+    /// nanosecond of what he goes on to do. How long it takes until they
+    /// stand still is not: it depends on where threads sleep, and varied by
+    /// more than the times that are compared.
     pub(crate) fn exchange(
         &mut self,
         request: Request,
         slot: u32,
         limit: Duration,
     ) -> Result<Answer, HarnessError> {
+        let host = self.host.clone();
+        let _raised = host.raise();
         let delay_before = self.delay_ns();
         let control = self.control.get();
         control.request.store(request as u32, Ordering::Release);
@@ -295,10 +301,15 @@ impl Runner {
                 return Ok(Answer::Died(reason));
             }
         }
+        let answered_ns = start.elapsed().as_nanos() as f64;
+        let used_before = self.freezer.cpu_ns();
         if self.freezer.freeze().is_err() {
             return self.post_mortem();
         }
-        let elapsed_ns = start.elapsed().as_nanos() as f64;
+        let (Ok(used_before), Ok(used)) = (used_before, self.freezer.cpu_ns()) else {
+            return self.post_mortem();
+        };
+        let elapsed_ns = answered_ns + used.saturating_sub(used_before) as f64;
         let control = self.control.get();
         if control.status.load(Ordering::Acquire) != Status::Done as u32 {
             let text = String::from_utf8_lossy(&control.take()).into_owned();
@@ -347,6 +358,11 @@ impl Runner {
             .filter(|thread| self.workers.contains(&thread.tid))
             .map(|thread| thread.run_delay_ns)
             .sum()
+    }
+
+    fn tids(&self) -> impl Iterator<Item = u32> {
+        let threads = self.freezer.thread_cpu().unwrap_or_default();
+        threads.into_iter().map(|thread| thread.tid)
     }
 
     /// The threads that execute kernels: the main one, and those that the

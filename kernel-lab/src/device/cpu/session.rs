@@ -1,5 +1,6 @@
 //! A candidate in a runner: its buffers by address, its runs, its end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use kernel_runner::wire::{GUARD_BYTES, Program, Request, WireBuffer};
@@ -7,6 +8,7 @@ use sandbox::ExitReason;
 
 use super::super::{Call, Ended, Run, Session};
 use super::runner::{Answer, Runner};
+use super::twin::Twins;
 use crate::error::HarnessError;
 use crate::judge::{Finding, Near, Side, guard};
 use crate::timing::sampler::Timed;
@@ -14,15 +16,17 @@ use crate::timing::sampler::Timed;
 #[derive(Debug)]
 pub(super) struct CpuSession {
     runner: Runner,
+    twins: Twins,
     program: Program,
     base: u64,
     key: u64,
 }
 
 impl CpuSession {
-    pub(super) fn new(runner: Runner, program: Program, base: u64, key: u64) -> Self {
+    pub(super) fn new(runner: Runner, twins: Twins, program: Program, base: u64, key: u64) -> Self {
         Self {
             runner,
+            twins,
             program,
             base,
             key,
@@ -36,6 +40,10 @@ impl CpuSession {
         limit: Duration,
     ) -> Result<Answer, HarnessError> {
         self.runner.exchange(request, slot, limit)
+    }
+
+    pub(super) fn place(&self, object: &Path) -> Result<(), HarnessError> {
+        self.runner.place(object)
     }
 
     fn address(&self, buffer: &WireBuffer, slot: usize) -> u64 {
@@ -136,10 +144,10 @@ impl Session for CpuSession {
                         count: extra as u64,
                     })));
                 }
-                let handshake = self.runner.handshake();
+                let handshake = self.twins.handshake();
                 Ok(Run::Done(Timed {
-                    elapsed_ns: (timed.elapsed_ns - handshake.elapsed_ns).max(0.0),
                     delay_ns: (timed.delay_ns - handshake.delay_ns).max(0.0),
+                    ..timed
                 }))
             }
             other => Ok(Run::Ended(ended(self, other, what, limit))),
@@ -170,8 +178,12 @@ impl Session for CpuSession {
         self.runner.late_cpu_ns(window)
     }
 
+    fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError> {
+        self.twins.measure(scrub)
+    }
+
     fn handshake_ns(&self) -> f64 {
-        self.runner.handshake().elapsed_ns
+        self.twins.handshake().elapsed_ns
     }
 }
 

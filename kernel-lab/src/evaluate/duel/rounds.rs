@@ -1,0 +1,114 @@
+//! The duel's timed rounds.
+
+use super::{
+    CANDIDATE, COMPILED, Duel, EAGER, Halt, LEAVE_AFTER, LEAVE_RATIO, QUICK_BYTES, READ_BACK,
+};
+use crate::baseline::{COLD_RETRIES, TimedCall};
+use crate::device::{Call, Run};
+use crate::task::{Draw, SETS};
+use crate::timing::sampler::{Rounds, Timed};
+
+impl Duel<'_> {
+    /// One call of a baseline, and whether it touched fresh pages.
+    pub(super) fn call_baseline(
+        &mut self,
+        contestant: usize,
+        set: usize,
+    ) -> Result<(Timed, bool), Halt> {
+        let call = match (contestant, self.compiled) {
+            (COMPILED, Some(compiled)) => &compiled[set],
+            _ => &self.task.sets[set].eager,
+        };
+        let called = TimedCall::of(call, &self.host)?;
+        self.held.push_back(called.output);
+        Ok((called.timed, called.cold))
+    }
+
+    fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
+        match self.session.run(Call::Plan { slot }, self.limit)? {
+            Run::Done(timed) => Ok(timed),
+            Run::Ended(ended) => Err(Halt::Ended(ended)),
+        }
+    }
+}
+
+impl Rounds for Duel<'_> {
+    type Halt = Halt;
+
+    fn prepare(&mut self, round: usize) -> Result<(), Halt> {
+        self.abort.check()?;
+        let draw = self.next_draw(None);
+        let slot = round % self.session.slots();
+        self.hand_over(round % SETS, slot, draw)?;
+        if round < self.handshakes {
+            let scrubber = &mut *self.scrubber;
+            self.session.measure_handshake(&mut || scrubber.scrub())?;
+        }
+        Ok(())
+    }
+
+    fn takes_part(&self, contestant: usize, _round: usize) -> bool {
+        if let Some(only) = self.only {
+            return contestant == CANDIDATE || contestant == only;
+        }
+        let other = match contestant {
+            EAGER if self.compiled.is_some() => COMPILED,
+            COMPILED => EAGER,
+            _ => return true,
+        };
+        let own = &self.times[contestant];
+        if own.len() < LEAVE_AFTER || self.times[other].len() < LEAVE_AFTER {
+            return true;
+        }
+        match (stats::median(own), stats::median(&self.times[other])) {
+            (Some(own), Some(other)) => own < LEAVE_RATIO * other,
+            _ => true,
+        }
+    }
+
+    fn call(&mut self, contestant: usize, round: usize) -> Result<Timed, Halt> {
+        self.scrubber.scrub();
+        let timed = if contestant == CANDIDATE {
+            self.call_candidate(round % self.session.slots())?
+        } else {
+            let (mut timed, mut cold) = self.call_baseline(contestant, round % SETS)?;
+            for _ in 0..COLD_RETRIES {
+                if !cold {
+                    break;
+                }
+                self.refaulted += 1;
+                self.scrubber.scrub();
+                (timed, cold) = self.call_baseline(contestant, round % SETS)?;
+            }
+            if cold {
+                timed = timed.disturbed();
+            }
+            timed
+        };
+        self.times[contestant].push(timed.elapsed_ns);
+        Ok(timed)
+    }
+
+    fn finish(&mut self, round: usize) -> Result<(), Halt> {
+        self.release_held();
+        let slot = round % self.session.slots();
+        if self.rng.below(READ_BACK) == 0 {
+            self.read_back(round % SETS, slot, self.calls)?;
+        }
+        // What is not kept is only told from other answers.
+        let most = if self.keeps { usize::MAX } else { QUICK_BYTES };
+        let outputs = self.collect(slot, most)?;
+        let draw = Draw {
+            seed: self.seed,
+            call: self.calls,
+            special: None,
+        };
+        self.note_hash(&outputs, draw)?;
+        if self.keeps {
+            self.keep(self.calls, outputs);
+        } else {
+            self.give_back(outputs);
+        }
+        Ok(())
+    }
+}
