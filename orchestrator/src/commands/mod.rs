@@ -6,6 +6,7 @@ mod doctor;
 mod failure;
 mod places;
 mod resolve;
+mod origin;
 mod run;
 mod show;
 mod stop;
