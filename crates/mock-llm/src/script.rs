@@ -141,13 +141,16 @@ impl Play {
             system,
             turns,
         } = self;
-        turns.into_iter().enumerate().map(move |(turn, reply)| Rule {
-            role: Some(role.clone()),
-            system: system.clone(),
-            turn: Some(turn),
-            reply,
-            ..Rule::default()
-        })
+        turns
+            .into_iter()
+            .enumerate()
+            .map(move |(turn, reply)| Rule {
+                role: Some(role.clone()),
+                system: system.clone(),
+                turn: Some(turn),
+                reply,
+                ..Rule::default()
+            })
     }
 }
 
@@ -362,7 +365,10 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(
             error.to_string(),
-            format!("failed to read `{}`, the script or a file of it", folder.join("no").display())
+            format!(
+                "failed to read `{}`, the script or a file of it",
+                folder.join("no").display()
+            )
         );
     }
 }

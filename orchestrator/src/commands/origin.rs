@@ -24,7 +24,8 @@ pub(super) struct Origin {
 impl Origin {
     /// Of the campaign that a model's name says to replay, if it says so.
     pub(super) fn of_model(spec: &str) -> Result<Option<(PathBuf, Self)>, Failure> {
-        let Some(dir) = replay::campaign_of(spec) else {
+        // A spec that names nothing is for the models to refuse.
+        let Some(dir) = replay::campaign_of(spec).filter(|dir| !dir.as_os_str().is_empty()) else {
             return Ok(None);
         };
         let origin = Self::read(dir)?;
@@ -82,7 +83,9 @@ impl Origin {
                 sources().next()
             } else {
                 // Tasks lie side by side in one folder.
-                sources().next().and_then(|path| Some(path.parent()?.to_owned()))
+                sources()
+                    .next()
+                    .and_then(|path| Some(path.parent()?.to_owned()))
             };
             if filled.tasks.is_empty() && then.evaluation.is_none() {
                 filled.tasks = then.tasks.iter().map(|task| task.name.clone()).collect();

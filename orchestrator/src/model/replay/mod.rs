@@ -80,7 +80,13 @@ pub enum Difference {
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}), turn {}: ", self.agent, self.role.word(), self.turn)?;
+        write!(
+            f,
+            "{} ({}), turn {}: ",
+            self.agent,
+            self.role.word(),
+            self.turn
+        )?;
         match &self.how {
             Difference::Part {
                 part,
@@ -89,8 +95,8 @@ impl fmt::Display for Divergence {
             } => write!(
                 f,
                 "{part} differs\n  recorded: {}\n  now:      {}",
-                recorded.escape_debug(),
-                now.escape_debug()
+                harmless(recorded),
+                harmless(now)
             ),
             Difference::NoReply { detail } => write!(f, "no reply is recorded: {detail}"),
         }
@@ -289,7 +295,9 @@ impl Replay {
     fn moved_json(&self, value: &mut Value, from: &Path) {
         match value {
             Value::String(text) => *text = self.moved(text, from),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.moved_json(item, from)),
+            Value::Array(items) => items
+                .iter_mut()
+                .for_each(|item| self.moved_json(item, from)),
             Value::Object(fields) => fields
                 .values_mut()
                 .for_each(|field| self.moved_json(field, from)),
@@ -324,7 +332,11 @@ fn missing(request: &TurnRequest, recording: &Recording, replayed: &mut Replayed
             detail: format!("`{shown}` ends here, after {} turns", replayed.recorded),
         };
     }
-    let known = recording.turns.keys().filter(|(of, _)| *of == agent).count();
+    let known = recording
+        .turns
+        .keys()
+        .filter(|(of, _)| *of == agent)
+        .count();
     let detail = if known == 0 {
         format!("`{shown}` has no agent {agent}")
     } else {
@@ -337,6 +349,18 @@ fn missing(request: &TurnRequest, recording: &Recording, replayed: &mut Replayed
         replayed.divergence = Some(diverged(request, how));
     }
     ModelError::NotRecorded { detail }
+}
+
+/// A text whose control characters a terminal only shows.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_debug().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Both texts around the first place in which they differ.
@@ -355,3 +379,6 @@ fn around(one: &str, other: &str) -> (String, String) {
     };
     (cut(one), cut(other))
 }
+
+#[cfg(test)]
+mod tests;

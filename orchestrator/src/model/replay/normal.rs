@@ -89,7 +89,8 @@ impl Normal {
                 // The size of an output that holds a time is a time too.
                 let output = fields.contains_key("text");
                 let normal = |(key, value): (&String, &Value)| {
-                    let masked = value.is_number() && (is_measured(key) || output && key == "bytes");
+                    let masked =
+                        value.is_number() && (is_measured(key) || output && key == "bytes");
                     let value = if masked {
                         MASK.into()
                     } else {
@@ -126,10 +127,14 @@ pub(super) fn moved(text: &str, from: &str, to: &str) -> String {
     while let Some(at) = rest.find(from) {
         let (before, after) = (&rest[..at], &rest[at + from.len()..]);
         let begins = !before.ends_with(is_of_name) || !from.starts_with(is_of_name);
-        let ends = !after.starts_with(|c| is_of_name(c) && c != '.')
-            && !(after.starts_with('.') && after[1..].starts_with(is_of_name));
+        // A full stop may end a sentence.
+        let goes_on = after.strip_prefix('.').unwrap_or(after);
         result.push_str(before);
-        result.push_str(if begins && ends { to } else { from });
+        result.push_str(if begins && !goes_on.starts_with(is_of_name) {
+            to
+        } else {
+            from
+        });
         rest = after;
     }
     result.push_str(rest);
@@ -208,11 +213,15 @@ fn listing(line: &str) -> String {
         return line.to_owned();
     }
     let words: Vec<&str> = line.split(' ').collect();
-    let full: Vec<usize> = (0..words.len()).filter(|at| !words[*at].is_empty()).collect();
+    let full: Vec<usize> = (0..words.len())
+        .filter(|at| !words[*at].is_empty())
+        .collect();
     let word = |place: usize| full.get(place).map_or("", |at| words[*at]);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let clock = |text: &str| text.len() >= 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b':');
-    let date = |text: &str| text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let clock =
+        |text: &str| text.len() >= 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    let date =
+        |text: &str| text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let mut seen = (0..full.len()).take_while(|at| word(*at) != MASK);
     let found = seen.find_map(|at| {
         if MONTHS.contains(&word(at)) && digits(word(at + 1)) && clock(word(at + 2)) {
@@ -283,7 +292,10 @@ mod tests {
             ("2011-01-01 00:00", "2011-01-01 01:00"),
             ("Nov 4 10:11", "Nov 4 10:12"),
             ("x1.5", "x1.6"),
-            ("-rw-r--r-- 1 u g 12 Nov 4 10:11 a", "-rw-r--r-- 1 u g 13 Nov 4 10:11 a"),
+            (
+                "-rw-r--r-- 1 u g 12 Nov 4 10:11 a",
+                "-rw-r--r-- 1 u g 13 Nov 4 10:11 a",
+            ),
         ] {
             assert_ne!(plain(one), plain(other), "{one}");
         }

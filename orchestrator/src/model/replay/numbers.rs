@@ -84,7 +84,10 @@ impl<'a> Found<'a> {
             let point = end + 1 + whole;
             let part = digits(point + 1);
             let all = point + 1 + part;
-            if whole > 0 && part > 0 && bytes.get(point) == Some(&b'.') && bytes.get(all) == Some(&b's')
+            if whole > 0
+                && part > 0
+                && bytes.get(point) == Some(&b'.')
+                && bytes.get(all) == Some(&b's')
             {
                 return Some(Self {
                     text: &rest[..all],

@@ -93,9 +93,7 @@ impl Print {
             return Some(Part::Tools);
         }
         let shared = self.messages.iter().zip(&recorded.messages);
-        let number = shared
-            .take_while(|(now, then)| now == then)
-            .count();
+        let number = shared.take_while(|(now, then)| now == then).count();
         if number == self.messages.len() && number == recorded.messages.len() {
             return None;
         }
@@ -157,7 +155,10 @@ fn shown(message: &Message, normal: &Normal, kind: Kind) -> String {
     match message {
         Message::User { text } => normal.text(text, kind),
         Message::Assistant { text, calls, .. } => {
-            let calls: Vec<Value> = calls.iter().map(|call| wanted(call, normal, kind)).collect();
+            let calls: Vec<Value> = calls
+                .iter()
+                .map(|call| wanted(call, normal, kind))
+                .collect();
             json!([normal.text(text, kind), calls]).to_string()
         }
         Message::Tool {

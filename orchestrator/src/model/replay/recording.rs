@@ -91,7 +91,9 @@ impl Recording {
             RunState::Finished(reason) => reason == FinishReason::BudgetSpent,
         };
         recording.next_agent = state.next_agent();
-        let turns = state.live_agents().map(|agent| (agent.id, agent.run.turns()));
+        let turns = state
+            .live_agents()
+            .map(|agent| (agent.id, agent.run.turns()));
         recording.live = turns.collect();
         Ok(recording)
     }
