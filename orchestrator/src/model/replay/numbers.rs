@@ -97,8 +97,12 @@ impl<'a> Found<'a> {
             }
         }
         let (text, after) = rest.split_at(end);
-        let stands_alone = !after.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-            && !(after.starts_with('.') && after[1..].starts_with(|c: char| c.is_alphanumeric()));
+        let of_word = |c: char| c.is_alphanumeric() || c == '_';
+        // A full stop may end a sentence.
+        let stands_alone = !after
+            .strip_prefix('.')
+            .unwrap_or(after)
+            .starts_with(of_word);
         let found = Self {
             text,
             has_decimals,
