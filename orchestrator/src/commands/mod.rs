@@ -4,9 +4,9 @@
 mod audit;
 mod doctor;
 mod failure;
+mod origin;
 mod places;
 mod resolve;
-mod origin;
 mod run;
 mod show;
 mod stop;

@@ -282,11 +282,7 @@ fn fitted(
 }
 
 /// A first adapter for a domain that nobody has written one for.
-fn draft(
-    named: Option<&GuessedMetric>,
-    seen: &Seen,
-    asked: Asked<'_>,
-) -> Result<Draft, Failure> {
+fn draft(named: Option<&GuessedMetric>, seen: &Seen, asked: Asked<'_>) -> Result<Draft, Failure> {
     let name = &seen.facts.name;
     let Some(objective) = asked.objective.filter(|text| !text.trim().is_empty()) else {
         return Err(Failure::input(format!(

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::origin::Origin;
-use super::{Failure, Places, exit, table};
 use super::resolve::{self, Asked, Built, Found};
+use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
-use crate::core::settings::{
-    EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource,
-};
+use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
 use crate::model::{ChatModel, Setup, replay};
@@ -262,26 +260,28 @@ fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
     let model = Arc::clone(&session.model);
     let ran = session.run();
     let replayed = model.replayed();
-    let code = ran.map_err(Failure::from).and_then(|(ended, state)| match ended {
-        Ended::Finished(_) => conclude(dir, &layout, &state),
-        Ended::Halted => {
-            write_report(dir, &layout)?;
-            eprintln!("stopped: the model can't go on (see the log above)");
-            eprintln!("continue with: alphalab resume {}", dir.display());
-            println!("{}", dir.display());
-            Ok(match replayed {
-                // Nothing outside is at fault: the recording is at its end.
-                Some(_) => exit::CANCELLED,
-                None => exit::EXTERNAL,
-            })
-        }
-        Ended::Stopped => {
-            write_report(dir, &layout)?;
-            eprintln!("stopped; continue with: alphalab resume {}", dir.display());
-            println!("{}", dir.display());
-            Ok(exit::CANCELLED)
-        }
-    });
+    let code = ran
+        .map_err(Failure::from)
+        .and_then(|(ended, state)| match ended {
+            Ended::Finished(_) => conclude(dir, &layout, &state),
+            Ended::Halted => {
+                write_report(dir, &layout)?;
+                eprintln!("stopped: the model can't go on (see the log above)");
+                eprintln!("continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(match replayed {
+                    // Nothing outside is at fault: the recording is at its end.
+                    Some(_) => exit::CANCELLED,
+                    None => exit::EXTERNAL,
+                })
+            }
+            Ended::Stopped => {
+                write_report(dir, &layout)?;
+                eprintln!("stopped; continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(exit::CANCELLED)
+            }
+        });
     if let Some(replayed) = &replayed {
         eprintln!("{replayed}");
     }
