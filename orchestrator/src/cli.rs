@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 /// Finds better kernels by itself, and says how it knows.
 ///
 /// Exit codes: 0 done, 1 bug, 2 usage, 3 configuration or input, 10 finished
-/// without a verified result, 11 budget spent before anything was measured,
+/// without a verified result or a replay that diverged, 11 budget spent before anything was measured,
 /// 12 stopped (resumable), 20 the model's provider lets nobody go on (resumable).
 #[derive(Debug, Parser)]
 #[command(name = "alphalab", version)]
@@ -97,7 +97,9 @@ pub struct Run {
     /// Adapter, by name or path [default: found by looking at the data].
     #[arg(long, value_name = "NAME|PATH")]
     pub adapter: Option<String>,
-    /// Model that plays the roles.
+    /// Model that plays the roles: builtin, anthropic:MODEL, openai:MODEL,
+    /// compatible:URL:MODEL or replay:DIR. A replay answers from the log of the
+    /// campaign in DIR and takes from it what the other options don't say.
     #[arg(long, value_name = "SPEC", default_value = "builtin")]
     pub model: String,
     /// Most experiments to evaluate [default: the adapter's].
@@ -113,25 +115,26 @@ pub struct Run {
     /// Most tokens, in and out [default: no limit].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub tokens: Option<u64>,
-    /// Workers at the same time. Measurements take turns in any case.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub workers: u32,
-    /// Where experiments run.
-    #[arg(long, value_name = "NAME", default_value = "local")]
-    pub executor: String,
-    /// Device to measure on.
-    #[arg(long, value_name = "NAME", default_value = "cpu")]
-    pub device: String,
+    /// Workers at the same time. Measurements take turns in any case
+    /// [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: Option<u32>,
+    /// Where experiments run [default: local].
+    #[arg(long, value_name = "NAME")]
+    pub executor: Option<String>,
+    /// Device to measure on [default: cpu].
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Last phase: 0 fits the adapter, 1 explores the data, 2 builds and audits
-    /// the evaluation, 3 experiments.
-    #[arg(long, value_name = "PHASE", value_enum, default_value = "phase3")]
-    pub until: Phase,
+    /// the evaluation, 3 experiments [default: phase3].
+    #[arg(long, value_name = "PHASE", value_enum)]
+    pub until: Option<Phase>,
     /// Directory of the campaign [default: a new one in campaigns/].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Seed of the search.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of the search [default: 1].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
 }
 
 /// A phase of a campaign.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use orchestrator::cli::{Cli, Command};
+use orchestrator::cli::{self, Cli, Command};
 use orchestrator::commands::{self, AuditOptions, Audited, Failure, Places, RunOptions, exit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -40,7 +40,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 device: run.device,
                 dir: run.dir,
                 seed: run.seed,
-                until: run.until.number(),
+                until: run.until.map(cli::Phase::number),
             };
             commands::run(&options, &places, stop_flag()?)
         }

@@ -280,3 +280,30 @@ fn a_task_that_changes_stops_the_campaign() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("`one` has changed"), "{stderr}");
 }
+
+#[test]
+fn a_search_is_replayed_from_its_log_alone() {
+    let target = target();
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("c");
+    let more = ["--experiments", "3", "--seed", "5"];
+    succeed(run(&target, "cli-replay", &dir, &more));
+    let spec = format!("replay:{}", dir.display());
+    let again = folder.path().join("again");
+    let path = again.to_string_lossy().into_owned();
+    let arguments = ["run", "--model", &spec, "--dir", &path];
+    let output = finish(command(&target, "cli-replay", &arguments));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("replay: no divergence in "), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    // The candidates are the same, whoever is said to have found them.
+    let [then, now] = [&dir, &again].map(|dir| {
+        let mut board = steady(json(&target, "leaderboard", dir));
+        for row in board["rows"].as_array_mut().expect("rows") {
+            row["model"] = Value::Null;
+        }
+        board
+    });
+    assert!(!then["rows"][0].is_null(), "{then}");
+    assert_eq!(then, now);
+}

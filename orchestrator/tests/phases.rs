@@ -144,7 +144,7 @@ impl Run {
             Decision::Record(_) | Decision::StartAgent { .. } => None,
         });
         match effect {
-            Some(effect) => self.perform(effect, world),
+            Some(effect) => self.perform(&effect, world),
             None => self.now_ms += 500,
         }
     }
@@ -189,8 +189,8 @@ impl Run {
         true
     }
 
-    fn perform(&mut self, effect: Effect, world: &mut dyn World) {
-        match effect {
+    fn perform(&mut self, effect: &Effect, world: &mut dyn World) {
+        match *effect {
             Effect::Model { agent, turn } => {
                 let role = self.state.agents[&agent].role;
                 let calls = world.calls(role, turn).into_iter().enumerate();

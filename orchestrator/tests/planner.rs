@@ -453,6 +453,8 @@ impl World for Orderly {
             })
             .collect();
         let request = TurnRequest {
+            agent: agent.id,
+            turn: agent.run.turns(),
             role: agent.role,
             system: String::new(),
             messages,

@@ -28,13 +28,19 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// The role named in the system prompt by a line `Role: NAME`.
+    /// The role named in the system prompt, by a line `Role: NAME` or by a
+    /// first line that is the heading `# NAME`.
     pub fn role(&self) -> Option<&str> {
-        self.system.lines().find_map(|line| {
+        let named = self.system.lines().find_map(|line| {
             let (word, name) = line.split_once(':')?;
             let is_role = word.trim().eq_ignore_ascii_case("role");
             is_role.then(|| name.trim())
-        })
+        });
+        let heading = || {
+            let first = self.system.lines().find(|line| !line.trim().is_empty())?;
+            Some(first.strip_prefix("# ")?.trim())
+        };
+        named.or_else(heading)
     }
 
     /// The tool that answered last.

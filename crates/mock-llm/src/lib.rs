@@ -32,5 +32,5 @@ pub use ask::Ask;
 pub use dialect::Dialect;
 pub use fault::{Fault, FaultPlan};
 pub use ledger::{Entry, Ledger, Prices, Tokens};
-pub use script::{Call, Reply, Rule, Script, ScriptError};
+pub use script::{Call, Play, Reply, Rule, Script, ScriptError};
 pub use server::{Mock, Options, Quirks, StartError};

@@ -78,7 +78,8 @@ impl Reply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The system prompt has a line `Role: ROLE`.
+    /// The system prompt names this role: a line `Role: ROLE`, or a heading
+    /// `# Role` at its start, in capitals or not.
     #[serde(default)]
     pub role: Option<String>,
     /// The system prompt contains this.
@@ -102,7 +103,7 @@ impl Rule {
         let last = ask.results.last();
         self.role
             .as_deref()
-            .is_none_or(|role| ask.role() == Some(role))
+            .is_none_or(|role| ask.role().is_some_and(|r| r.eq_ignore_ascii_case(role)))
             && self
                 .system
                 .as_deref()
@@ -119,9 +120,46 @@ impl Rule {
     }
 }
 
+/// One role's part in a conversation, reply by reply. There is no reply to a
+/// turn after the last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    /// The role, as in [`Rule::role`].
+    pub role: String,
+    /// The system prompt contains this.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// The replies.
+    pub turns: Vec<Reply>,
+}
+
+impl Play {
+    fn rules(self) -> impl Iterator<Item = Rule> {
+        let Self {
+            role,
+            system,
+            turns,
+        } = self;
+        turns
+            .into_iter()
+            .enumerate()
+            .map(move |(turn, reply)| Rule {
+                role: Some(role.clone()),
+                system: system.clone(),
+                turn: Some(turn),
+                reply,
+                ..Rule::default()
+            })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
+    #[serde(default)]
+    plays: Vec<Play>,
+    #[serde(default)]
     rules: Vec<Rule>,
 }
 
@@ -150,7 +188,7 @@ impl fmt::Debug for Script {
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
     /// No file.
-    #[error("failed to read the script `{path}`", path = .path.display())]
+    #[error("failed to read `{path}`, the script or a file of it", path = .path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -175,18 +213,23 @@ impl Script {
         Self::Function(Arc::new(answer))
     }
 
-    /// Reads `{"rules": [Rule…]}`.
+    /// Reads `{"plays": [Play…], "rules": [Rule…]}`; plays go first. In the
+    /// arguments of calls, a text `$file:NAME` stands for the text of a file
+    /// below the script's folder.
     pub fn load(path: &Path) -> Result<Self, ScriptError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = read(path)?;
         let document: Document =
             serde_json::from_str(&text).map_err(|source| ScriptError::Malformed {
                 path: path.to_owned(),
                 source,
             })?;
-        Ok(Self::Rules(document.rules))
+        let plays = document.plays.into_iter().flat_map(Play::rules);
+        let mut rules: Vec<Rule> = plays.chain(document.rules).collect();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for call in rules.iter_mut().flat_map(|rule| &mut rule.reply.calls) {
+            put_files(&mut call.arguments, folder)?;
+        }
+        Ok(Self::Rules(rules))
     }
 
     /// The reply to a request; none if no rule fits.
@@ -200,6 +243,36 @@ impl Script {
         }
         Some(reply)
     }
+}
+
+fn read(path: &Path) -> Result<String, ScriptError> {
+    std::fs::read_to_string(path).map_err(|source| ScriptError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Puts files' texts where the script names them.
+fn put_files(value: &mut Value, folder: &Path) -> Result<(), ScriptError> {
+    match value {
+        Value::String(text) => {
+            if let Some(name) = text.strip_prefix("$file:") {
+                *text = read(&folder.join(name))?;
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                put_files(item, folder)?;
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                put_files(field, folder)?;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    Ok(())
 }
 
 /// Puts parts of answers where the script refers to them.
@@ -263,5 +336,39 @@ mod tests {
             .unwrap();
         assert_eq!(then, Reply::call("run", json!({ "id": "e7", "n": 1 })));
         assert_eq!(script.answer(&ask("", &[("run", "ok")])), None);
+    }
+    #[test]
+    fn a_play_goes_turn_by_turn_with_files_beside_the_script() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/regression/script.json");
+        let script = Script::load(&shipped).unwrap();
+        let first = script.answer(&ask("# Tester\n\nYou test.", &[])).unwrap();
+        let content = first.calls[0].arguments["content"].as_str().unwrap();
+        assert!(content.contains("import"), "{content}");
+        let built = |round: u32| {
+            let system = format!("# Builder\n\nThis is round {round} of at most 3.");
+            script.answer(&ask(&system, &[])).unwrap()
+        };
+        assert_ne!(built(1), built(2));
+        let long = [("shell", "ok"); 20];
+        assert_eq!(script.answer(&ask("# Tester", &long)), None);
+        assert_eq!(script.answer(&ask("You are a # Tester", &[])), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let folder = std::env::temp_dir().join(format!("mock-llm-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("script.json");
+        let rules = json!([{ "reply": { "calls": [{ "tool": "t", "arguments": { "a": ["$file:no"] } }] } }]);
+        std::fs::write(&path, json!({ "rules": rules }).to_string()).unwrap();
+        let error = Script::load(&path).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "failed to read `{}`, the script or a file of it",
+                folder.join("no").display()
+            )
+        );
     }
 }

@@ -333,7 +333,7 @@ fn the_program_says_what_is_wrong_with_its_arguments() {
         (vec!["--script"], "`--script` needs a value"),
         (
             vec!["--script", "/nowhere"],
-            "failed to read the script `/nowhere`",
+            "failed to read `/nowhere`, the script or a file of it",
         ),
         (vec!["--faults", "7"], "`7` is no SEED:RATE"),
         (vec!["--port", "x"], "`x` is no port"),

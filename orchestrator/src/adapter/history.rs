@@ -5,6 +5,7 @@
 //! `before` and the text `after`. An entry whose patch never took effect,
 //! because the process died between the two, is dropped on opening.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -214,19 +215,8 @@ impl AdapterHistory {
         let staging = place.join(STAGING);
         disk.remove_folder(&staging)
             .map_err(failed("remove", &staging))?;
-        let mut numbers: Vec<u32> = fs::read_dir(&place)
-            .map_err(failed("list", &place))?
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect();
-        numbers.sort_unstable();
-        for number in numbers {
-            let path = history.entry(number).join(ENTRY);
-            let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
-            let entry: Entry = toml::from_str(&text).map_err(|source| HistoryError::Entry {
-                path: path.clone(),
-                source: Box::new(source),
-            })?;
+        for number in numbers(&place)? {
+            let entry = read_entry(&history.entry(number))?;
             history.entries.push(entry);
         }
         history.drop_unfinished(disk)?;
@@ -392,6 +382,53 @@ impl AdapterHistory {
     fn entry(&self, number: u32) -> PathBuf {
         self.place().join(format!("{number:04}"))
     }
+}
+
+/// The texts of the adapter in `folder` from before its first change; nothing
+/// is written, so that whoever drives the campaign is not disturbed.
+pub fn originals(folder: &Path) -> Result<BTreeMap<&'static str, String>, HistoryError> {
+    let mut texts = BTreeMap::new();
+    for name in FILES {
+        if let Some(text) = text_of(&folder.join(name))? {
+            texts.insert(name, text);
+        }
+    }
+    let place = folder.join(HISTORY);
+    refuse_link(&place)?;
+    for number in numbers(&place)?.into_iter().rev() {
+        let entry = place.join(format!("{number:04}"));
+        let Some(name) = known(&read_entry(&entry)?.file) else {
+            continue;
+        };
+        match text_of(&entry.join(BEFORE))? {
+            Some(text) => texts.insert(name, text),
+            None => texts.remove(name),
+        };
+    }
+    Ok(texts)
+}
+
+/// Numbers of the entries in a history, in order.
+fn numbers(place: &Path) -> Result<Vec<u32>, HistoryError> {
+    if !place.exists() {
+        return Ok(Vec::new());
+    }
+    let mut numbers: Vec<u32> = fs::read_dir(place)
+        .map_err(failed("list", place))?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn read_entry(entry: &Path) -> Result<Entry, HistoryError> {
+    let path = entry.join(ENTRY);
+    let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
+    toml::from_str(&text).map_err(|source| HistoryError::Entry {
+        path,
+        source: Box::new(source),
+    })
 }
 
 /// The name as one of an adapter's files.

@@ -121,3 +121,17 @@ fn wherever_a_revert_fails_it_can_be_done_again() {
         assert_eq!(history.entries()[1].undoes, Some(number));
     }
 }
+
+#[test]
+fn the_first_texts_are_known_after_any_number_of_changes() {
+    let folder = adapter();
+    let first = texts(folder.path());
+    assert_eq!(originals(folder.path()).expect("texts"), first);
+    let mut history = AdapterHistory::open(folder.path()).expect("a history");
+    for text in ["One: {{ objective }}\n", "Two: {{ objective }}\n"] {
+        history.apply(&patch(text)).expect("an entry");
+    }
+    history.revert(2, "a test", "nobody").expect("an entry");
+    assert_ne!(texts(folder.path()), first);
+    assert_eq!(originals(folder.path()).expect("texts"), first);
+}

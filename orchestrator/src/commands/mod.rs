@@ -4,6 +4,7 @@
 mod audit;
 mod doctor;
 mod failure;
+mod origin;
 mod places;
 mod resolve;
 mod run;

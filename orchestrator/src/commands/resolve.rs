@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use protocol::Direction;
 use serde_json::json;
 
+use super::origin::Origin;
 use super::{Failure, Places};
 use crate::adapter::{
     Adapter, AdapterError, Choice, DataFacts, Draft, FILES, Judge, MANIFEST, Manifest, Metric,
@@ -26,13 +27,15 @@ pub(super) struct Asked<'a> {
     pub(super) adapter: Option<&'a str>,
     pub(super) data: Option<&'a Path>,
     pub(super) objective: Option<&'a str>,
+    /// The campaign that is replayed, if one is.
+    pub(super) origin: Option<&'a Origin>,
 }
 
 /// An adapter, and how its candidates are measured.
 #[derive(Debug)]
 pub(super) enum Found {
     /// A lab measures.
-    Lab(Adapter),
+    Lab(Box<Adapter>),
     /// An evaluation that agents build measures.
     Built(Box<Built>),
 }
@@ -57,6 +60,9 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
             data.display()
         )));
     }
+    if let (Some(origin), None) = (asked.origin, asked.adapter) {
+        return again(origin, asked, places);
+    }
     let known = Adapter::known_in(&places.home.join("adapters"));
     let request = Request {
         adapter: asked.adapter.map(str::to_owned),
@@ -68,7 +74,7 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
         let resolution = resolve(&request, &known, outside.as_ref())?;
         let adapter = load(&resolution, places)?;
         if measured_by_lab(&adapter, places)? {
-            return Ok(Found::Lab(adapter));
+            return Ok(Found::Lab(Box::new(adapter)));
         }
         let Some(data) = asked.data else {
             return Err(Failure::input(format!(
@@ -86,7 +92,7 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
     if let Choice::Known(_) = resolution.choice {
         let adapter = load(&resolution, places)?;
         if measured_by_lab(&adapter, places)? {
-            return Ok(Found::Lab(adapter));
+            return Ok(Found::Lab(Box::new(adapter)));
         }
     }
     let seen = look(data, asked.objective.unwrap_or_default(), places)?;
@@ -101,6 +107,26 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
         asked,
         data,
     )
+}
+
+/// What the recorded campaign began with: its adapter, which was chosen then;
+/// the data is looked at again.
+fn again(origin: &Origin, asked: Asked<'_>, places: &Places) -> Result<Found, Failure> {
+    let room = tempfile::tempdir()?;
+    let adapter = origin.adapter_in(&room.path().join("adapter"))?;
+    if measured_by_lab(&adapter, places)? {
+        return Ok(Found::Lab(Box::new(adapter)));
+    }
+    let Some(data) = asked.data else {
+        return Err(Failure::input("there is no data: name it with --data"));
+    };
+    let seen = look(data, asked.objective.unwrap_or_default(), places)?;
+    let (why, drafted) = origin.chosen();
+    let mut found = built(Some((adapter, why)), seen, asked, data)?;
+    if let Found::Built(built) = &mut found {
+        built.chosen.drafted = drafted;
+    }
+    Ok(found)
 }
 
 fn load(resolution: &Resolution, places: &Places) -> Result<Adapter, Failure> {
@@ -181,16 +207,12 @@ fn built(
         )));
     }
     let drafted = adapter.is_none();
-    let (adapter, why) = match adapter {
-        Some((adapter, why)) => {
-            let texts = fitted(&adapter, named, &seen)?;
-            (fresh(&texts)?, why)
-        }
-        None => {
-            let draft = draft(named, &seen, asked)?;
-            let why = "no adapter is known for such data".to_owned();
-            (fresh(&draft.texts())?, why)
-        }
+    let (adapter, why) = if let Some((adapter, why)) = adapter {
+        (fresh(&fitted(&adapter, named, &seen)?)?, why)
+    } else {
+        let draft = draft(named, &seen, asked)?;
+        let why = "no adapter is known for such data".to_owned();
+        (fresh(&draft.texts())?, why)
     };
     let profile = json!({
         "schema": seen.profile.schema,

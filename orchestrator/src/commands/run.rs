@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
 use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
@@ -12,11 +13,12 @@ use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
-use crate::model::{ChatModel, Setup};
+use crate::model::{ChatModel, Setup, replay};
 use crate::store::{Batch, Reader, Store};
 use crate::ui;
 
-/// What a run is asked for; absent values come from the adapter.
+/// What a run is asked for; absent values come from the recorded campaign that
+/// it replays, or from the adapter.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Folder of tasks, or one task.
@@ -37,33 +39,46 @@ pub struct RunOptions {
     pub usd: Option<f64>,
     /// Limit of tokens.
     pub tokens: Option<u64>,
-    /// Number of workers.
-    pub workers: u32,
-    /// Executor.
-    pub executor: String,
-    /// Device.
-    pub device: String,
+    /// Number of workers; 1, if absent.
+    pub workers: Option<u32>,
+    /// Executor; `local`, if absent.
+    pub executor: Option<String>,
+    /// Device; `cpu`, if absent.
+    pub device: Option<String>,
     /// Directory of the campaign.
     pub dir: Option<PathBuf>,
-    /// Seed of the search.
-    pub seed: u64,
-    /// Last phase.
-    pub until: u8,
+    /// Seed of the search; 1, if absent.
+    pub seed: Option<u64>,
+    /// Last phase; 3, if absent.
+    pub until: Option<u8>,
 }
 
 /// Starts a campaign and drives it.
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
     // Everything that can be wrong with the input is found before anything
     // is written.
-    let model = open_model(&options.model)?;
+    let dir = options.dir.clone().unwrap_or_else(default_dir);
+    let layout = Layout::of(&dir);
+    let origin = Origin::of_model(&options.model)?;
+    let filled = match &origin {
+        Some((recorded, origin)) => RunOptions {
+            // To be found again from wherever the run is resumed.
+            model: replay::spec_of(&recorded.canonicalize()?),
+            ..origin.fill(options)
+        },
+        None => options.clone(),
+    };
+    let options = &filled;
+    let model = open_model(&options.model, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
+        origin: origin.as_ref().map(|(_, origin)| origin),
         data: options.data.as_deref(),
         objective: options.objective.as_deref(),
     };
     let found = resolve::find(asked, places)?;
     let (adapter, built) = match found {
-        Found::Lab(adapter) => (adapter, None),
+        Found::Lab(adapter) => (*adapter, None),
         Found::Built(built) => {
             let Built {
                 adapter,
@@ -76,8 +91,6 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let settings = settings(options, places, &adapter, data)?;
-    let dir = options.dir.clone().unwrap_or_else(default_dir);
-    let layout = Layout::of(&dir);
     let (lab, chosen, bench) = match built {
         None => (Some(places.lab(&settings.lab, &layout)?), None, None),
         Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
@@ -113,7 +126,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
             dir.display()
         )));
     };
-    let model = open_model(&settings.model)?;
+    let model = open_model(&settings.model, &layout)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let (lab, bench) = if settings.evaluation.is_some() {
         (None, Some(resolve::bench(places)?))
@@ -143,9 +156,10 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
 
 /// The model that plays the roles. It makes one attempt at a time: the driver
 /// decides on the next, so that each has a reservation of its own.
-fn open_model(spec: &str) -> Result<Arc<dyn ChatModel>, Failure> {
+fn open_model(spec: &str, layout: &Layout) -> Result<Arc<dyn ChatModel>, Failure> {
     let mut setup = Setup::of_process()?;
     setup.retry.attempts = 1;
+    setup.campaign = Some(layout.dir.clone());
     let model = setup.model(spec)?;
     for note in model.notes() {
         eprintln!("note: {note}");
@@ -155,6 +169,8 @@ fn open_model(spec: &str) -> Result<Arc<dyn ChatModel>, Failure> {
 
 /// Rounds of building an evaluation.
 const ROUNDS: u32 = 3;
+/// The phase of the experiments.
+const LAST_PHASE: u8 = 3;
 /// Most seconds of one command of an agent.
 const COMMAND_S: u64 = 600;
 
@@ -165,48 +181,46 @@ fn settings(
     built_for: Option<&Path>,
 ) -> Result<Settings, Failure> {
     let manifest = adapter.manifest.clone();
-    if options.executor != "local" {
-        let wanted = &options.executor;
+    let executor = options.executor.as_deref().unwrap_or("local");
+    let until = options.until.unwrap_or(LAST_PHASE);
+    if let Some(wanted) = options.executor.as_ref().filter(|_| executor != "local") {
         return Err(Failure::input(format!(
             "unknown executor `{wanted}`: this version has `local`"
         )));
     }
-    if built_for.is_some() && options.until >= 3 {
+    if built_for.is_some() && until >= 3 {
         return Err(Failure::input(format!(
             "adapter `{}` has no lab here, and experiments that an evaluation's own commands measure are not \
              there yet: add --until phase2 to build and audit the evaluation",
             manifest.name
         )));
     }
-    let (tasks, evaluation) = match built_for {
-        Some(data) => {
-            let timeout_s = manifest.evaluation.as_ref().map_or(60, |e| e.timeout_s);
-            let evaluation = EvaluationSettings {
-                rounds: ROUNDS,
-                command_s: COMMAND_S,
-                timeout_s,
-            };
-            let task = TaskSource {
-                name: manifest.name.clone(),
-                source: data.to_string_lossy().into_owned(),
-            };
-            (vec![task], Some(evaluation))
-        }
-        None => {
-            let data = options
-                .data
-                .clone()
-                .unwrap_or_else(|| places.home.join(&manifest.default_data));
-            let tasks = campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?;
-            (tasks, None)
-        }
+    let (tasks, evaluation) = if let Some(data) = built_for {
+        let timeout_s = manifest.evaluation.as_ref().map_or(60, |e| e.timeout_s);
+        let evaluation = EvaluationSettings {
+            rounds: ROUNDS,
+            command_s: COMMAND_S,
+            timeout_s,
+        };
+        let task = TaskSource {
+            name: manifest.name.clone(),
+            source: data.to_string_lossy().into_owned(),
+        };
+        (vec![task], Some(evaluation))
+    } else {
+        let data = options
+            .data
+            .clone()
+            .unwrap_or_else(|| places.home.join(&manifest.default_data));
+        let tasks = campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?;
+        (tasks, None)
     };
     let hours = options.hours.unwrap_or(manifest.budgets.hours);
     Ok(Settings {
         schema: SETTINGS_SCHEMA,
         tasks,
         data: built_for.map_or_else(String::new, |data| data.to_string_lossy().into_owned()),
-        until: options.until,
+        until,
         evaluation,
         adapter: manifest.name,
         domain: manifest.domain,
@@ -216,11 +230,11 @@ fn settings(
         } else {
             manifest.lab
         },
-        device: options.device.clone(),
+        device: options.device.clone().unwrap_or_else(|| "cpu".to_owned()),
         model: options.model.clone(),
-        executor: options.executor.clone(),
-        workers: options.workers,
-        seed: options.seed,
+        executor: executor.to_owned(),
+        workers: options.workers.unwrap_or(1),
+        seed: options.seed.unwrap_or(1),
         metric: manifest.metric.into(),
         limits: Limits {
             experiments: Some(options.experiments.unwrap_or(manifest.budgets.experiments)),
@@ -240,23 +254,36 @@ fn default_dir() -> PathBuf {
 
 fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
     let layout = session.layout.clone();
-    let (ended, state) = session.run()?;
-    match ended {
-        Ended::Finished(_) => conclude(dir, &layout, &state),
-        Ended::Halted => {
-            write_report(dir, &layout)?;
-            eprintln!("stopped: the model can't go on (see the log above)");
-            eprintln!("continue with: alphalab resume {}", dir.display());
-            println!("{}", dir.display());
-            Ok(exit::EXTERNAL)
-        }
-        Ended::Stopped => {
-            write_report(dir, &layout)?;
-            eprintln!("stopped; continue with: alphalab resume {}", dir.display());
-            println!("{}", dir.display());
-            Ok(exit::CANCELLED)
-        }
+    let model = Arc::clone(&session.model);
+    let ran = session.run();
+    let replayed = model.replayed();
+    let code = ran
+        .map_err(Failure::from)
+        .and_then(|(ended, state)| match ended {
+            Ended::Finished(_) => conclude(dir, &layout, &state),
+            Ended::Halted => {
+                write_report(dir, &layout)?;
+                eprintln!("stopped: the model can't go on (see the log above)");
+                eprintln!("continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(match replayed {
+                    // Nothing outside is at fault: the recording is at its end.
+                    Some(_) => exit::CANCELLED,
+                    None => exit::EXTERNAL,
+                })
+            }
+            Ended::Stopped => {
+                write_report(dir, &layout)?;
+                eprintln!("stopped; continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(exit::CANCELLED)
+            }
+        });
+    if let Some(replayed) = &replayed {
+        eprintln!("{replayed}");
     }
+    let diverged = replayed.is_some_and(|replayed| replayed.divergence.is_some());
+    code.map(|code| if diverged { exit::NO_RESULT } else { code })
 }
 
 fn write_report(dir: &Path, layout: &Layout) -> Result<(), Failure> {

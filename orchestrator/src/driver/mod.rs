@@ -282,9 +282,7 @@ impl Driver {
                     under,
                     tries_until_wall_s,
                 } => {
-                    let under = under
-                        .map(|(agent, call)| self.under(agent, call))
-                        .transpose()?;
+                    let under = under.map(|(agent, call)| self.under(agent, call));
                     let prompt = self.prompt(Purpose {
                         role: *role,
                         experiment: *experiment,

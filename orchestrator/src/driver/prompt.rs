@@ -8,7 +8,7 @@ use super::{Driver, DriverError, now_ms};
 use crate::core::agent::{Role, Step};
 use crate::core::event::Under;
 use crate::core::ids::{AgentId, ExperimentId};
-use crate::core::rounds::Finder;
+use crate::core::rounds::{Finder, Round};
 use crate::explore::Plan;
 use crate::tools::{self, files::Workspace};
 
@@ -114,18 +114,18 @@ impl Driver {
     }
 
     /// What an assistant may spend: its share of what is left now.
-    pub(super) fn under(&self, agent: AgentId, call: u32) -> Result<Under, DriverError> {
+    pub(super) fn under(&self, agent: AgentId, call: u32) -> Under {
         let arguments = self.arguments(agent, call);
         // Calls that make no sense were answered before.
         let share = f64::from(tools::errand(&arguments).map_or(1, |(_, share)| share)) / 100.0;
         let budget = self.session.state.budget(now_ms());
         let of = |left: f64| left.is_finite().then_some(left * share);
-        Ok(Under {
+        Under {
             agent,
             call,
             usd: of(budget.usd.left()),
             tokens: of(budget.tokens.left()).map(|tokens| tokens as u64),
-        })
+        }
     }
 
     fn for_explorer(&self) -> Result<Value, DriverError> {
@@ -153,7 +153,7 @@ impl Driver {
         let evaluation = settings.and_then(|settings| settings.evaluation);
         let report: Vec<String> = ["schema.md", "statistics.md", "findings.md"]
             .iter()
-            .map(|name| self.quoted(&self.session.layout.data_report(), name))
+            .map(|name| quoted(&self.session.layout.data_report(), name))
             .filter(|text| !text.is_empty())
             .collect();
         let faults: Vec<Value> = self
@@ -162,7 +162,7 @@ impl Driver {
             .rounds
             .last()
             .into_iter()
-            .flat_map(|round| round.faults())
+            .flat_map(Round::faults)
             .map(|(by, fault): (Finder, _)| {
                 json!({ "by": by.word(), "check": fault.check, "detail": fault.detail })
             })
@@ -192,7 +192,7 @@ impl Driver {
             .take(20)
             .map(|name| {
                 let name = name.to_string_lossy();
-                json!({ "path": name, "text": self.quoted(&folder, &name) })
+                json!({ "path": name, "text": quoted(&folder, &name) })
             })
             .collect();
         Ok(json!({
@@ -222,25 +222,12 @@ impl Driver {
     }
 
     fn learnings(&self) -> String {
-        self.quoted(&self.session.layout.workspace(), "learnings.md")
+        quoted(&self.session.layout.workspace(), "learnings.md")
     }
 
     fn packages(&self) -> Vec<String> {
         let bench = self.session.bench.as_ref();
         bench.map_or_else(Vec::new, |_| crate::explore::packages())
-    }
-
-    /// The start of a text in an agent's folder, wherever its links lead.
-    fn quoted(&self, folder: &Path, name: &str) -> String {
-        let found = Workspace::open(folder, &[])
-            .and_then(|workspace| workspace.read(Path::new(name), 1, LINES));
-        let text = found.map(|excerpt| excerpt.text).unwrap_or_default();
-        let end = text.floor_char_boundary(QUOTED);
-        if end < text.len() {
-            format!("{}\n… (cut)", &text[..end])
-        } else {
-            text
-        }
     }
 }
 
@@ -265,4 +252,17 @@ fn commands() -> Value {
             "trusted: inputs, answers and what the candidate wrote"
         ),
     ])
+}
+
+/// The start of a text in an agent's folder, wherever its links lead.
+fn quoted(folder: &Path, name: &str) -> String {
+    let found = Workspace::open(folder, &[])
+        .and_then(|workspace| workspace.read(Path::new(name), 1, LINES));
+    let text = found.map(|excerpt| excerpt.text).unwrap_or_default();
+    let end = text.floor_char_boundary(QUOTED);
+    if end < text.len() {
+        format!("{}\n… (cut)", &text[..end])
+    } else {
+        text
+    }
 }

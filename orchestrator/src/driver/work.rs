@@ -77,32 +77,8 @@ impl Driver {
         worked: Worked,
     ) -> Result<(), DriverError> {
         let mut batch = Batch::new();
-        self.answered(&mut batch, agent, call, worked);
+        answered(&mut batch, agent, call, worked);
         self.append(batch)
-    }
-
-    fn answered(&self, batch: &mut Batch, agent: AgentId, call: u32, worked: Worked) {
-        let pictures = worked
-            .pictures
-            .into_iter()
-            .map(|picture| Picture {
-                media_type: picture.media_type.to_owned(),
-                blob: batch.blob(picture.bytes),
-            })
-            .collect();
-        let body = batch.body(worked.body);
-        batch.push(
-            Actor::Harness,
-            Event::ToolAnswered {
-                agent,
-                call,
-                answer: Answer {
-                    status: worked.status,
-                    body,
-                    pictures,
-                },
-            },
-        );
     }
 
     /// Where an agent works and what else it sees. Only the builder writes the
@@ -231,7 +207,7 @@ impl Driver {
             body: answer,
             pictures: Vec::new(),
         };
-        self.answered(&mut batch, agent, call, worked);
+        answered(&mut batch, agent, call, worked);
         self.append(batch)
     }
 
@@ -248,4 +224,29 @@ impl Driver {
         }
         settings
     }
+}
+
+/// Adds the answer to a call.
+fn answered(batch: &mut Batch, agent: AgentId, call: u32, worked: Worked) {
+    let pictures = worked
+        .pictures
+        .into_iter()
+        .map(|picture| Picture {
+            media_type: picture.media_type.to_owned(),
+            blob: batch.blob(picture.bytes),
+        })
+        .collect();
+    let body = batch.body(worked.body);
+    batch.push(
+        Actor::Harness,
+        Event::ToolAnswered {
+            agent,
+            call,
+            answer: Answer {
+                status: worked.status,
+                body,
+                pictures,
+            },
+        },
+    );
 }

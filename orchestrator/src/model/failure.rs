@@ -106,6 +106,18 @@ pub enum ModelError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A recording has no reply to this turn.
+    #[error("the recording has no reply: {detail}")]
+    NotRecorded {
+        /// What was looked for.
+        detail: String,
+    },
+    /// The harness ended this agent here when it was recorded.
+    #[error("the recorded agent was ended here: {reason}")]
+    EndedThere {
+        /// Why.
+        reason: String,
+    },
     /// The reply does not end.
     #[error("the reply exceeds {limit} bytes")]
     TooLarge {
@@ -142,8 +154,12 @@ impl ModelError {
             Self::Refused { .. }
             | Self::BadRequest { .. }
             | Self::ContentFilter { .. }
+            | Self::EndedThere { .. }
             | Self::TooLarge { .. } => Reaction::GiveUp,
-            Self::Quota { .. } | Self::Auth { .. } | Self::NoModel { .. } => Reaction::StopCampaign,
+            Self::Quota { .. }
+            | Self::Auth { .. }
+            | Self::NoModel { .. }
+            | Self::NotRecorded { .. } => Reaction::StopCampaign,
         }
     }
 
@@ -165,6 +181,8 @@ impl ModelError {
             | Self::Dropped { .. }
             | Self::Stalled { .. }
             | Self::Malformed { .. }
+            | Self::NotRecorded { .. }
+            | Self::EndedThere { .. }
             | Self::TooLarge { .. } => None,
         }
     }

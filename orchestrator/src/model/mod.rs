@@ -5,6 +5,7 @@
 //!            │  └─► http, sse
 //!            └────► retry, price, estimate
 //! builtin
+//! replay ─► request
 //! ```
 //!
 //! [`spec`] turns a `--model` argument into a [`ChatModel`]. A remote model is
@@ -20,6 +21,8 @@ pub mod http;
 pub mod key;
 pub mod price;
 pub mod remote;
+pub mod replay;
+pub mod request;
 pub mod retry;
 mod secret;
 pub mod spec;

@@ -164,6 +164,8 @@ impl Remote {
                 | ModelError::Malformed { detail } => *detail = key.redact(detail),
                 ModelError::Refused { .. }
                 | ModelError::Stalled { .. }
+                | ModelError::NotRecorded { .. }
+                | ModelError::EndedThere { .. }
                 | ModelError::TooLarge { .. } => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Which model a `--model` argument names, and what it takes to use it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::builtin::Builtin;
@@ -13,6 +13,7 @@ use super::http::{Http, HttpError, HttpSettings};
 use super::key::{self, Environment, KeyError};
 use super::price::{PRICES, Price, PriceError, PriceTable};
 use super::remote::Remote;
+use super::replay::{RecordingError, Replay};
 use super::retry::{Clock, Jitter, RetryPolicy, SystemClock, SystemJitter};
 use super::types::ChatModel;
 
@@ -24,7 +25,7 @@ const CERTIFICATES: &str = "SSL_CERT_FILE";
 pub enum UnknownModel {
     /// No such kind of model.
     #[error(
-        "unknown model `{0}`: there are `builtin`, `anthropic:<model>`, `openai:<model>` and `compatible:<base-url>:<model>`"
+        "unknown model `{0}`: there are `builtin`, `anthropic:<model>`, `openai:<model>`, `compatible:<base-url>:<model>` and `replay:<campaign's directory>`"
     )]
     Spec(String),
     /// A kind of model without a model.
@@ -43,6 +44,15 @@ pub enum UnknownModel {
         /// Why.
         #[source]
         source: KeyError,
+    },
+    /// There is no campaign to replay.
+    #[error("model `{spec}` can't be used")]
+    Recording {
+        /// What was given.
+        spec: String,
+        /// Why.
+        #[source]
+        source: Box<RecordingError>,
     },
     /// Nobody knows what it costs.
     #[error(
@@ -80,6 +90,9 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub jitter: Arc<dyn Jitter>,
+    /// Directory of the campaign that the model is for, absolute; a replay
+    /// tells it from the recorded one's.
+    pub campaign: Option<PathBuf>,
 }
 
 impl fmt::Debug for Setup {
@@ -118,6 +131,7 @@ impl Setup {
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock::default()),
             jitter: Arc::new(SystemJitter),
+            campaign: None,
         }
     }
 
@@ -151,6 +165,18 @@ impl Setup {
                 self.paid(spec, Vendor::OpenAi, Box::new(dialect), url, price)
             }
             "compatible" => self.compatible(spec, rest),
+            "replay" if rest.is_empty() => Err(UnknownModel::Incomplete {
+                spec: spec.to_owned(),
+                form: "replay:<campaign's directory>",
+            }),
+            "replay" => {
+                let replay = Replay::open(Path::new(rest), self.campaign.as_deref());
+                let replay = replay.map_err(|source| UnknownModel::Recording {
+                    spec: spec.to_owned(),
+                    source: Box::new(source),
+                })?;
+                Ok(Box::new(replay))
+            }
             _ => Err(UnknownModel::Spec(spec.to_owned())),
         }
     }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::{Attempt, TurnFailure};
+use super::replay::Replayed;
 use crate::core::agent::{RequestedCall, Role};
+use crate::core::ids::AgentId;
 
 /// What a model can do and costs; decides how it is driven.
 #[expect(
@@ -91,6 +93,10 @@ pub enum Message {
 /// One turn's request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TurnRequest {
+    /// Whose turn it is.
+    pub agent: AgentId,
+    /// Number of the turn among the agent's, from 0.
+    pub turn: u32,
     /// Who the model is to be.
     pub role: Role,
     /// The prompt.
@@ -238,5 +244,11 @@ pub trait ChatModel: Send + Sync {
     /// What the user should know about it before a campaign starts.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How its turns compare with those of a recording, if it answers from
+    /// one.
+    fn replayed(&self) -> Option<Replayed> {
+        None
     }
 }

@@ -217,7 +217,7 @@ impl Call<'_> {
             }
             "update_plan" => {
                 let wanted: UpdatePlan = parse(&self.arguments)?;
-                phases::update_plan(self.state, documents, self.agent, wanted)
+                phases::update_plan(self.state, documents, self.agent, &wanted)
             }
             "spawn_agent" => phases::assistant(self.state, documents, self.agent, self.number),
             "finish" => self.end(documents),

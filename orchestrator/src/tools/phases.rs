@@ -29,7 +29,7 @@ pub(super) fn update_plan(
     state: &State,
     documents: &dyn Documents,
     agent: &Agent,
-    wanted: UpdatePlan,
+    wanted: &UpdatePlan,
 ) -> Result<Reply, Reply> {
     let mut plan = match &wanted.text {
         Some(text) if text.len() > MAX_PLAN => {

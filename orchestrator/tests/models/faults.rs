@@ -29,6 +29,8 @@ fn kind(error: &ModelError) -> &'static str {
         ModelError::Dropped { .. } => "dropped",
         ModelError::Stalled { .. } => "stalled",
         ModelError::Malformed { .. } => "malformed",
+        ModelError::NotRecorded { .. } => "not-recorded",
+        ModelError::EndedThere { .. } => "ended-there",
         ModelError::TooLarge { .. } => "too-large",
     }
 }

@@ -80,8 +80,8 @@ fn an_unknown_spec_is_told_what_there_is() {
     let setup = bare(&[("HOME", "/home/ada"), ("OPENAI_API_KEY", KEY)]);
     assert_eq!(
         refusal(&setup, "gpt"),
-        "unknown model `gpt`: there are `builtin`, `anthropic:<model>`, `openai:<model>` and \
-         `compatible:<base-url>:<model>`"
+        "unknown model `gpt`: there are `builtin`, `anthropic:<model>`, `openai:<model>`, \
+         `compatible:<base-url>:<model>` and `replay:<campaign's directory>`"
     );
     assert!(refusal(&setup, "builtin:x").starts_with("unknown model"));
     assert_eq!(

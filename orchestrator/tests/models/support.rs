@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use mock_llm::{Ask, Call, Mock, Reply, Script};
 use orchestrator::core::agent::{Arguments, Role};
+use orchestrator::core::ids::AgentId;
 use orchestrator::model::key::Environment;
 use orchestrator::model::retry::{Clock, Jitter, RetryPolicy};
 use orchestrator::model::{
@@ -144,6 +145,8 @@ pub(crate) fn tool(name: &str) -> ToolSchema {
 
 pub(crate) fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
     TurnRequest {
+        agent: AgentId(1),
+        turn: 0,
         role: Role::Worker,
         system: system.to_owned(),
         messages,

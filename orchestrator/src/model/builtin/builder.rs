@@ -34,7 +34,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
                 .into_iter()
                 .map(|(path, content)| ("write_file", json!({ "path": path, "content": content })))
                 .collect(),
-            Err(why) => vec![cannot(why)],
+            Err(why) => vec![cannot(&why)],
         };
     }
     let Some(ran) = history.of_tool("shell").last() else {
@@ -45,13 +45,13 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     if !ran.ok || ran.body["code"] != json!(0) {
         let said = ran.body["stderr"]["text"].as_str().unwrap_or_default();
         let last = said.trim().lines().last().unwrap_or("no message");
-        return vec![cannot(format!("prepare fails on the data: {last}"))];
+        return vec![cannot(&format!("prepare fails on the data: {last}"))];
     }
     let summary = "designed from the profile, tried once";
     vec![("finish", json!({ "summary": summary }))]
 }
 
-fn cannot(why: String) -> Call {
+fn cannot(why: &str) -> Call {
     (
         "finish",
         json!({ "summary": "there is no evaluation", "cannot": why }),

@@ -35,7 +35,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
             .or_else(|| ran.body["error"].as_str())
             .unwrap_or_default();
         let last = said.trim().lines().last().unwrap_or("no message");
-        return vec![give_up(format!("the profile failed: {last}"))];
+        return vec![give_up(&format!("the profile failed: {last}"))];
     }
     let Some(read) = history.of_tool("read_file").last() else {
         return vec![
@@ -47,7 +47,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         .as_str()
         .and_then(|text| serde_json::from_str::<Findings>(text).ok());
     let Some(findings) = findings else {
-        return vec![give_up(format!("`{FINDINGS}` can't be read"))];
+        return vec![give_up(&format!("`{FINDINGS}` can't be read"))];
     };
     if history.of_tool("write_file").next().is_none() {
         let text = learnings(&findings);
@@ -66,7 +66,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     )]
 }
 
-fn give_up(why: String) -> Call {
+fn give_up(why: &str) -> Call {
     (
         "finish",
         json!({ "summary": "the data could not be profiled", "open_because": why }),

@@ -290,6 +290,8 @@ mod tests {
 
     fn decoders() -> Vec<Box<dyn Decoder>> {
         let request = TurnRequest {
+            agent: crate::core::ids::AgentId(1),
+            turn: 0,
             role: crate::core::agent::Role::Worker,
             system: String::new(),
             messages: Vec::new(),

@@ -1,0 +1,158 @@
+//! The request of an agent's next turn: a function of the state and of the
+//! documents that its events refer to, so that the request of a turn long ago
+//! is what it was then.
+
+use protocol::ContentHash;
+use serde_json::Value;
+
+use super::types::{Image, Message, ToolSchema, TurnRequest};
+use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall};
+use crate::core::event::Body;
+use crate::core::state::Agent;
+use crate::store::{Reader, Store, StoreError};
+use crate::tools;
+
+/// What every conversation begins with: dialects want a first message, and the
+/// prompt has said everything.
+const OPENING: &str = "Begin.";
+
+/// Most tokens of one reply.
+const MAX_OUTPUT_TOKENS: u64 = 16_384;
+
+/// Where what events refer to lies.
+pub trait Shelf {
+    /// A document, wherever it is.
+    fn document(&self, body: &Body) -> Result<Value, StoreError>;
+    /// A blob.
+    fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError>;
+}
+
+impl Shelf for Store {
+    fn document(&self, body: &Body) -> Result<Value, StoreError> {
+        Store::document(self, body)
+    }
+
+    fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError> {
+        Store::blob(self, hash)
+    }
+}
+
+impl Shelf for Reader {
+    fn document(&self, body: &Body) -> Result<Value, StoreError> {
+        Reader::document(self, body)
+    }
+
+    fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError> {
+        Reader::blob(self, hash)
+    }
+}
+
+/// What an agent's next turn asks. Pictures are for models that see.
+pub fn turn_request(
+    agent: &Agent,
+    shelf: &dyn Shelf,
+    vision: bool,
+) -> Result<TurnRequest, StoreError> {
+    let mut messages = vec![Message::User {
+        text: OPENING.to_owned(),
+    }];
+    for entry in agent.run.entries() {
+        match entry {
+            // Two messages of one side in a row are refused by some.
+            Entry::Brief { text: brief, .. } => {
+                let brief = text(shelf.document(brief)?);
+                messages = vec![Message::User {
+                    text: format!("{OPENING}\n\n{brief}"),
+                }];
+            }
+            Entry::Harness { .. } | Entry::Model { .. } | Entry::Tool { .. } => {
+                messages.push(message(entry, shelf, vision)?);
+            }
+        }
+    }
+    let tools = tools::all()
+        .iter()
+        .filter(|tool| tool.roles.contains(&agent.role))
+        .map(|tool| ToolSchema {
+            name: tool.name.to_owned(),
+            description: tool.description.to_owned(),
+            schema: tool.schema.clone(),
+        })
+        .collect();
+    Ok(TurnRequest {
+        agent: agent.id,
+        turn: agent.run.turns(),
+        role: agent.role,
+        system: text(shelf.document(&agent.prompt)?),
+        messages,
+        tools,
+        max_output_tokens: MAX_OUTPUT_TOKENS,
+    })
+}
+
+fn message(entry: &Entry, shelf: &dyn Shelf, vision: bool) -> Result<Message, StoreError> {
+    Ok(match entry {
+        Entry::Brief { text: brief, .. } => Message::User {
+            text: text(shelf.document(brief)?),
+        },
+        Entry::Harness { text } => Message::User { text: text.clone() },
+        Entry::Model {
+            text: said,
+            calls,
+            carry,
+        } => Message::Assistant {
+            text: text(shelf.document(said)?),
+            calls: calls
+                .iter()
+                .map(|call| with_arguments(&call.requested, shelf))
+                .collect::<Result<_, _>>()?,
+            carry: carry
+                .as_ref()
+                .map(|carry| shelf.document(carry))
+                .transpose()?,
+        },
+        Entry::Tool {
+            id, tool, answer, ..
+        } => Message::Tool {
+            id: id.clone(),
+            tool: tool.clone(),
+            ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
+            body: shelf.document(&answer.body)?,
+            images: if vision {
+                pictures(answer, shelf)?
+            } else {
+                Vec::new()
+            },
+        },
+    })
+}
+
+fn pictures(answer: &Answer, shelf: &dyn Shelf) -> Result<Vec<Image>, StoreError> {
+    let pictures = answer.pictures.iter().map(|picture| {
+        Ok(Image {
+            media_type: picture.media_type.clone(),
+            bytes: shelf.blob(&picture.blob)?,
+        })
+    });
+    pictures.collect()
+}
+
+/// A document that is a text.
+pub(super) fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A call with its arguments in place, as the model made it.
+pub(super) fn with_arguments(
+    call: &RequestedCall,
+    shelf: &dyn Shelf,
+) -> Result<RequestedCall, StoreError> {
+    let mut call = call.clone();
+    if let Arguments::Stored(hash) = &call.arguments {
+        call.arguments = Arguments::Json(shelf.document(&Body::Blob(hash.clone()))?);
+    }
+    Ok(call)
+}
