@@ -6,11 +6,13 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use orchestrator::core::event::{Event, Logged};
 use orchestrator::core::state::State;
+use orchestrator::explore::AgentsPython;
 use orchestrator::store::Reader;
 use support::{Target, alphalab, command, fixtures, quietly, run, succeed};
 
@@ -166,4 +168,107 @@ fn killed_campaigns_end_as_if_nothing_had_happened() {
         let ends = |state: &State| (state.run, state.tasks.len());
         assert_eq!(ends(&found), ends(&expected));
     }
+}
+
+/// A table from which one column follows but for noise.
+fn table(rows: u32) -> String {
+    let mut text = "width,height,age,price\n".to_owned();
+    let mut draw = Delays(7);
+    let mut unit = || draw.next(Duration::from_secs(1)).as_secs_f64();
+    for _ in 0..rows {
+        let (width, height, age) = (1.0 + 9.0 * unit(), 1.0 + 4.0 * unit(), 40.0 * unit());
+        let price = 3.0 * width * height - 0.4 * age + 6.0 * (unit() - 0.5);
+        let _ = writeln!(text, "{width:.3},{height:.3},{age:.2},{price:.3}");
+    }
+    text
+}
+
+/// Processes that work below a folder.
+fn working_below(folder: &Path) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+    })
+    .collect()
+}
+
+/// Kills in phases 0 to 2: more of them with `ALPHALAB_SOAK=1`.
+#[test]
+fn an_evaluation_that_was_built_through_kills_is_the_same() {
+    if let Err(error) = AgentsPython::find(
+        std::env::var_os("ALPHALAB_AGENT_VENV"),
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("a workspace"),
+    ) {
+        assert!(
+            std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_none(),
+            "{error}"
+        );
+        println!("skipped: {error}");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("frames.csv");
+    std::fs::write(&data, table(400)).expect("writes");
+    let target = Target {
+        bin_dir: alphalab().parent().expect("a folder").to_owned(),
+        run: [
+            "--until",
+            "phase2",
+            "--objective",
+            "predict price with the smallest RMSE",
+            "--data",
+        ]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([data.to_string_lossy().into_owned()])
+        .collect(),
+    };
+    let calm = folder.path().join("calm");
+    let begun = Instant::now();
+    succeed(run(&target, "calm", &calm, &[]));
+    let most = begun.elapsed() / 3;
+    let kills = if std::env::var_os("ALPHALAB_SOAK").is_some() {
+        30
+    } else {
+        6
+    };
+    let killed = folder.path().join("killed");
+    let mut delays = Delays(0x51);
+    let path = killed.to_string_lossy().into_owned();
+    for _ in 0..kills {
+        let start = if killed.join("campaign.db").exists() {
+            command(&target, "killed", &["resume", &path])
+        } else {
+            run(&target, "killed", &killed, &[])
+        };
+        let mut child = quietly(start);
+        let until = Instant::now() + delays.next(most);
+        while Instant::now() < until && child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().expect("a child that can be killed");
+        child.wait().expect("a child");
+        let gone = Instant::now();
+        while !working_below(&killed).is_empty() {
+            assert!(
+                gone.elapsed() < Duration::from_secs(20),
+                "{:?}",
+                working_below(&killed)
+            );
+            std::thread::yield_now();
+        }
+    }
+    succeed(if killed.join("campaign.db").exists() {
+        command(&target, "killed", &["resume", &path])
+    } else {
+        run(&target, "killed", &killed, &[])
+    });
+    let of = |dir: &Path| State::fold(&log(dir)).expect("a log that folds");
+    let (expected, found) = (of(&calm), of(&killed));
+    assert!(expected.frozen.is_some());
+    assert_eq!(found.frozen, expected.frozen);
+    assert_eq!(found.run, expected.run);
 }

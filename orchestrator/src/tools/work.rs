@@ -205,10 +205,12 @@ impl Worked {
 
     /// Begun by a process that has died: nobody knows how far it came.
     pub fn interrupted() -> Self {
-        Self::failed(
+        let mut worked = Self::failed(
             "interrupted: it may have been carried out in part; look at what is there before you \
              do it again",
-        )
+        );
+        worked.body["interrupted"] = json!(true);
+        worked
     }
 }
 

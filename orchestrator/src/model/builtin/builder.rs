@@ -27,15 +27,29 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         };
         return DOCUMENTS.map(of).to_vec();
     }
-    if history.of_tool("write_file").next().is_none() {
+    if history.of_tool("shell").next().is_none() {
         let texts: Vec<Option<&str>> = read.iter().map(|a| a.body["text"].as_str()).collect();
-        return match designed(assignment, &texts) {
-            Ok(files) => files
-                .into_iter()
-                .map(|(path, content)| ("write_file", json!({ "path": path, "content": content })))
-                .collect(),
-            Err(why) => vec![cannot(&why)],
+        let files = match designed(assignment, &texts) {
+            Ok(files) => files,
+            Err(why) => return vec![cannot(&why)],
         };
+        let written = |path: &str| {
+            let mut written = history.of_tool("write_file");
+            written.any(|a| a.ok && a.arguments["path"] == json!(path))
+        };
+        let missing: Vec<Call> = files
+            .into_iter()
+            .filter(|(path, _)| !written(path))
+            .map(|(path, content)| ("write_file", json!({ "path": path, "content": content })))
+            .collect();
+        let refused = history.of_tool("write_file").find(|a| !a.ok);
+        if let Some(refused) = refused {
+            let why = refused.body["error"].as_str().unwrap_or("no reason");
+            return vec![cannot(&format!("its files can't be written: {why}"))];
+        }
+        if !missing.is_empty() {
+            return missing;
+        }
     }
     let Some(ran) = history.of_tool("shell").last() else {
         let command = "out=$(mktemp -d) && python prepare.py --data ../data --out \"$out\" --seed 1 \

@@ -40,7 +40,10 @@ impl<'a> History<'a> {
                 Message::Tool {
                     id, tool, ok, body, ..
                 } => {
-                    if let Some((_, arguments)) = asked.iter().find(|(known, _)| known == id) {
+                    // What it does in folders can be done twice.
+                    let interrupted = !ok && body["interrupted"] == Value::Bool(true);
+                    let found = asked.iter().find(|(known, _)| known == id);
+                    if let Some((_, arguments)) = found.filter(|_| !interrupted) {
                         answered.push(Answered {
                             tool,
                             arguments,
