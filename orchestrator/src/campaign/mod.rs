@@ -37,6 +37,11 @@ impl Layout {
         self.dir.join("campaign.toml")
     }
 
+    /// The models' prices that the campaign is charged by.
+    pub fn prices(&self) -> PathBuf {
+        self.dir.join("prices.toml")
+    }
+
     /// The adapter as it was at the start.
     pub fn adapter(&self) -> PathBuf {
         self.dir.join("adapter")

@@ -13,7 +13,7 @@ use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
-use crate::model::{ChatModel, Setup, replay};
+use crate::model::{ChatModel, PriceTable, Setup, replay};
 use crate::store::{Batch, Reader, Store};
 use crate::ui;
 
@@ -69,7 +69,7 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         None => options.clone(),
     };
     let options = &filled;
-    let model = open_model(&options.model, &layout)?;
+    let (model, prices) = open_model(&options.model, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
         origin: origin.as_ref().map(|(_, origin)| origin),
@@ -96,6 +96,8 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
     };
     let (store, state) = campaign::create(&dir, &adapter, settings, chosen, now_ms())?;
+    let prices = toml::to_string(&prices).map_err(Failure::bug)?;
+    sandbox::fs::write_atomic(&layout.prices(), prices)?;
     drive(
         Session {
             observer: ui::observer(&layout),
@@ -126,7 +128,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
             dir.display()
         )));
     };
-    let model = open_model(&settings.model, &layout)?;
+    let (model, _) = open_model(&settings.model, &layout)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let (lab, bench) = if settings.evaluation.is_some() {
         (None, Some(resolve::bench(places)?))
@@ -156,15 +158,23 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
 
 /// The model that plays the roles. It makes one attempt at a time: the driver
 /// decides on the next, so that each has a reservation of its own.
-fn open_model(spec: &str, layout: &Layout) -> Result<Arc<dyn ChatModel>, Failure> {
+///
+/// The prices are the campaign's, where it has some: a budget keeps its meaning
+/// whatever the table says later.
+fn open_model(spec: &str, layout: &Layout) -> Result<(Arc<dyn ChatModel>, PriceTable), Failure> {
     let mut setup = Setup::of_process()?;
+    let pinned = layout.prices();
+    if pinned.is_file() {
+        let text = std::fs::read_to_string(&pinned)?;
+        setup.prices = PriceTable::parse(&text, &pinned).map_err(Failure::input)?;
+    }
     setup.retry.attempts = 1;
     setup.campaign = Some(layout.dir.clone());
     let model = setup.model(spec)?;
     for note in model.notes() {
         eprintln!("note: {note}");
     }
-    Ok(Arc::from(model))
+    Ok((Arc::from(model), setup.prices))
 }
 
 /// Rounds of building an evaluation.
