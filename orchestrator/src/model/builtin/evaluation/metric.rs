@@ -100,7 +100,7 @@ pub(super) fn choose(brief: &Brief<'_>, classes: bool) -> Result<Choice, Undesig
         (false, false) => "rmse",
     };
     let fits = |known: &&Known| (known.takes != Takes::Numbers) == classes;
-    // Bits per byte and perplexity are measures of running text, not of places.
+    // What counts every byte of running text has no value at places of it.
     let asked = asked.filter(|name| !running || find(name).as_ref().is_some_and(fits));
     let name = asked.unwrap_or(usual);
     let Some(known) = find(name) else {
