@@ -125,11 +125,11 @@ fn prepare(folder: &str, context: u64, remedies: &Remedies) -> String {
             "Characters before a place that must not stand in a training text.",
         ),
         ("TRAIN_ROWS", number(4000), "Training places, about."),
-        ("ROWS", number(1500), "Places of a hidden part, at most."),
+        ("ROWS", number(1000), "Places of a hidden part, at most."),
         ("FEWEST", number(20), "Places of a part, at least."),
         (
             "CLASSES",
-            number(96),
+            number(64),
             "Characters that are classes of their own, at most.",
         ),
         (
