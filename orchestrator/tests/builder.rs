@@ -305,16 +305,54 @@ fn texts_with_a_file_of_labels_are_classified() {
 }
 
 #[test]
+fn texts_without_labels_are_told_character_by_character() {
+    let wish = Wish {
+        data: "texts",
+        objective: "train a language model with the smallest bits per byte",
+        mutants: true,
+        ..Wish::default()
+    };
+    let Some(built) = build("library", data::library, wish) else {
+        return;
+    };
+    assert!(built.passed(), "{:?}", built.audit.findings);
+    // Places are no running text: bits per byte are not what is measured.
+    assert_eq!((built.metric(), built.direction()), ("logloss", "minimise"));
+    assert_eq!(built.contract["metric"]["unit"].as_str(), Some("nats"));
+    assert_eq!(built.contract["data"]["characters"].as_bool(), Some(true));
+    assert_eq!(
+        built.rounds, 1,
+        "copies are kept together from the first: {:?}",
+        built.found
+    );
+}
+
+#[test]
+fn a_single_text_is_cut_into_blocks() {
+    let wish = Wish {
+        data: "novel.txt",
+        objective: "Train a language model with the smallest cross-entropy",
+        ..Wish::default()
+    };
+    let Some(built) = build("novel", data::novel, wish) else {
+        return;
+    };
+    assert!(built.passed(), "{:?}", built.audit.findings);
+    assert_eq!((built.metric(), built.direction()), ("logloss", "minimise"));
+    assert_eq!(built.contract["data"]["folder"].as_str(), Some("."));
+}
+
+#[test]
 fn what_has_no_answers_is_refused_with_a_remedy() {
     let wish = Wish {
         data: "texts",
         objective: "train a language model, smallest bits per byte",
         ..Wish::default()
     };
-    let Some(why) = refusal(data::prose, wish) else {
+    let Some(why) = refusal(data::notes, wish) else {
         return;
     };
-    assert!(why.to_string().contains("llm-pretraining"), "{why}");
+    assert!(why.remedy.contains("more text"), "{why}");
     let lines = |folder: &Path| {
         let text: Vec<String> = (0..100)
             .map(|n| format!("{{\"a\": {n}, \"y\": {}}}", n * n % 17))

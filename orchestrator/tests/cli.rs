@@ -1,5 +1,7 @@
 //! The binary from outside: output, exit codes, files.
 
+#[path = "cli/language.rs"]
+mod language;
 mod support;
 
 use std::path::Path;

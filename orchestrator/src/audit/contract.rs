@@ -213,6 +213,10 @@ pub struct Data {
     /// The labels of the folder's files, a CSV with the columns `file` and
     /// the target. Without it, the target is the name of the sub-folder.
     pub labels: Option<PathBuf>,
+    /// Whether each place in the folder's texts is a row, and the character
+    /// there its target.
+    #[serde(default)]
+    pub characters: bool,
 }
 
 /// Programs of the evaluation.
@@ -350,6 +354,9 @@ impl Contract {
             let must = "given, or else `data.folder`, but not both";
             return Some(("data.table", shown(&self.data.table), must));
         }
+        if let Some(complaint) = self.characters_complaint() {
+            return Some(complaint);
+        }
         if self.data.folder.is_none() && self.data.labels.is_some() {
             let must = "given with `data.folder` only";
             return Some(("data.labels", shown(&self.data.labels), must));
@@ -380,6 +387,30 @@ impl Contract {
             return Some(("commands.timeout_s", value, "1 to 3600 seconds"));
         }
         None
+    }
+
+    /// Where places in texts are the rows, nothing but the texts says anything
+    /// about them.
+    fn characters_complaint(&self) -> Option<(&'static str, String, &'static str)> {
+        if !self.data.characters {
+            return None;
+        }
+        if self.data.folder.is_none() || self.data.labels.is_some() {
+            let must = "given with `data.folder` and without `data.labels` only";
+            return Some(("data.characters", "true".to_owned(), must));
+        }
+        if self.task.kind != Kind::Classification {
+            let must = "\"classification\" where the target is a character";
+            return Some(("task.kind", format!("{:?}", self.task.kind), must));
+        }
+        let columns = [
+            ("task.time", self.task.time.as_ref()),
+            ("task.group", self.task.group.as_ref()),
+            ("task.identifiers", self.task.identifiers.first()),
+        ];
+        let (field, column) = columns.into_iter().find_map(|(f, c)| Some((f, c?)))?;
+        let must = "absent where rows are places in texts, which have no columns";
+        Some((field, column.clone(), must))
     }
 }
 
@@ -441,6 +472,28 @@ timeout_s = 5
         assert!(error(&twice).contains("task.targets"), "{}", error(&twice));
         let texts = GOOD.replace("table = \"d.csv\"", "labels = \"l.csv\"");
         assert!(error(&texts).contains("data.table"), "{}", error(&texts));
+    }
+
+    #[test]
+    fn characters_need_a_folder_of_texts_and_no_columns() {
+        let good = GOOD
+            .replace("table = \"d.csv\"", "folder = \".\"\ncharacters = true")
+            .replace("\"regression\"", "\"classification\"")
+            .replace("\"rmse\"", "\"logloss\"");
+        let contract = Contract::parse(&good, Path::new("e.toml")).expect("a contract");
+        assert!(contract.data.characters);
+        let table = good.replace("folder = \".\"", "table = \"d.csv\"");
+        assert!(
+            error(&table).contains("data.characters"),
+            "{}",
+            error(&table)
+        );
+        let labels = good.replace("characters", "labels = \"l.csv\"\ncharacters");
+        assert!(error(&labels).contains("data.characters"));
+        let numbers = good.replace("\"classification\"", "\"regression\"");
+        assert!(error(&numbers).contains("task.kind"));
+        let named = good.replace("target =", "identifiers = [\"id\"]\ntarget =");
+        assert!(error(&named).contains("task.identifiers"));
     }
 
     #[test]

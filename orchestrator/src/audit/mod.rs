@@ -21,6 +21,7 @@ pub mod interpreter;
 pub mod metrics;
 pub mod mutants;
 pub mod perturb;
+pub mod places;
 pub mod prepared;
 pub mod probes;
 pub mod raw;

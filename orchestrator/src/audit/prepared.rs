@@ -192,7 +192,7 @@ impl Prepared {
 }
 
 fn origins(rows: &Table, from: &Raw) -> Result<Vec<Origin>, PreparedError> {
-    let names = from.names();
+    let find = from.finder();
     let place = |name| rows.column(name).unwrap_or_default();
     let (id, raw, part) = (place(ROW_ID), place("raw_row"), place("part"));
     let column = from.series.map(|_| place(COLUMN));
@@ -205,14 +205,12 @@ fn origins(rows: &Table, from: &Raw) -> Result<Vec<Origin>, PreparedError> {
                 None => row[raw].trim_start_matches("./").to_owned(),
                 Some(column) => format!("{} {}", row[raw], row[column]),
             };
-            let raw = names
-                .get(&name)
-                .ok_or_else(|| wrong(format!("there is no raw row `{name}`")))?;
+            let raw = find(&name).ok_or_else(|| wrong(format!("there is no raw row `{name}`")))?;
             let part = Part::named(&row[part])
                 .ok_or_else(|| wrong(format!("there is no part `{}`", row[part])))?;
             Ok(Origin {
                 row_id: row[id].clone(),
-                raw: *raw,
+                raw,
                 part,
             })
         })

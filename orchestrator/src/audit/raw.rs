@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::contract::Contract;
+use super::places::{self, Places};
 use super::run::{RunError, write_below};
 use super::table::{Table, TableError, bytes, files, time_key};
 use super::wide::Wide;
@@ -48,6 +49,12 @@ pub enum RawError {
         /// Rows times targets.
         cells: usize,
     },
+    /// Very long texts.
+    #[error(
+        "the texts have more than the {} characters that are audited; audit a sample",
+        places::MOST
+    )]
+    TooLong,
 }
 
 /// The texts of a folder, one for each row of the labels.
@@ -95,6 +102,7 @@ pub struct Raw {
     /// The table's file, relative to the data folder.
     file: PathBuf,
     texts: Option<Texts>,
+    places: Option<Places>,
 }
 
 impl Raw {
@@ -102,6 +110,9 @@ impl Raw {
     pub fn load(contract: &Contract, folder: &Path) -> Result<Self, RawError> {
         let data = &contract.data;
         let task = &contract.task;
+        if let Some(below) = data.folder.as_ref().filter(|_| data.characters) {
+            return Ok(Self::of_places(Places::load(folder, below)?));
+        }
         let file = data.table.as_ref().or(data.labels.as_ref());
         let file = file.cloned().unwrap_or_default();
         let by_folder = data.table.is_none() && data.labels.is_none();
@@ -186,8 +197,40 @@ impl Raw {
             wide,
             file,
             texts,
+            places: None,
             table,
         })
+    }
+
+    /// Places in texts have no columns: the table is empty.
+    fn of_places(places: Places) -> Self {
+        let (header, rows) = (Vec::new(), Vec::new());
+        Self {
+            table: Table { header, rows },
+            target: 0,
+            time: None,
+            group: None,
+            identifiers: Vec::new(),
+            series: None,
+            wide: None,
+            file: PathBuf::new(),
+            texts: None,
+            places: Some(places),
+        }
+    }
+
+    /// The texts, if their places are the rows.
+    pub fn places(&self) -> Option<&Places> {
+        self.places.as_ref()
+    }
+
+    /// A copy with other texts, where their places are the rows.
+    #[must_use]
+    pub fn with_places(&self, places: Places) -> Self {
+        Self {
+            places: Some(places),
+            ..self.clone()
+        }
     }
 
     /// Whether there is no row.
@@ -197,12 +240,24 @@ impl Raw {
 
     /// Number of raw rows.
     pub fn len(&self) -> usize {
-        self.table.rows.len()
+        let places = self.places.as_ref();
+        places.map_or(self.table.rows.len(), Places::len)
     }
 
-    /// Row numbers by what `rows.csv` calls them: the raw row, and after a
-    /// blank the target's column where there are several.
-    pub fn names(&self) -> HashMap<String, usize> {
+    /// Finds rows by what `rows.csv` calls them: the raw row, and after a blank
+    /// the target's column where there are several.
+    pub fn finder(&self) -> impl Fn(&str) -> Option<usize> {
+        let names = self.names();
+        move |name| match &self.places {
+            Some(places) => places.named(name),
+            None => names.get(name).copied(),
+        }
+    }
+
+    fn names(&self) -> HashMap<String, usize> {
+        if self.places.is_some() {
+            return HashMap::new();
+        }
         let called = |row: usize| match (&self.texts, self.series) {
             (Some(texts), _) => texts.file_of(&self.table.rows[row], self.target),
             (None, Some(series)) => {
@@ -269,6 +324,9 @@ impl Raw {
     pub fn write(&self, original: &Path, to: &Path) -> Result<(), RunError> {
         let list = files(original).map_err(RunError::file("list", original))?;
         let mut replaced: HashSet<PathBuf> = HashSet::new();
+        if let Some(places) = &self.places {
+            replaced.extend(places.write(to)?);
+        }
         for (row, text) in self
             .texts
             .iter()

@@ -11,15 +11,16 @@ use super::origin::Origin;
 use super::{Failure, Places};
 use crate::adapter::{
     Adapter, AdapterError, Choice, DataFacts, Draft, FILES, Judge, MANIFEST, Manifest, Metric,
-    Request, Resolution, resolve,
+    NoJudge, Request, Resolution, resolve,
 };
 use crate::audit::contract::Formula;
 use crate::campaign::Chosen;
 use crate::driver::Bench;
 use crate::explore::{
-    self, AgentsPython, GuessedMetric, MetricSource, Profile, ProfileLimits, ProfileRequest,
+    self, AgentsPython, Guess, GuessedMetric, MetricSource, Profile, ProfileLimits, ProfileRequest,
     TaskKind,
 };
+use crate::model::builtin::evaluation::canonical;
 
 /// What a run asks for, as far as the adapter depends on it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +74,8 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
     if asked.adapter.is_some() || asked.data.is_none() {
         let resolution = resolve(&request, &known, outside.as_ref())?;
         let adapter = load(&resolution, places)?;
-        if measured_by_lab(&adapter, places)? {
+        let judged = judge(&adapter, places).map_err(Failure::input)?;
+        if matches!(judged, Judge::Lab(_)) {
             return Ok(Found::Lab(Box::new(adapter)));
         }
         let Some(data) = asked.data else {
@@ -83,30 +85,63 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
             )));
         };
         let seen = look(data, asked.objective.unwrap_or_default(), places)?;
-        return built(Some((adapter, resolution.why)), seen, asked, data);
+        return built(Ok((adapter, resolution.why)), seen, asked, data);
     }
     let Some(data) = asked.data else {
         return Err(Failure::input("there is no data: name it with --data"));
     };
     let resolution = resolve(&request, &known, outside.as_ref())?;
+    let mut nobody = None;
     if let Choice::Known(_) = resolution.choice {
         let adapter = load(&resolution, places)?;
-        if measured_by_lab(&adapter, places)? {
-            return Ok(Found::Lab(Box::new(adapter)));
+        match judge(&adapter, places) {
+            Ok(Judge::Lab(_)) => return Ok(Found::Lab(Box::new(adapter))),
+            Ok(Judge::Commands(_)) => {}
+            Err(error) => nobody = Some(error),
         }
     }
-    let seen = look(data, asked.objective.unwrap_or_default(), places)?;
+    let looked = look(data, asked.objective.unwrap_or_default(), places);
+    let seen = looked.map_err(|failure| match &nobody {
+        // What a lab alone can read is no fault of the data.
+        Some(error) => Failure::input(format!(
+            "{error}; looking at the data to do without it: {failure}"
+        )),
+        None => failure,
+    })?;
     let resolution = resolve(&request, &known, Some(&seen.facts))?;
-    let adapter = match resolution.choice {
-        Choice::New => None,
-        Choice::Known(_) | Choice::Folder(_) => Some(load(&resolution, places)?),
+    let fit = match resolution.choice {
+        Choice::New => Err("no adapter is known for such data".to_owned()),
+        Choice::Known(_) | Choice::Folder(_) => {
+            let adapter = load(&resolution, places)?;
+            match judge(&adapter, places) {
+                Ok(_) => Ok((adapter, resolution.why)),
+                Err(error) => Err(without_lab(error, &seen.profile.findings.guess)?),
+            }
+        }
     };
-    built(
-        adapter.map(|adapter| (adapter, resolution.why.clone())),
-        seen,
-        asked,
-        data,
-    )
+    built(fit, seen, asked, data)
+}
+
+/// Why an adapter is drafted although one is known: nobody chose that one, and
+/// its lab is missing. Nothing but a lab can measure kernels.
+fn without_lab(error: NoJudge, guess: &Guess) -> Result<String, Failure> {
+    if guess.kind == TaskKind::KernelOptimisation {
+        return Err(Failure::input(error));
+    }
+    let mut why = format!(
+        "`{}` fits, but its lab `{}` is not built here",
+        error.adapter, error.lab
+    );
+    let running = guess.kind == TaskKind::LanguageModelling;
+    if let Some(named) = guess.metric.as_ref().filter(|_| running)
+        && of_text(named) == Formula::Logloss
+        && Formula::named(&named.name) != Some(Formula::Logloss)
+    {
+        why.push_str("; instead of `");
+        why.push_str(&named.name);
+        why.push_str("`, which only that measures, the loss of the next character in nats counts");
+    }
+    Ok(why)
 }
 
 /// What the recorded campaign began with: its adapter, which was chosen then;
@@ -114,7 +149,8 @@ pub(super) fn find(asked: Asked<'_>, places: &Places) -> Result<Found, Failure> 
 fn again(origin: &Origin, asked: Asked<'_>, places: &Places) -> Result<Found, Failure> {
     let room = tempfile::tempdir()?;
     let adapter = origin.adapter_in(&room.path().join("adapter"))?;
-    if measured_by_lab(&adapter, places)? {
+    let judged = judge(&adapter, places).map_err(Failure::input)?;
+    if matches!(judged, Judge::Lab(_)) {
         return Ok(Found::Lab(Box::new(adapter)));
     }
     let Some(data) = asked.data else {
@@ -122,7 +158,7 @@ fn again(origin: &Origin, asked: Asked<'_>, places: &Places) -> Result<Found, Fa
     };
     let seen = look(data, asked.objective.unwrap_or_default(), places)?;
     let (why, drafted) = origin.chosen();
-    let mut found = built(Some((adapter, why)), seen, asked, data)?;
+    let mut found = built(Ok((adapter, why)), seen, asked, data)?;
     if let Found::Built(built) = &mut found {
         built.chosen.drafted = drafted;
     }
@@ -138,13 +174,9 @@ fn load(resolution: &Resolution, places: &Places) -> Result<Adapter, Failure> {
     Ok(Adapter::load(&folder)?)
 }
 
-fn measured_by_lab(adapter: &Adapter, places: &Places) -> Result<bool, Failure> {
+fn judge<'a>(adapter: &'a Adapter, places: &Places) -> Result<Judge<'a>, NoJudge> {
     let built = |lab: &str| places.bin_dir.join(lab).is_file();
-    match adapter.manifest.judge(built) {
-        Ok(Judge::Lab(_)) => Ok(true),
-        Ok(Judge::Commands(_)) => Ok(false),
-        Err(error) => Err(Failure::input(error)),
-    }
+    adapter.manifest.judge(built)
 }
 
 /// What a look inside the data came to.
@@ -187,9 +219,9 @@ fn look(data: &Path, objective: &str, places: &Places) -> Result<Seen, Failure> 
     })
 }
 
-/// Fits an adapter to what was seen, or drafts one.
+/// Fits an adapter to what was seen, or drafts one; either with the reason.
 fn built(
-    adapter: Option<(Adapter, String)>,
+    fit: Result<(Adapter, String), String>,
     seen: Seen,
     asked: Asked<'_>,
     data: &Path,
@@ -206,13 +238,10 @@ fn built(
             verb(metric.direction)
         )));
     }
-    let drafted = adapter.is_none();
-    let (adapter, why) = if let Some((adapter, why)) = adapter {
-        (fresh(&fitted(&adapter, named, &seen)?)?, why)
-    } else {
-        let draft = draft(named, &seen, asked)?;
-        let why = "no adapter is known for such data".to_owned();
-        (fresh(&draft.texts())?, why)
+    let drafted = fit.is_err();
+    let (adapter, why) = match fit {
+        Ok((adapter, why)) => (fresh(&fitted(&adapter, named, &seen)?)?, why),
+        Err(why) => (fresh(&draft(named, &seen, asked)?.texts())?, why),
     };
     let profile = json!({
         "schema": seen.profile.schema,
@@ -310,16 +339,39 @@ fn draft(named: Option<&GuessedMetric>, seen: &Seen, asked: Asked<'_>) -> Result
     })
 }
 
-fn metric(named: &GuessedMetric, seen: &Seen) -> Metric {
+/// What places in running text are scored by: a measure of classes if one is
+/// named, else the logarithmic loss.
+fn of_text(named: &GuessedMetric) -> Formula {
     let formula = Formula::named(&named.name);
+    formula
+        .filter(|formula| formula.is_for_classes())
+        .unwrap_or(Formula::Logloss)
+}
+
+fn metric(named: &GuessedMetric, seen: &Seen) -> Metric {
     let guess = &seen.profile.findings.guess;
+    if guess.kind == TaskKind::LanguageModelling {
+        let formula = of_text(named);
+        let nats = formula == Formula::Logloss;
+        return Metric {
+            name: formula.word().to_owned(),
+            unit: if nats { "nats" } else { "1" }.to_owned(),
+            direction: formula.direction(),
+            baseline: "the frequencies of the characters in training".to_owned(),
+            baseline_value: None,
+            formula: Some(formula.word().to_owned()),
+        };
+    }
+    let name = canonical(&named.name).unwrap_or(&named.name);
+    let formula = Formula::named(name);
     let unit = match (&guess.target, formula) {
         (Some(target), Some(formula)) if formula.has_unit() => format!("unit of {target}"),
         (None, Some(formula)) if formula.has_unit() => "unit of the series".to_owned(),
         _ => "1".to_owned(),
     };
     Metric {
-        name: named.name.clone(),
+        // The scorers' own name for it: `roc_auc` is `auc`.
+        name: name.to_owned(),
         unit,
         direction: named.direction,
         baseline: "the best prediction that looks at no feature".to_owned(),

@@ -269,14 +269,51 @@ pub(crate) fn topics(folder: &Path, labelled: bool) {
     }
 }
 
-/// Texts without labels.
-pub(crate) fn prose(folder: &Path) {
+/// A few short texts without labels.
+pub(crate) fn notes(folder: &Path) {
     let mut rng = Rng::new(11);
     fs::create_dir_all(folder.join("texts")).expect("creates");
-    for n in 0..70 {
+    for n in 0..30 {
         let text = words(&mut rng, n % 2, 60);
         fs::write(folder.join(format!("texts/{n}.txt")), text).expect("writes");
     }
+}
+
+/// Longer texts without labels; some are there twice, a third of them with
+/// another beginning. One is no UTF-8.
+pub(crate) fn library(folder: &Path) {
+    let mut rng = Rng::new(15);
+    fs::create_dir_all(folder.join("texts/more")).expect("creates");
+    let mut before = String::new();
+    for n in 0..40 {
+        let mut text = format!(
+            "Chapter {n}\r\n\r\n\"{}\",\r\n",
+            words(&mut rng, n % 2, 300)
+        );
+        if n % 8 == 3 {
+            text.clone_from(&before);
+        } else if n % 8 == 5 {
+            text = format!("Once more, {before}");
+        }
+        before.clone_from(&text);
+        let shelf = ["texts", "texts/more"][n % 2];
+        fs::write(folder.join(format!("{shelf}/{n}.txt")), text).expect("writes");
+    }
+    fs::write(folder.join("texts/latin.txt"), b"caf\xe9 ".repeat(300)).expect("writes");
+}
+
+/// One long text, with a few letters beyond ASCII.
+pub(crate) fn novel(folder: &Path) {
+    let mut rng = Rng::new(16);
+    let mut text = String::new();
+    for n in 0..80 {
+        let _ = writeln!(
+            text,
+            "Über die Brücke {n}: {}.\n",
+            words(&mut rng, n % 2, 120)
+        );
+    }
+    fs::write(folder.join("novel.txt"), text).expect("writes");
 }
 
 /// Measurements at irregular times, with two columns beside them.

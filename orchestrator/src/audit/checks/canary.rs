@@ -11,6 +11,7 @@ use crate::audit::contract::Kind;
 use crate::audit::facts::Facts;
 use crate::audit::finding::{Finding, short};
 use crate::audit::perturb::{self, Features, Targets};
+use crate::audit::places::Places;
 use crate::audit::prepared::{Part, Prepared, ROW_ID};
 use crate::audit::raw::Raw;
 use crate::audit::table::Table;
@@ -46,6 +47,9 @@ pub struct Variant {
 
 /// The changed copies of the data that an evaluation is tried with.
 pub fn variants(facts: &Facts<'_>) -> Vec<Variant> {
+    if let Some(places) = facts.raw.places() {
+        return in_texts(facts, places);
+    }
     let numeric = facts.contract.task.kind != Kind::Classification;
     let parts = facts.prepared.parts();
     let hidden = facts.prepared.hidden();
@@ -92,6 +96,39 @@ pub fn variants(facts: &Facts<'_>) -> Vec<Variant> {
                 features(rows, how, guard, &mut rng);
             }
         }
+    }
+    made
+}
+
+/// Where rows are places: other characters at the hidden ones, right behind
+/// them, and around all and around the later half of them.
+fn in_texts(facts: &Facts<'_>, places: &Places) -> Vec<Variant> {
+    let hidden = facts.prepared.hidden();
+    let mut rng = Rng::new(17);
+    let mut made = Vec::new();
+    for drawn in [true, false] {
+        let new = places.with_other_targets(&hidden, drawn, &mut rng);
+        made.push(Variant {
+            name: format!("targets-{}", made.len()),
+            raw: facts.raw.with_places(new),
+            changed: Changed::Targets,
+            guard: Guard::Everything,
+        });
+    }
+    let later = &hidden[hidden.len() / 2..];
+    for (changed, before) in [(&hidden[..], false), (&hidden[..], true), (later, true)] {
+        let new = places.with_other_surroundings(changed, &hidden, before, &mut rng);
+        let guard = if before {
+            Guard::AllBut(changed.iter().copied().collect())
+        } else {
+            Guard::Everything
+        };
+        made.push(Variant {
+            name: format!("features-{}", made.len()),
+            raw: facts.raw.with_places(new),
+            changed: Changed::Features,
+            guard,
+        });
     }
     made
 }
@@ -144,7 +181,13 @@ pub fn judge(
             _ => None,
         });
         if let Some(what) = difference {
-            found.push(leak(changed, times.is_some(), what));
+            found.push(
+                if changed == Changed::Features && facts.raw.places().is_some() {
+                    shown_around(what)
+                } else {
+                    leak(changed, times.is_some(), what)
+                },
+            );
             continue;
         }
         if changed == Changed::Features {
@@ -179,6 +222,17 @@ pub fn judge(
         }
     }
     found
+}
+
+fn shown_around(what: &str) -> Finding {
+    Finding::new(
+        "feature-canary",
+        "changed the characters around hidden places, right behind them or before them too, and prepared again",
+        what,
+        "What follows a hidden place is shown, by a training text or as what comes before another place, or training \
+         depends on hidden text. Show nothing of the next characters, leave gaps between parts, and count and choose \
+         in training texts only.",
+    )
 }
 
 fn leak(changed: Changed, timed: bool, what: &str) -> Finding {

@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod formula;
+pub mod places;
 pub mod predictors;
 pub mod score;
 pub mod split;

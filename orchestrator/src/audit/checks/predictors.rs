@@ -26,7 +26,10 @@ pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
     if found.is_empty() {
         found.extend(pairs(facts));
     }
-    found.extend(groups(facts));
+    // Places in texts have no raw columns that could be a group's name.
+    if facts.raw.places().is_none() {
+        found.extend(groups(facts));
+    }
     found.extend(identifiers(facts));
     found.extend(order(facts));
     found

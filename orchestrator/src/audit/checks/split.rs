@@ -16,6 +16,9 @@ const COMPARED: usize = 1500;
 
 /// Looks at the split.
 pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
+    if let Some(places) = facts.raw.places() {
+        return super::places::split(facts, places);
+    }
     let mut found = in_time(facts);
     if found.is_empty() {
         found.extend(undeclared_time(facts));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::places as in_texts;
 use crate::audit::facts::Facts;
 use crate::audit::finding::{Finding, short};
 use crate::audit::prepared::{Part, ROW_ID};
@@ -16,8 +17,13 @@ const FEWEST_TRAIN: usize = 16;
 pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = columns(facts);
     found.extend(names(facts));
-    found.extend(overlap(facts));
-    found.extend(same_targets(facts));
+    if let Some(places) = facts.raw.places() {
+        found.extend(in_texts::overlap(facts, places));
+        found.extend(in_texts::targets(facts, places));
+    } else {
+        found.extend(overlap(facts));
+        found.extend(same_targets(facts));
+    }
     found.extend(sizes(facts));
     found.extend(degenerate(facts));
     found

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::history::History;
-use crate::explore::{Findings, Severity};
+use crate::explore::{Findings, Severity, TaskKind};
 
 /// The steps of the plan.
 const PROFILE: &str = "profile the data: schema, statistics, plots";
@@ -50,7 +50,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         return vec![give_up(&format!("`{FINDINGS}` can't be read"))];
     };
     if history.of_tool("write_file").next().is_none() {
-        let text = learnings(&findings);
+        let text = learnings(&findings, &board["assignment"]["metric"]);
         return vec![
             ("update_plan", json!({ "check": [READ] })),
             (
@@ -90,7 +90,7 @@ pub(super) fn word(text: &str) -> String {
 
 /// What others have to know: the guess with its reasons, then every finding
 /// that has to be dealt with.
-fn learnings(findings: &Findings) -> String {
+fn learnings(findings: &Findings, measured: &Value) -> String {
     let guess = &findings.guess;
     let mut out = "# Learnings\n\n".to_owned();
     // Writing to a String can't fail.
@@ -108,6 +108,16 @@ fn learnings(findings: &Findings) -> String {
             metric.name,
             json!(metric.direction).as_str().unwrap_or_default()
         );
+        let name = measured["name"].as_str().unwrap_or_default();
+        if guess.kind == TaskKind::LanguageModelling && name != metric.name {
+            let _ = writeln!(
+                out,
+                "- What this campaign measures is `{name}` in {} at places of held-out text, of the next character, \
+                 whose rare ones count as one class. It is no `{}`, and is not to be compared with one.",
+                measured["unit"].as_str().unwrap_or_default(),
+                metric.name
+            );
+        }
     }
     let heavy = |finding: &&crate::explore::Finding| finding.severity != Severity::Info;
     for finding in findings.findings.iter().filter(heavy) {

@@ -4,6 +4,7 @@ use protocol::Direction::{self, Maximise, Minimise};
 
 use super::python::{Value, program};
 use super::{Brief, Undesignable};
+use crate::explore::TaskKind;
 
 /// What predictions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,10 @@ const NUMBERS: &str = include_str!("python/score_numbers.py");
 const CLASSES: &str = include_str!("python/score_classes.py");
 const PROBABILITIES: &str = include_str!("python/score_probabilities.py");
 
+/// What places in running text are scored by, unless a measure of classes is
+/// asked for.
+const OF_TEXT: &str = "logloss";
+
 /// The metric of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Choice {
@@ -88,9 +93,16 @@ pub(super) fn choose(brief: &Brief<'_>, classes: bool) -> Result<Choice, Undesig
         .metric
         .map(|m| m.formula.as_deref().unwrap_or(&m.name))
         .or(guessed.map(|m| m.name.as_str()));
-    let usual = if classes { "accuracy" } else { "rmse" };
-    let name = asked.unwrap_or(usual);
+    let running = brief.findings.guess.kind == TaskKind::LanguageModelling;
+    let usual = match (running, classes) {
+        (true, _) => OF_TEXT,
+        (false, true) => "accuracy",
+        (false, false) => "rmse",
+    };
     let fits = |known: &&Known| (known.takes != Takes::Numbers) == classes;
+    // What counts every byte of running text has no value at places of it.
+    let asked = asked.filter(|name| !running || find(name).as_ref().is_some_and(fits));
+    let name = asked.unwrap_or(usual);
     let Some(known) = find(name) else {
         let names = KNOWN.iter().filter(fits).map(|k| k.name);
         let names: Vec<&str> = names.collect();
@@ -143,6 +155,12 @@ fn defined(brief: &Brief<'_>, known: &Known) -> Result<(), Undesignable> {
         ));
     }
     Ok(())
+}
+
+/// The name under which evaluations have a metric, whatever an objective calls
+/// it; none for one that no scorer can be written for.
+pub fn canonical(name: &str) -> Option<&'static str> {
+    find(name).map(|known| known.name)
 }
 
 fn find(name: &str) -> Option<&'static Known> {
@@ -216,5 +234,23 @@ impl Choice {
             ],
             &[&["\n\n", self.known.code, SCORE][..], end].concat(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn what_objectives_say_has_one_name_here() {
+        for (said, name) in [
+            ("roc_auc", "auc"),
+            ("log_loss", "logloss"),
+            ("f1", "f1_macro"),
+            ("RMSE", "rmse"),
+        ] {
+            assert_eq!(canonical(said), Some(name));
+        }
+        assert_eq!(canonical("speedup"), None);
     }
 }

@@ -6,6 +6,7 @@
 //! plain Python that a reader can check. Each finding of an audit has a known
 //! remedy ([`remedies`]), so a design that failed is made again with it.
 
+mod characters;
 mod forecast;
 mod horizon;
 mod metric;
@@ -17,6 +18,7 @@ mod texts;
 use crate::audit::contract::CONTRACT;
 use crate::explore::{Findings, Schema, Statistics, TaskKind};
 use metric::Choice;
+pub use metric::canonical;
 use protocol::Direction;
 use remedies::Remedies;
 
@@ -90,13 +92,6 @@ pub fn design(brief: &Brief<'_>) -> Result<Vec<(String, String)>, Undesignable> 
     let of_table = brief.schema.kind == "table";
     let kind = brief.findings.guess.kind;
     match kind {
-        TaskKind::LanguageModelling => {
-            return Err(Undesignable::new(
-                "the task is to model text itself, whose answers are no column and no label",
-                "use the `llm-pretraining` adapter, whose lab measures bits per byte of held-out text, or give the \
-                 texts classes",
-            ));
-        }
         TaskKind::KernelOptimisation => {
             return Err(Undesignable::new(
                 "the data are kernel tasks, whose answers are running times",
@@ -112,12 +107,14 @@ pub fn design(brief: &Brief<'_>) -> Result<Vec<(String, String)>, Undesignable> 
         TaskKind::Regression
         | TaskKind::Classification
         | TaskKind::Forecast
-        | TaskKind::TextClassification => {}
+        | TaskKind::TextClassification
+        | TaskKind::LanguageModelling => {}
     }
-    if of_table {
+    let running = kind == TaskKind::LanguageModelling;
+    if of_table && !running {
         readable(brief.schema)?;
     }
-    if brief.schema.rows < FEWEST {
+    if brief.schema.rows < FEWEST && !running {
         return Err(Undesignable::new(
             format!(
                 "there are {} rows, fewer than the {FEWEST} of which four parts can be made",
@@ -128,12 +125,13 @@ pub fn design(brief: &Brief<'_>) -> Result<Vec<(String, String)>, Undesignable> 
     }
     let classes = matches!(
         kind,
-        TaskKind::Classification | TaskKind::TextClassification
+        TaskKind::Classification | TaskKind::TextClassification | TaskKind::LanguageModelling
     );
     let choice = metric::choose(brief, classes)?;
     let remedies = Remedies::of(brief);
     let designed = match kind {
         TaskKind::Forecast => forecast::design(brief, &choice, &remedies)?,
+        TaskKind::LanguageModelling => characters::design(brief, &remedies)?,
         _ if of_table => table::design(brief, &remedies)?,
         _ => texts::design(brief, &remedies)?,
     };

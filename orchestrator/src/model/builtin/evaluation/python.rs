@@ -75,7 +75,7 @@ fn list(open: char, items: Vec<String>, close: char) -> String {
 }
 
 /// What programs import, with the word that shows that they use it.
-const IMPORTS: [(&str, &str); 13] = [
+const IMPORTS: [(&str, &str); 14] = [
     ("import argparse", "argparse."),
     ("import csv", "csv."),
     ("import hashlib", "hashlib."),
@@ -86,6 +86,7 @@ const IMPORTS: [(&str, &str); 13] = [
     ("import re", "re."),
     ("import statistics", "statistics."),
     ("import sys", "sys."),
+    ("import zlib", "zlib."),
     ("from collections import Counter", "Counter("),
     ("from datetime import datetime, timezone", "datetime"),
     ("from pathlib import Path", "Path"),

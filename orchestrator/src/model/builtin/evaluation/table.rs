@@ -178,6 +178,7 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
                 Value::Number(60),
                 "Hundredths of the pairs of words that texts must share to be alike.",
             ));
+            pieces.push(include_str!("python/near_sets.py"));
             pieces.push(include_str!("python/near_texts.py"));
         }
         pieces.push(include_str!("python/table_by_chance.py"));

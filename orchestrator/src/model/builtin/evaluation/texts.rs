@@ -59,6 +59,7 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         &[
             include_str!("python/save.py"),
             include_str!("python/split.py"),
+            include_str!("python/near_sets.py"),
             include_str!("python/near_texts.py"),
             include_str!("python/texts.py"),
         ],

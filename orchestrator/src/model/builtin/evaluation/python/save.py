@@ -1,10 +1,10 @@
 
 
-def save(path, header, rows):
+def save(path, header, rows, quoting=csv.QUOTE_MINIMAL):
     """Writes a CSV, with the folders that it lies in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
         writer.writerow(header)
         writer.writerows(rows)
 
