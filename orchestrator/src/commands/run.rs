@@ -61,6 +61,8 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         data: options.data.as_deref(),
         objective: options.objective.as_deref(),
     };
+    let dir = options.dir.clone().unwrap_or_else(default_dir);
+    campaign::check_vacant(&dir)?;
     let found = resolve::find(asked, places)?;
     let (adapter, built) = match found {
         Found::Lab(adapter) => (adapter, None),
@@ -76,7 +78,6 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let settings = settings(options, places, &adapter, data)?;
-    let dir = options.dir.clone().unwrap_or_else(default_dir);
     let layout = Layout::of(&dir);
     let (lab, chosen, bench) = match built {
         None => (Some(places.lab(&settings.lab, &layout)?), None, None),

@@ -6,26 +6,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Driver, DriverError, now_ms};
-use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall};
+use super::{Act, Driver, DriverError, now_ms};
+use crate::core::agent::{Arguments, ModelReply, RequestedCall};
 use crate::core::budget::{Admission, Amount};
 use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
 use crate::exec::{Done, Told};
 use crate::model::retry::{RetryPolicy, SystemJitter};
-use crate::model::{
-    Attempt, Billing, Image, Message, ModelError, Reaction, ToolSchema, TurnFailure, TurnRequest,
-    TurnResponse,
-};
-use crate::store::{Batch, Store, StoreError};
-use crate::tools;
-
-/// What every conversation begins with: dialects want a first message, and the
-/// prompt has said everything.
-const OPENING: &str = "Begin.";
-
-/// Most tokens of one reply.
-const MAX_OUTPUT_TOKENS: u64 = 16_384;
+use crate::model::{Attempt, Billing, ModelError, Reaction, TurnFailure, TurnResponse};
+use crate::store::Batch;
 
 impl Driver {
     /// Has a turn answered. A free model that is a function of the request is
@@ -78,7 +67,7 @@ impl Driver {
         self.calling.insert(key.clone());
         let model = Arc::clone(&self.session.model);
         let tell = self.slots.teller();
-        std::thread::spawn(move || {
+        self.acts.push(Act::Thread(Box::new(move || {
             // Without an answer the driver would wait for this turn for ever.
             let answer = catch_unwind(AssertUnwindSafe(|| model.turn(&request, &mut |_| ())))
                 .unwrap_or_else(|_| Err(panicked()));
@@ -87,7 +76,7 @@ impl Driver {
                 key,
                 done: Done::Turn(Box::new(answer)),
             });
-        });
+        })));
         Ok(true)
     }
 
@@ -195,88 +184,6 @@ impl Driver {
         }
         Ok(())
     }
-
-    /// The pictures of an answer, for a model that sees.
-    fn pictures(&self, answer: &Answer) -> Result<Vec<Image>, DriverError> {
-        if !self.session.model.caps().vision {
-            return Ok(Vec::new());
-        }
-        let pictures = answer.pictures.iter().map(|picture| {
-            Ok(Image {
-                media_type: picture.media_type.clone(),
-                bytes: self.session.store.blob(&picture.blob)?,
-            })
-        });
-        pictures.collect()
-    }
-
-    fn turn_request(&self, agent: AgentId) -> Result<Option<TurnRequest>, DriverError> {
-        let store = &self.session.store;
-        let Some(agent) = self.session.state.agents.get(&agent) else {
-            return Ok(None);
-        };
-        let mut messages = vec![Message::User {
-            text: OPENING.to_owned(),
-        }];
-        for entry in agent.run.entries() {
-            let message = match entry {
-                // Two messages of one side in a row are refused by some.
-                Entry::Brief { text, .. } => {
-                    let text = as_text(store.document(text)?);
-                    messages.clear();
-                    Message::User {
-                        text: format!("{OPENING}\n\n{text}"),
-                    }
-                }
-                Entry::Harness { text } => Message::User { text: text.clone() },
-                Entry::Model { text, calls, carry } => Message::Assistant {
-                    text: as_text(store.document(text)?),
-                    calls: calls
-                        .iter()
-                        .map(|call| with_arguments(&call.requested, store))
-                        .collect::<Result<_, _>>()?,
-                    carry: carry
-                        .as_ref()
-                        .map(|carry| store.document(carry))
-                        .transpose()?,
-                },
-                Entry::Tool {
-                    id, tool, answer, ..
-                } => Message::Tool {
-                    id: id.clone(),
-                    tool: tool.clone(),
-                    ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
-                    body: store.document(&answer.body)?,
-                    images: self.pictures(answer)?,
-                },
-            };
-            messages.push(message);
-        }
-        let tools = tools::all()
-            .iter()
-            .filter(|tool| tool.roles.contains(&agent.role))
-            .map(|tool| ToolSchema {
-                name: tool.name.to_owned(),
-                description: tool.description.to_owned(),
-                schema: tool.schema.clone(),
-            })
-            .collect();
-        Ok(Some(TurnRequest {
-            role: agent.role,
-            system: as_text(store.document(&agent.prompt)?),
-            messages,
-            tools,
-            max_output_tokens: MAX_OUTPUT_TOKENS,
-        }))
-    }
-}
-
-/// A document that is a text.
-fn as_text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
 }
 
 /// A bug in a dialect, found by a reply: it may have been billed.
@@ -313,13 +220,4 @@ fn settle_arguments(mut call: RequestedCall, batch: &mut Batch) -> RequestedCall
         call.arguments = Arguments::Stored(hash);
     }
     call
-}
-
-/// A call with its arguments in place, as the model made it.
-fn with_arguments(call: &RequestedCall, store: &Store) -> Result<RequestedCall, StoreError> {
-    let mut call = call.clone();
-    if let Arguments::Stored(hash) = &call.arguments {
-        call.arguments = Arguments::Json(store.document(&Body::Blob(hash.clone()))?);
-    }
-    Ok(call)
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::{Attempt, TurnFailure};
+use super::transcript::Transcript;
 use crate::core::agent::{RequestedCall, Role};
 
 /// What a model can do and costs; decides how it is driven.
@@ -96,7 +97,7 @@ pub struct TurnRequest {
     /// The prompt.
     pub system: String,
     /// The conversation so far.
-    pub messages: Vec<Message>,
+    pub messages: Transcript,
     /// The tools it may use.
     pub tools: Vec<ToolSchema>,
     /// Most tokens the reply may have, reasoning included.

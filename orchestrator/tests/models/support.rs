@@ -146,7 +146,7 @@ pub(crate) fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
     TurnRequest {
         role: Role::Worker,
         system: system.to_owned(),
-        messages,
+        messages: messages.into(),
         tools: vec![tool("read_board"), tool("finish")],
         max_output_tokens: 2_000,
     }

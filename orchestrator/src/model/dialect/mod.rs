@@ -292,7 +292,7 @@ mod tests {
         let request = TurnRequest {
             role: crate::core::agent::Role::Worker,
             system: String::new(),
-            messages: Vec::new(),
+            messages: crate::model::Transcript::default(),
             tools: Vec::new(),
             max_output_tokens: 1,
         };
