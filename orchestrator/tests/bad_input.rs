@@ -17,7 +17,18 @@ use room::{Room, agents_python};
 use support::fixtures;
 
 /// A table from which no task follows.
-const NAMES: &str = "id,note\n1,ada wrote this\n2,bob came by\n3,the rain fell\n4,all is well\n";
+fn notes() -> String {
+    let mut table = "id,note\n".to_owned();
+    for row in 1..=60_u32 {
+        let place = row * 7919 % 1000;
+        writeln!(
+            table,
+            "{row},a rather long note number {row} about the weather at sea mark {place}"
+        )
+        .expect("writes");
+    }
+    table
+}
 
 /// A table with something to predict.
 fn houses() -> String {
@@ -85,9 +96,11 @@ fn an_objective_without_a_metric() {
         return;
     }
     let room = Room::new();
-    room.write("names.csv", NAMES);
-    assert_snapshot!(room.refused(&["--data", "names.csv", "--objective", "Make it good"]));
-    assert_snapshot!(room.refused(&["--data", "names.csv"]));
+    room.write("notes.csv", notes());
+    let until = ["--data", "notes.csv", "--until", "phase2"];
+    let wanted = ["--objective", "Make it good"];
+    assert_snapshot!(room.refused(&[&until[..], &wanted].concat()));
+    assert_snapshot!(room.refused(&until));
 }
 
 #[test]
