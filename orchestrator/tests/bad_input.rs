@@ -6,6 +6,7 @@
 
 #[path = "support/room.rs"]
 mod room;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use std::fmt::Write as _;
