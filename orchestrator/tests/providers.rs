@@ -308,3 +308,32 @@ fn what_is_wrong_with_a_model_is_said_before_anything_is_written() {
         assert!(!dir.exists());
     }
 }
+
+#[test]
+fn fault_10_a_conversation_that_is_too_long_is_shortened_and_goes_on() {
+    let target = Target::synthetic(&fixtures().join("tasks"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("c");
+    let mock = mock(5, 0.0);
+    // Three turns of the strategist, two of the first worker, and then its
+    // conversation is more than the provider takes, twice.
+    let passing = std::iter::repeat_n(None, 5);
+    mock.inject(passing.chain([Some(Fault::ContextOverflow); 2]));
+    let more = ["--model", MODEL, "--usd", "20"];
+    succeed(with_model(run(&target, "providers", &dir, &more), &mock));
+    let log = Reader::open(&dir)
+        .expect("a campaign")
+        .log()
+        .expect("a log");
+    let shortened = log
+        .iter()
+        .filter(|logged| matches!(logged.event, Event::Compacted { .. }))
+        .count();
+    assert!(shortened > 0);
+    let state = state(&dir);
+    assert!(matches!(
+        state.run,
+        RunState::Finished(FinishReason::Converged)
+    ));
+    books_are_right(&state, &mock.ledger(), 20.0);
+}

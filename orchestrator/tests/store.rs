@@ -159,3 +159,54 @@ fn in_use_but_readable() {
     let status = succeed(command(&target, "in-use", &["status", &path, "--json"]));
     assert!(status.contains("\"state\": \"stopped\""), "{status}");
 }
+
+#[test]
+fn what_is_staged_is_durable_together_or_not_at_all() {
+    use orchestrator::core::event::{Actor, Event};
+    use orchestrator::store::{Batch, Reader, Store, StoreError};
+
+    let event = |phase| {
+        let mut batch = Batch::new();
+        batch.push(Actor::Harness, Event::PhaseStarted { phase });
+        batch
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    let durable = || {
+        let reader = Reader::open(dir).expect("a campaign");
+        reader.verified_log().expect("a log that fits").len()
+    };
+    let mut store = Store::create(dir).expect("a new database");
+    store.append(0, 1, event(1)).expect("appends");
+    assert_eq!(durable(), 1);
+
+    let staged = store.stage(1, 2, event(2)).expect("stages");
+    assert_eq!(staged[0].seq, 2);
+    store.stage(2, 3, event(3)).expect("stages");
+    assert_eq!(durable(), 1, "nobody sees what is not durable");
+    assert_eq!(store.log().expect("a log").len(), 3, "but the writer");
+    store.commit().expect("commits");
+    assert_eq!(durable(), 3);
+
+    // One that does not fit takes all that was staged with it.
+    store.stage(3, 4, event(4)).expect("stages");
+    let refused = store.stage(9, 5, event(5));
+    assert!(matches!(
+        refused,
+        Err(StoreError::Conflict {
+            expected: 9,
+            found: 4
+        })
+    ));
+    store.commit().expect("commits nothing");
+    assert_eq!(durable(), 3);
+    store
+        .append(3, 6, event(6))
+        .expect("goes on after the last");
+    assert_eq!(durable(), 4);
+
+    // So does a writer that dies.
+    store.stage(4, 7, event(7)).expect("stages");
+    drop(store);
+    assert_eq!(durable(), 4);
+}

@@ -26,6 +26,7 @@ mod ledger;
 mod memory;
 mod script;
 mod server;
+mod timeline;
 mod wire;
 
 pub use ask::Ask;
@@ -34,3 +35,4 @@ pub use fault::{Fault, FaultPlan};
 pub use ledger::{Entry, Ledger, Prices, Tokens};
 pub use script::{Call, Play, Reply, Rule, Script, ScriptError};
 pub use server::{Mock, Options, Quirks, StartError};
+pub use timeline::{Exchange, Timeline};

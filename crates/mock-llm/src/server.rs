@@ -6,14 +6,17 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::ask;
 use crate::dialect::{Dialect, Pen, Understood, Written};
 use crate::fault::{Fault, FaultPlan, Faults};
 use crate::ledger::{Entry, Ledger, Prices, Tokens};
 use crate::memory::Memory;
 use crate::script::Script;
+use crate::timeline::{Exchange, Timeline};
 use crate::wire::{self, Chunked, Request};
 
 /// Requests that are kept to be looked at.
@@ -77,6 +80,7 @@ struct Shared {
     memory: Mutex<Memory>,
     ledger: Mutex<Ledger>,
     requests: Mutex<VecDeque<Value>>,
+    timeline: Mutex<Timeline>,
     open: Mutex<HashMap<u64, TcpStream>>,
 }
 
@@ -112,6 +116,7 @@ impl Mock {
             memory: Mutex::default(),
             ledger: Mutex::default(),
             requests: Mutex::default(),
+            timeline: Mutex::default(),
             open: Mutex::default(),
         });
         let server = Arc::clone(&shared);
@@ -141,6 +146,11 @@ impl Mock {
     /// The last requests, oldest first.
     pub fn requests(&self) -> Vec<Value> {
         lock(&self.shared.requests).iter().cloned().collect()
+    }
+
+    /// When requests came and replies went.
+    pub fn timeline(&self) -> Timeline {
+        lock(&self.shared.timeline).clone()
     }
 
     /// Waits until the server ends, which it does not by itself.
@@ -193,6 +203,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let Some(request) = wire::read(stream)? else {
         return Ok(());
     };
+    let arrived = Instant::now();
     let not_found = || {
         wire::whole(
             stream,
@@ -213,7 +224,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             });
             wire::whole(stream, 200, &[], &document.to_string())
         }
-        ("POST", Some(dialect)) => answer(stream, shared, dialect, &request),
+        ("POST", Some(dialect)) => answer(stream, shared, dialect, &request, arrived),
         _ => not_found(),
     }
 }
@@ -223,6 +234,7 @@ fn answer(
     shared: &Shared,
     dialect: Dialect,
     request: &Request,
+    arrived: Instant,
 ) -> io::Result<()> {
     let understood = serde_json::from_slice::<Value>(&request.body)
         .map_err(|error| format!("the body is no JSON: {error}"))
@@ -338,11 +350,26 @@ fn answer(
         }
         _ => {
             book(written.tokens, true);
+            // Noted before the last piece goes: the other side may be faster
+            // than this one is at looking at the clock afterwards.
+            let ends = || {
+                lock(&shared.timeline).push(Exchange {
+                    conversation: ask::hash(0, ask.system.as_bytes()),
+                    turn: ask.turn,
+                    arrived,
+                    ended: Instant::now(),
+                });
+            };
             if !stream_it {
-                return wire::whole(stream, 200, &[], &written.whole.to_string());
+                let whole = written.whole.to_string();
+                ends();
+                return wire::whole(stream, 200, &[], &whole);
             }
             let mut chunks = Chunked::begin(stream)?;
-            for frame in &written.frames {
+            for (place, frame) in written.frames.iter().enumerate() {
+                if place + 1 == written.frames.len() {
+                    ends();
+                }
                 chunks.send(frame.text.as_bytes())?;
             }
             chunks.end()

@@ -9,7 +9,7 @@ use super::problem::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
     /// There is none.
-    #[error("there is no adapter `{name}`: looked for `{}`", path.display())]
+    #[error("there is no adapter `{name}`: looked for `{}`; --adapter takes a name, or a folder with a `manifest.toml`", path.display())]
     Missing {
         /// As it was named.
         name: String,

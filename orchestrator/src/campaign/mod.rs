@@ -5,6 +5,7 @@ mod tasks;
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
 use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
@@ -125,6 +126,23 @@ pub enum CreateError {
     /// Something else is there.
     #[error("`{}` is not empty: name another --dir", .0.display())]
     NotEmpty(PathBuf),
+    /// A file is there.
+    #[error("`{}` is a file: name another --dir", .0.display())]
+    IsFile(PathBuf),
+    /// Nothing can be made there.
+    #[error(
+        "`{}` can't be made, for `{}` {why}: name another --dir",
+        dir.display(),
+        above.display()
+    )]
+    NoRoom {
+        /// Where the campaign was to be.
+        dir: PathBuf,
+        /// The folder above that is there.
+        above: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A path that can't hold a campaign.
     #[error("`{}` can't be a campaign's directory", .0.display())]
     Path(PathBuf),
@@ -175,6 +193,50 @@ pub struct Chosen {
 /// Folders that the exploration writes, shown at the top by links.
 const WORKSPACE: [&str; 4] = ["scripts", "plots", "notes", "data_report"];
 
+/// Whether a campaign could be set up in `dir`, without doing it: looking at
+/// the data may take long, and the user should know before.
+pub fn check_vacant(dir: &Path) -> Result<(), CreateError> {
+    let target = Layout::of(dir).dir;
+    if target.join(DATABASE).exists() {
+        return Err(CreateError::IsCampaign(dir.to_owned()));
+    }
+    if target.is_dir() {
+        let failed = |source| CreateError::File {
+            operation: "list",
+            path: target.clone(),
+            source,
+        };
+        let mut entries = target.read_dir().map_err(failed)?;
+        if entries.next().is_some() {
+            return Err(CreateError::NotEmpty(dir.to_owned()));
+        }
+    }
+    if target.file_name().is_none() {
+        return Err(CreateError::Path(dir.to_owned()));
+    }
+    // Made beside the target and moved there: what counts is the folder above.
+    let above = target.ancestors().skip(1).find(|path| path.exists());
+    let Some(above) = above else {
+        return Err(CreateError::Path(dir.to_owned()));
+    };
+    let unusable = |why: String| CreateError::NoRoom {
+        dir: dir.to_owned(),
+        above: above.to_owned(),
+        why,
+    };
+    if target.exists() && !target.is_dir() {
+        return Err(CreateError::IsFile(dir.to_owned()));
+    }
+    if !above.is_dir() {
+        return Err(unusable("is no folder".to_owned()));
+    }
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::access(above, wanted).map_err(|source| {
+        let source = std::io::Error::from(source);
+        unusable(format!("can't be written to ({source})"))
+    })
+}
+
 /// Sets up a campaign in `dir`, which must be empty or absent. It appears
 /// whole or not at all: everything is made beside it and moved in one step.
 pub fn create(
@@ -185,9 +247,7 @@ pub fn create(
     at_ms: i64,
 ) -> Result<(Store, State), CreateError> {
     let target = Layout::of(dir).dir;
-    if target.join(DATABASE).exists() {
-        return Err(CreateError::IsCampaign(dir.to_owned()));
-    }
+    check_vacant(dir)?;
     let file = |operation, path: &Path| {
         let path = path.to_owned();
         move |source| CreateError::File {
@@ -196,12 +256,6 @@ pub fn create(
             source,
         }
     };
-    if target.exists() {
-        let mut entries = target.read_dir().map_err(file("list", &target))?;
-        if entries.next().is_some() {
-            return Err(CreateError::NotEmpty(dir.to_owned()));
-        }
-    }
     let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(CreateError::Path(dir.to_owned()));
     };

@@ -232,8 +232,10 @@ fn built(
         && let Some(wanted) = metric.contradiction
     {
         return Err(Failure::input(format!(
-            "the objective asks to {} `{}`, which gets better when one {}s it: say what is wanted",
+            "--objective asks to {} `{}`, but the {} `{}` the better: write `{}`, or name another metric",
             verb(wanted),
+            metric.name,
+            comparative(metric.direction),
             metric.name,
             verb(metric.direction)
         )));
@@ -265,6 +267,13 @@ fn verb(direction: Direction) -> &'static str {
     match direction {
         Direction::Minimise => "minimise",
         Direction::Maximise => "maximise",
+    }
+}
+
+fn comparative(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Minimise => "smaller",
+        Direction::Maximise => "larger",
     }
 }
 

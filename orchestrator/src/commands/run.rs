@@ -76,6 +76,8 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         data: options.data.as_deref(),
         objective: options.objective.as_deref(),
     };
+    let dir = options.dir.clone().unwrap_or_else(default_dir);
+    campaign::check_vacant(&dir)?;
     let found = resolve::find(asked, places)?;
     let (adapter, built) = match found {
         Found::Lab(adapter) => (*adapter, None),

@@ -86,6 +86,7 @@ impl Driver {
             },
         );
         self.append(batch)?;
+        self.forget_talk(id);
         Ok(true)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION, Split};
 
-use super::{Driver, DriverError, now_ms};
+use super::{Act, Driver, DriverError, now_ms};
 use crate::core::agent::{Answer, AnswerStatus};
 use crate::core::event::{Actor, Body, Event};
 use crate::core::ids::{AgentId, ExperimentId};
@@ -100,11 +100,8 @@ impl Driver {
             })?;
         }
         self.in_flight.insert(key.clone());
-        if self.slots.submit(Job { key, request }) {
-            Ok(!reattach)
-        } else {
-            Err(DriverError::SlotsGone)
-        }
+        self.acts.push(Act::Slot(Box::new(Job { key, request })));
+        Ok(!reattach)
     }
 
     /// What the lab is asked for a task.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use protocol::ContentHash;
 
-use super::{Driver, DriverError, now_ms};
+use super::{Act, Driver, DriverError, now_ms};
 use crate::audit::{self, Audit, Interpreter, Subject, Verdict};
 use crate::campaign::{folder_hash, seal};
 use crate::core::event::{Actor, EffectKey, Event, FailureCost, FrozenTask};
@@ -36,7 +36,7 @@ impl Driver {
         self.calling.insert(key.clone());
         let layout = self.session.layout.clone();
         let tell = self.slots.teller();
-        std::thread::spawn(move || {
+        self.acts.push(Act::Thread(Box::new(move || {
             let subject = Subject {
                 evaluation: layout.evaluation(),
                 data: layout.data(),
@@ -49,7 +49,7 @@ impl Driver {
                 key,
                 done: Done::Audited(Box::new(outcome)),
             });
-        });
+        })));
         Ok(!begun)
     }
 

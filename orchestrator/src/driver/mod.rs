@@ -6,10 +6,11 @@ mod effects;
 mod evaluation;
 mod outcome;
 mod prompt;
+mod talk;
 mod turns;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,18 +24,22 @@ use crate::adapter::{Adapter, AdapterError};
 use crate::campaign::{DataError, Layout, TaskError};
 use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
+use crate::core::ids::AgentId;
 use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
-use crate::exec::{LabProgram, Local, Told, WriteFilesError};
+use crate::exec::{Job, LabProgram, Local, Told, WriteFilesError};
 use crate::explore::AgentsPython;
 use crate::model::ChatModel;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{self, Documents, Kinds};
 
 use prompt::Purpose;
+use talk::Talk;
 
 /// How often the loop looks at the clock and at signals while it waits.
 const TICK: Duration = Duration::from_millis(100);
+/// Events after which they are made durable even if there is more to do.
+const MANY: usize = 64;
 
 /// Watches a campaign as it goes; sees nothing that is not in the log, but
 /// for the phase of an act under way.
@@ -194,6 +199,9 @@ impl Session {
         let workers = self.state.settings.as_ref().map_or(1, |s| s.workers);
         let slots = Local::open(self.lab.as_ref(), workers);
         let mut driver = Driver {
+            talks: BTreeMap::new(),
+            unseen: Vec::new(),
+            acts: Vec::new(),
             session: self,
             slots,
             workers: workers as usize,
@@ -202,7 +210,11 @@ impl Session {
             halt: None,
             cancel: Arc::default(),
         };
-        let ended = driver.run()?;
+        let ended = driver.run();
+        // What is known by now is kept, however the session ends.
+        let kept = driver.session.store.commit();
+        let ended = ended?;
+        kept?;
         driver.slots.close();
         Ok((ended, driver.session.state))
     }
@@ -219,6 +231,20 @@ struct Driver {
     halt: Option<String>,
     /// Ends commands under way.
     cancel: Arc<AtomicBool>,
+    /// Conversations of agents, as far as they have been read.
+    talks: BTreeMap<AgentId, Talk>,
+    /// Events that are not durable yet; nobody has seen them.
+    unseen: Vec<Logged>,
+    /// Acts whose intents are among them.
+    acts: Vec<Act>,
+}
+
+/// An act that begins once its intent is durable.
+enum Act {
+    /// For a slot.
+    Slot(Box<Job>),
+    /// On a thread of its own.
+    Thread(Box<dyn FnOnce() + Send>),
 }
 
 impl Driver {
@@ -226,6 +252,7 @@ impl Driver {
         self.check_frozen()?;
         loop {
             if let RunState::Finished(reason) = self.session.state.run {
+                self.flush()?;
                 return Ok(Ended::Finished(reason));
             }
             let asked = self.session.stop.load(Ordering::Relaxed);
@@ -241,11 +268,16 @@ impl Driver {
                     None => ("asked to stop".to_owned(), Ended::Stopped),
                 };
                 self.record(Event::CampaignStopped { reason })?;
+                self.flush()?;
                 return Ok(ended);
             }
             if !stopping && self.advance()? {
+                if self.unseen.len() >= MANY {
+                    self.flush()?;
+                }
                 continue;
             }
+            self.flush()?;
             self.wait()?;
         }
     }
@@ -330,14 +362,18 @@ impl Driver {
             .any(|f| f.retry_at_ms.is_some_and(|at| at > now_ms))
     }
 
+    /// Waits until there is something to hear, and hears all there is.
     fn wait(&mut self) -> Result<(), DriverError> {
         match self.slots.told.recv_timeout(TICK) {
-            Ok(Told::Progress { key, phase }) => {
-                let session = &mut self.session;
-                session.observer.phase(&session.state, &key, &phase);
+            Ok(told) => {
+                self.hear(told)?;
+                while self.unseen.len() < MANY
+                    && let Ok(told) = self.slots.told.try_recv()
+                {
+                    self.hear(told)?;
+                }
                 Ok(())
             }
-            Ok(Told::Done { key, done }) => self.settle(&key, done),
             Err(RecvTimeoutError::Timeout) => {
                 let session = &mut self.session;
                 session.observer.tick(&session.state, now_ms());
@@ -347,15 +383,51 @@ impl Driver {
         }
     }
 
+    fn hear(&mut self, told: Told) -> Result<(), DriverError> {
+        match told {
+            Told::Progress { key, phase } => {
+                let session = &mut self.session;
+                session.observer.phase(&session.state, &key, &phase);
+                Ok(())
+            }
+            Told::Done { key, done } => self.settle(&key, done),
+        }
+    }
+
+    /// Makes what was decided durable, shows it, and begins the acts that
+    /// waited for that. What agents do at the same time becomes durable
+    /// together.
+    pub(in crate::driver) fn flush(&mut self) -> Result<(), DriverError> {
+        let session = &mut self.session;
+        session.store.commit()?;
+        for event in self.unseen.drain(..) {
+            session.observer.logged(&session.state, &event);
+        }
+        for act in self.acts.drain(..) {
+            match act {
+                Act::Slot(job) => {
+                    if !self.slots.submit(*job) {
+                        return Err(DriverError::SlotsGone);
+                    }
+                }
+                Act::Thread(act) => {
+                    std::thread::spawn(act);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn record(&mut self, event: Event) -> Result<(), DriverError> {
         let mut batch = Batch::new();
         batch.push(Actor::Harness, event);
         self.append(batch)
     }
 
-    /// Checks a batch against the state and makes it durable; nobody acts on
-    /// it before that. An error ends the session, and the state with it: what
-    /// was applied and could not be written is forgotten.
+    /// Checks a batch against the state and has it become durable with the
+    /// next [`Driver::flush`]; nobody acts on it before that. An error ends the
+    /// session, and the state with it: what was applied and could not be
+    /// written is forgotten.
     fn append(&mut self, batch: Batch) -> Result<(), DriverError> {
         let session = &mut self.session;
         let at_ms = now_ms();
@@ -368,10 +440,7 @@ impl Driver {
                 event: event.clone(),
             })?;
         }
-        let logged = session.store.append(seq, at_ms, batch)?;
-        for event in &logged {
-            session.observer.logged(&session.state, event);
-        }
+        self.unseen.extend(session.store.stage(seq, at_ms, batch)?);
         Ok(())
     }
 

@@ -6,17 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Driver, DriverError, now_ms};
+use super::{Act, Driver, DriverError, now_ms};
 use crate::core::agent::{Arguments, ModelReply, RequestedCall};
 use crate::core::budget::{Admission, Amount};
 use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
 use crate::exec::{Done, Told};
-use crate::model::request::turn_request;
 use crate::model::retry::{RetryPolicy, SystemJitter};
-use crate::model::{
-    Attempt, Billing, ModelError, Reaction, TurnFailure, TurnRequest, TurnResponse,
-};
+use crate::model::{Attempt, Billing, ModelError, Reaction, TurnFailure, TurnResponse};
 use crate::store::Batch;
 
 impl Driver {
@@ -70,7 +67,7 @@ impl Driver {
         self.calling.insert(key.clone());
         let model = Arc::clone(&self.session.model);
         let tell = self.slots.teller();
-        std::thread::spawn(move || {
+        self.acts.push(Act::Thread(Box::new(move || {
             // Without an answer the driver would wait for this turn for ever.
             let answer = catch_unwind(AssertUnwindSafe(|| model.turn(&request, &mut |_| ())))
                 .unwrap_or_else(|_| Err(panicked()));
@@ -79,7 +76,7 @@ impl Driver {
                 key,
                 done: Done::Turn(Box::new(answer)),
             });
-        });
+        })));
         Ok(true)
     }
 
@@ -186,14 +183,6 @@ impl Driver {
             self.shorten(agent, 1)?;
         }
         Ok(())
-    }
-
-    fn turn_request(&self, agent: AgentId) -> Result<Option<TurnRequest>, DriverError> {
-        let Some(agent) = self.session.state.agents.get(&agent) else {
-            return Ok(None);
-        };
-        let vision = self.session.model.caps().vision;
-        Ok(Some(turn_request(agent, &self.session.store, vision)?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Driver, DriverError};
+use super::{Act, Driver, DriverError};
 use crate::adapter::{Adapter, AdapterHistory, Patch};
 use crate::core::agent::{Answer, AnswerStatus, Picture, Role};
 use crate::core::event::{Actor, EffectKey, Event};
@@ -46,6 +46,11 @@ impl Driver {
                 reserved: None,
             })?;
         }
+        // What changes something here and now needs its intent first; a thread
+        // begins once that is durable.
+        if work.changes() && !work.is_long() {
+            self.flush()?;
+        }
         if let Work::Patch { file, text, why } = work {
             return self.patch(agent, call, file, text, why).map(|()| true);
         }
@@ -58,14 +63,14 @@ impl Driver {
         self.calling.insert(key.clone());
         let cancel = Arc::clone(&self.cancel);
         let tell = self.slots.teller();
-        std::thread::spawn(move || {
+        self.acts.push(Act::Thread(Box::new(move || {
             let worked = work::perform(&work, &desk, &name, &cancel);
             // A driver that is gone says on resuming that it was interrupted.
             let _ = tell.send(Told::Done {
                 key,
                 done: Done::Worked(Box::new(worked)),
             });
-        });
+        })));
         Ok(true)
     }
 

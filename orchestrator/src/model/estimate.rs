@@ -37,7 +37,6 @@ pub fn text_tokens(text: &str) -> u64 {
 
 /// Tokens that a request is read as, at most.
 pub fn prompt_tokens(request: &TurnRequest) -> u64 {
-    let messages: u64 = request.messages.iter().map(message_tokens).sum();
     let tools: u64 = request
         .tools
         .iter()
@@ -45,10 +44,11 @@ pub fn prompt_tokens(request: &TurnRequest) -> u64 {
             PER_TOOL + of_bytes(tool.name.len() + tool.description.len()) + of_value(&tool.schema)
         })
         .sum();
-    PER_REQUEST + of_bytes(request.system.len()) + messages + tools
+    PER_REQUEST + of_bytes(request.system.len()) + request.messages.tokens() + tools
 }
 
-fn message_tokens(message: &Message) -> u64 {
+/// Tokens that a message is read as, at most.
+pub(super) fn message_tokens(message: &Message) -> u64 {
     PER_MESSAGE
         + match message {
             Message::User { text } => text_tokens(text),

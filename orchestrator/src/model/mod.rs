@@ -27,6 +27,7 @@ pub mod retry;
 mod secret;
 pub mod spec;
 pub mod sse;
+mod transcript;
 mod types;
 
 pub use dialect::Vendor;
@@ -34,6 +35,7 @@ pub use failure::{Attempt, Billing, ModelError, Reaction, TurnFailure};
 pub use price::{Price, PriceTable};
 pub use secret::Secret;
 pub use spec::{Setup, UnknownModel, by_spec};
+pub use transcript::Transcript;
 pub use types::{
     Caps, ChatModel, Delta, Image, Message, Reservation, Stop, ToolSchema, TurnRequest,
     TurnResponse, Usage,

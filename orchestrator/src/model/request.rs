@@ -5,8 +5,9 @@
 use protocol::ContentHash;
 use serde_json::Value;
 
+use super::transcript::Transcript;
 use super::types::{Image, Message, ToolSchema, TurnRequest};
-use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall};
+use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall, Role};
 use crate::core::event::Body;
 use crate::core::state::Agent;
 use crate::store::{Reader, Store, StoreError};
@@ -17,7 +18,7 @@ use crate::tools;
 const OPENING: &str = "Begin.";
 
 /// Most tokens of one reply.
-const MAX_OUTPUT_TOKENS: u64 = 16_384;
+pub const MAX_OUTPUT_TOKENS: u64 = 16_384;
 
 /// Where what events refer to lies.
 pub trait Shelf {
@@ -53,48 +54,57 @@ pub fn turn_request(
     shelf: &dyn Shelf,
     vision: bool,
 ) -> Result<TurnRequest, StoreError> {
-    let mut messages = vec![Message::User {
-        text: OPENING.to_owned(),
-    }];
-    for entry in agent.run.entries() {
-        match entry {
-            // Two messages of one side in a row are refused by some.
-            Entry::Brief { text: brief, .. } => {
-                let brief = text(shelf.document(brief)?);
-                messages = vec![Message::User {
-                    text: format!("{OPENING}\n\n{brief}"),
-                }];
-            }
-            Entry::Harness { .. } | Entry::Model { .. } | Entry::Tool { .. } => {
-                messages.push(message(entry, shelf, vision)?);
-            }
+    let mut messages = Transcript::default();
+    let entries = agent.run.entries();
+    messages.push(opening(entries, shelf)?);
+    for entry in entries {
+        if let Some(message) = message(entry, shelf, vision)? {
+            messages.push(message);
         }
     }
-    let tools = tools::all()
-        .iter()
-        .filter(|tool| tool.roles.contains(&agent.role))
-        .map(|tool| ToolSchema {
-            name: tool.name.to_owned(),
-            description: tool.description.to_owned(),
-            schema: tool.schema.clone(),
-        })
-        .collect();
     Ok(TurnRequest {
         agent: agent.id,
         turn: agent.run.turns(),
         role: agent.role,
         system: text(shelf.document(&agent.prompt)?),
         messages,
-        tools,
+        tools: tools_of(agent.role),
         max_output_tokens: MAX_OUTPUT_TOKENS,
     })
 }
 
-fn message(entry: &Entry, shelf: &dyn Shelf, vision: bool) -> Result<Message, StoreError> {
-    Ok(match entry {
-        Entry::Brief { text: brief, .. } => Message::User {
-            text: text(shelf.document(brief)?),
-        },
+/// The tools that a role is offered.
+pub fn tools_of(role: Role) -> Vec<ToolSchema> {
+    let tools = tools::all().iter();
+    tools
+        .filter(|tool| tool.roles.contains(&role))
+        .map(|tool| ToolSchema {
+            name: tool.name.to_owned(),
+            description: tool.description.to_owned(),
+            schema: tool.schema.clone(),
+        })
+        .collect()
+}
+
+/// The first message. A brief of what is left out is a part of it: two
+/// messages of one side in a row are refused by some.
+pub fn opening(entries: &[Entry], shelf: &dyn Shelf) -> Result<Message, StoreError> {
+    let mut opening = OPENING.to_owned();
+    if let Some(Entry::Brief { text: brief, .. }) = entries.first() {
+        opening.push_str("\n\n");
+        opening.push_str(&text(shelf.document(brief)?));
+    }
+    Ok(Message::User { text: opening })
+}
+
+/// An entry as a message; none for a brief, which the opening has.
+pub fn message(
+    entry: &Entry,
+    shelf: &dyn Shelf,
+    vision: bool,
+) -> Result<Option<Message>, StoreError> {
+    Ok(Some(match entry {
+        Entry::Brief { .. } => return Ok(None),
         Entry::Harness { text } => Message::User { text: text.clone() },
         Entry::Model {
             text: said,
@@ -124,7 +134,7 @@ fn message(entry: &Entry, shelf: &dyn Shelf, vision: bool) -> Result<Message, St
                 Vec::new()
             },
         },
-    })
+    }))
 }
 
 fn pictures(answer: &Answer, shelf: &dyn Shelf) -> Result<Vec<Image>, StoreError> {
@@ -138,7 +148,7 @@ fn pictures(answer: &Answer, shelf: &dyn Shelf) -> Result<Vec<Image>, StoreError
 }
 
 /// A document that is a text.
-pub(super) fn text(value: Value) -> String {
+pub fn text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::failure::{Attempt, TurnFailure};
 use super::replay::Replayed;
+use super::transcript::Transcript;
 use crate::core::agent::{RequestedCall, Role};
 use crate::core::ids::AgentId;
 
@@ -102,7 +103,7 @@ pub struct TurnRequest {
     /// The prompt.
     pub system: String,
     /// The conversation so far.
-    pub messages: Vec<Message>,
+    pub messages: Transcript,
     /// The tools it may use.
     pub tools: Vec<ToolSchema>,
     /// Most tokens the reply may have, reasoning included.

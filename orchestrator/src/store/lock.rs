@@ -3,10 +3,14 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::StoreError;
 
 const LOCK: &str = "campaign.lock";
+/// How long somebody may take to look who holds the lock, and how often.
+const GLANCE: Duration = Duration::from_millis(5);
+const GLANCES: u32 = 20;
 
 /// The right to write to a campaign, until dropped or the process ends.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|source| failed("open", source))?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::InUse {
@@ -46,6 +50,17 @@ impl Lock {
             .map_err(|source| failed("write", source))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Takes the lock. Whoever only looks who holds it, holds it for a moment.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..GLANCES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(GLANCE),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 fn read_pid(file: &mut File) -> Option<String> {

@@ -205,12 +205,12 @@ pub(super) fn blob(
     hash: &ContentHash,
 ) -> Result<Vec<u8>, StoreError> {
     let content: Option<Vec<u8>> = connection
-        .query_row(
-            "SELECT content FROM blobs WHERE hash = ?1",
-            params![hash.as_str()],
-            |row| row.get(0),
-        )
-        .optional()
+        .prepare_cached("SELECT content FROM blobs WHERE hash = ?1")
+        .and_then(|mut select| {
+            select
+                .query_row(params![hash.as_str()], |row| row.get(0))
+                .optional()
+        })
         .map_err(|source| unreadable(dir, "read", source))?;
     let content = content.ok_or_else(|| StoreError::NoBlob(hash.clone()))?;
     if ContentHash::of(&content) == *hash {

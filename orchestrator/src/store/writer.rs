@@ -1,4 +1,4 @@
-//! Writing a campaign: every append is one durable transaction.
+//! Writing a campaign: what was staged becomes durable in one transaction.
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,8 @@ pub struct Store {
     dir: PathBuf,
     head: String,
     seq: u64,
+    /// Place and hash of the last event that is durable.
+    durable: (u64, String),
     _lock: Lock,
 }
 
@@ -103,6 +105,7 @@ impl Store {
             dir: dir.to_owned(),
             head: String::new(),
             seq: 0,
+            durable: (0, String::new()),
             _lock: lock,
         })
     }
@@ -122,7 +125,7 @@ impl Store {
         let connection = Connection::open_with_flags(dir.join(DATABASE), flags)
             .map_err(|source| unreadable(dir, "open", source))?;
         configure(&connection)?;
-        let head = connection
+        let head: String = connection
             .query_row(
                 "SELECT hash FROM events ORDER BY seq DESC LIMIT 1",
                 [],
@@ -132,6 +135,7 @@ impl Store {
         let store = Self {
             connection,
             dir: dir.to_owned(),
+            durable: (state.seq, head.clone()),
             head,
             seq: state.seq,
             _lock: lock,
@@ -139,9 +143,62 @@ impl Store {
         Ok((store, state))
     }
 
-    /// Appends a batch after event `expected_seq`, all or nothing, and returns
-    /// the events with their places.
+    /// Appends a batch after event `expected_seq`, all or nothing, makes it
+    /// durable, and returns the events with their places.
     pub fn append(
+        &mut self,
+        expected_seq: u64,
+        at_ms: i64,
+        batch: Batch,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let appended = self.stage(expected_seq, at_ms, batch)?;
+        self.commit()?;
+        Ok(appended)
+    }
+
+    /// Appends a batch that becomes durable with the next [`Store::commit`],
+    /// together with all others staged until then. After an error nothing of
+    /// what was staged is left.
+    pub fn stage(
+        &mut self,
+        expected_seq: u64,
+        at_ms: i64,
+        batch: Batch,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let staged = self.insert(expected_seq, at_ms, batch);
+        if staged.is_err() {
+            self.forget();
+        }
+        staged
+    }
+
+    /// Makes everything staged durable: nobody may act on it before.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        match self.connection.execute_batch("COMMIT") {
+            Ok(()) => {
+                self.durable = (self.seq, self.head.clone());
+                Ok(())
+            }
+            Err(source) => {
+                self.forget();
+                Err(failed(source))
+            }
+        }
+    }
+
+    /// Takes back what is staged.
+    fn forget(&mut self) {
+        if !self.connection.is_autocommit() {
+            // Without a commit it is gone in any case.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        (self.seq, self.head) = self.durable.clone();
+    }
+
+    fn insert(
         &mut self,
         expected_seq: u64,
         at_ms: i64,
@@ -153,52 +210,46 @@ impl Store {
                 found: self.seq,
             });
         }
-        let failed = |source| StoreError::Database {
-            operation: "append to",
-            source,
-        };
-        let transaction = self.connection.transaction().map_err(failed)?;
-        for (hash, content) in &batch.blobs {
-            transaction
-                .execute(
-                    "INSERT OR IGNORE INTO blobs (hash, content) VALUES (?1, ?2)",
-                    params![hash.as_str(), content],
-                )
+        if self.connection.is_autocommit() {
+            self.connection
+                .execute_batch("BEGIN IMMEDIATE")
                 .map_err(failed)?;
         }
-        let mut head = self.head.clone();
-        let mut seq = self.seq;
+        for (hash, content) in &batch.blobs {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO blobs (hash, content) VALUES (?1, ?2)")
+                .and_then(|mut insert| insert.execute(params![hash.as_str(), content]))
+                .map_err(failed)?;
+        }
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            .map_err(failed)?;
         let mut appended = Vec::with_capacity(batch.events.len());
         for (actor, event) in batch.events {
-            seq += 1;
             let logged = Logged {
-                seq,
+                seq: self.seq + 1,
                 at_ms,
                 actor,
                 event,
             };
-            let row = Row::of(&logged, &head, EVENT_VERSION)?;
-            transaction
-                .execute(
-                    "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    params![
-                        row.seq as i64,
-                        row.time_ms,
-                        row.actor,
-                        row.kind,
-                        row.version,
-                        row.payload,
-                        row.prev_hash,
-                        row.hash
-                    ],
-                )
+            let row = Row::of(&logged, &self.head, EVENT_VERSION)?;
+            insert
+                .execute(params![
+                    row.seq as i64,
+                    row.time_ms,
+                    row.actor,
+                    row.kind,
+                    row.version,
+                    row.payload,
+                    row.prev_hash,
+                    row.hash
+                ])
                 .map_err(failed)?;
-            head = row.hash;
+            self.head = row.hash;
+            self.seq = logged.seq;
             appended.push(logged);
         }
-        transaction.commit().map_err(failed)?;
-        self.head = head;
-        self.seq = seq;
         Ok(appended)
     }
 
@@ -229,4 +280,11 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
             operation: "configure",
             source,
         })
+}
+
+fn failed(source: rusqlite::Error) -> StoreError {
+    StoreError::Database {
+        operation: "append to",
+        source,
+    }
 }

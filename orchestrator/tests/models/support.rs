@@ -149,7 +149,7 @@ pub(crate) fn request(system: &str, messages: Vec<Message>) -> TurnRequest {
         turn: 0,
         role: Role::Worker,
         system: system.to_owned(),
-        messages,
+        messages: messages.into(),
         tools: vec![tool("read_board"), tool("finish")],
         max_output_tokens: 2_000,
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::core::agent::Arguments;
-use crate::model::Message;
+use crate::model::{Message, Transcript};
 
 /// One answered call.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +23,11 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    pub(super) fn of(messages: &'a [Message]) -> Self {
+    pub(super) fn of(messages: &'a Transcript) -> Self {
         let mut asked: Vec<(&str, &Value)> = Vec::new();
         let mut answered = Vec::new();
         let mut turns = 0;
-        for message in messages {
+        for message in messages.iter() {
             match message {
                 Message::User { .. } => {}
                 Message::Assistant { calls, .. } => {

@@ -116,7 +116,7 @@ impl Anthropic {
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             push("user", json!({ "type": "text", "text": OPENING }));
         }
-        for message in &request.messages {
+        for message in request.messages.iter() {
             match message {
                 Message::User { text } => push("user", json!({ "type": "text", "text": text })),
                 Message::Assistant { text, calls, carry } => {

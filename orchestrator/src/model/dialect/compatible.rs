@@ -93,7 +93,7 @@ impl Compatible {
         // Pictures can't be part of an answer: they follow once all calls of
         // the turn are answered.
         let mut pictures: Vec<&Image> = Vec::new();
-        for message in &request.messages {
+        for message in request.messages.iter() {
             if !matches!(message, Message::Tool { .. }) {
                 show(&mut pictures, &mut messages);
             }

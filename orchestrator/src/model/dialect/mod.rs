@@ -294,7 +294,7 @@ mod tests {
             turn: 0,
             role: crate::core::agent::Role::Worker,
             system: String::new(),
-            messages: Vec::new(),
+            messages: crate::model::Transcript::default(),
             tools: Vec::new(),
             max_output_tokens: 1,
         };

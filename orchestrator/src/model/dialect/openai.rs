@@ -102,7 +102,7 @@ impl OpenAi {
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             items.push(user(OPENING));
         }
-        for message in &request.messages {
+        for message in request.messages.iter() {
             match message {
                 Message::User { text } => items.push(user(text)),
                 Message::Assistant { text, calls, carry } => {
