@@ -7,6 +7,7 @@ use super::{Driver, DriverError};
 use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall};
 use crate::core::event::Body;
 use crate::core::ids::AgentId;
+use crate::core::state::Agent;
 use crate::model::{Image, Message, ToolSchema, Transcript, TurnRequest};
 use crate::store::{Store, StoreError};
 use crate::tools;
@@ -63,7 +64,7 @@ impl Driver {
     fn begin_talk(&mut self, agent: AgentId) -> Result<Talk, DriverError> {
         let agents = &self.session.state.agents;
         // Those that have ended are not asked any more.
-        let is_live = |id: &AgentId| agents.get(id).is_some_and(|agent| agent.is_live());
+        let is_live = |id: &AgentId| agents.get(id).is_some_and(Agent::is_live);
         self.talks.retain(|id, _| is_live(id));
         let agent = agents.get(&agent).ok_or(DriverError::Stuck)?;
         let tools = tools::all()
