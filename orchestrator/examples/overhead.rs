@@ -110,7 +110,7 @@ fn searching(search: &Search, usual: [usize; 3]) -> Result<Value, Box<dyn Error>
     let begun = Instant::now();
     let seen = watch::run(room.command(search.alphalab.as_ref(), &mock.url())?)?;
     let took = begun.elapsed();
-    let document = summary(&mock, agents, took, &seen)?;
+    let document = summary(&mock, agents, took, seen)?;
     Ok(document)
 }
 
@@ -123,7 +123,7 @@ fn printing(mib: u64) -> Result<Value, Box<dyn Error>> {
     })?;
     let begun = Instant::now();
     let seen = watch::run(room.command(None, &mock.url())?)?;
-    let mut document = summary(&mock, 1, begun.elapsed(), &seen)?;
+    let mut document = summary(&mock, 1, begun.elapsed(), seen)?;
     document["printed_mib"] = json!(mib);
     Ok(document)
 }
@@ -133,7 +133,7 @@ fn summary(
     mock: &Mock,
     agents: u32,
     took: Duration,
-    seen: &watch::Seen,
+    seen: watch::Seen,
 ) -> Result<Value, Box<dyn Error>> {
     let ledger = mock.ledger();
     if let Some(why) = ledger.rejected.first() {

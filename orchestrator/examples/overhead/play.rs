@@ -16,7 +16,7 @@ pub(crate) fn searcher(ask: &Ask, turns: usize, rounds: usize) -> Reply {
     if ask.turn + 1 >= turns {
         return finish();
     }
-    if ask.turn % 2 == 0 {
+    if ask.turn.is_multiple_of(2) {
         Reply::call("read_board", json!({}))
     } else {
         Reply::call(
