@@ -3,6 +3,7 @@
 
 use super::{Driver, DriverError};
 use crate::core::ids::AgentId;
+use crate::core::state::Agent;
 use crate::model::request::{MAX_OUTPUT_TOKENS, message, opening, text, tools_of};
 use crate::model::{ToolSchema, Transcript, TurnRequest};
 
@@ -62,8 +63,8 @@ impl Driver {
     fn begin_talk(&mut self, agent: AgentId) -> Result<Talk, DriverError> {
         let agents = &self.session.state.agents;
         // Those that have ended are not asked any more.
-        let is_live = |id: &AgentId| agents.get(id).is_some_and(|agent| agent.is_live());
-        self.talks.retain(|id, _| is_live(id));
+        self.talks
+            .retain(|id, _| agents.get(id).is_some_and(Agent::is_live));
         let agent = agents.get(&agent).ok_or(DriverError::Stuck)?;
         Ok(Talk {
             system: text(self.session.store.document(&agent.prompt)?),
