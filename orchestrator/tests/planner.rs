@@ -1,6 +1,9 @@
 //! The planner in a simulated world: whatever models and labs do, every
 //! decision is legal and the campaign ends.
 
+#[path = "planner/settings.rs"]
+mod settings;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,14 +13,15 @@ use orchestrator::core::agent::{
 use orchestrator::core::board::BoardState;
 use orchestrator::core::event::{Actor, Body, Event, FailureCost, Logged, Measurement, Score};
 use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, decide};
-use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
+use orchestrator::core::settings::Settings;
 use orchestrator::core::state::{RunState, State};
 use orchestrator::model::builtin::Builtin;
 use orchestrator::model::{ChatModel, Message, ToolSchema, TurnRequest};
 use orchestrator::tools::{self, Documents, Kinds, LabRequest};
 use proptest::prelude::*;
-use protocol::{ContentHash, Direction, Interval, Split, Verdict};
+use protocol::{ContentHash, Interval, Split, Verdict};
 use serde_json::{Value, json};
+use settings::settings;
 
 struct Inline;
 
@@ -44,53 +48,6 @@ trait World {
     fn verdict(&mut self) -> Verdict;
     fn value(&mut self, what: &str) -> f64;
     fn lab_fails(&mut self) -> Fails;
-}
-
-fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
-    Settings {
-        schema: 1,
-        adapter: "a".to_owned(),
-        domain: "d".to_owned(),
-        objective: "o".to_owned(),
-        lab: "l".to_owned(),
-        device: "cpu".to_owned(),
-        model: "builtin".to_owned(),
-        executor: "local".to_owned(),
-        workers,
-        seed: 1,
-        metric: MetricSettings {
-            name: "speedup".to_owned(),
-            unit: "ratio".to_owned(),
-            direction: Direction::Maximise,
-            baseline: "b".to_owned(),
-            baseline_value: Some(1.0),
-        },
-        limits: Limits {
-            experiments: Some(experiments),
-            wall_s: Some(wall_s),
-            usd: None,
-            tokens: None,
-        },
-        policy: Policy {
-            tries_per_worker: 3,
-            finalists: 2,
-            try_s: 1.0,
-            evaluate_s: 2.0,
-            remeasure_s: 2.0,
-            converged_gain: 0.02,
-            turns: 30,
-            retry_s: 1.0,
-        },
-        tasks: ["x", "y"]
-            .map(|name| TaskSource {
-                name: name.to_owned(),
-                source: format!("/{name}"),
-            })
-            .to_vec(),
-        data: String::new(),
-        until: 3,
-        evaluation: None,
-    }
 }
 
 struct Run {
