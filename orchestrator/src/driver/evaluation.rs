@@ -128,7 +128,7 @@ impl Driver {
         }
         seal(&folder)?;
         let settings = state.settings.as_ref().ok_or(DriverError::Stuck)?;
-        let data = audited.data.clone().unwrap_or_else(|| ContentHash::of(b""));
+        let data = audited.data.clone().ok_or(DriverError::Stuck)?;
         let name = Path::new(&settings.data)
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
