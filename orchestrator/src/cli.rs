@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::core::agent::Role;
+
 /// Finds better kernels by itself, and says how it knows.
 ///
 /// Exit codes: 0 done, 1 bug, 2 usage, 3 configuration or input, 10 finished
@@ -115,6 +117,10 @@ pub struct Run {
     /// Most tokens, in and out [default: no limit].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub tokens: Option<u64>,
+    /// Most that the agents of a role may use of --usd and --tokens, as in
+    /// explorer=0.3; can be given several times [default: the adapter's].
+    #[arg(long, value_name = "ROLE=PART", value_parser = share)]
+    pub share: Vec<(Role, f64)>,
     /// Workers at the same time. Measurements take turns in any case
     /// [default: 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -160,6 +166,33 @@ impl Phase {
             Self::Phase3 => 3,
         }
     }
+}
+
+/// Roles that can have a share; an assistant uses that of whom it helps.
+const SHARERS: [Role; 7] = [
+    Role::Strategist,
+    Role::Worker,
+    Role::Supervisor,
+    Role::Explorer,
+    Role::Builder,
+    Role::Critic,
+    Role::Tester,
+];
+
+fn share(text: &str) -> Result<(Role, f64), String> {
+    let known = || SHARERS.map(Role::word).join(", ");
+    let (role, part) = text
+        .split_once('=')
+        .ok_or_else(|| "must be ROLE=PART, as in explorer=0.3".to_owned())?;
+    let role = SHARERS
+        .into_iter()
+        .find(|known| known.word() == role)
+        .ok_or_else(|| format!("`{role}` is no role with a share: {}", known()))?;
+    let part = above_zero(part)?;
+    if part > 1.0 {
+        return Err("must be at most 1".to_owned());
+    }
+    Ok((role, part))
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

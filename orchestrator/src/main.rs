@@ -40,6 +40,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 device: run.device,
                 dir: run.dir,
                 seed: run.seed,
+                shares: run.share.into_iter().collect(),
                 until: run.until.map(cli::Phase::number),
             };
             commands::run(&options, &places, stop_flag()?)

@@ -38,6 +38,7 @@ fn settings() -> Settings {
             usd: Some(5.0),
             tokens: None,
         },
+        shares: std::collections::BTreeMap::new(),
         policy: Policy {
             tries_per_worker: 4,
             finalists: 2,

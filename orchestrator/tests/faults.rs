@@ -52,6 +52,7 @@ fn settings(direction: Direction) -> Settings {
             usd: None,
             tokens: None,
         },
+        shares: std::collections::BTreeMap::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 1,
@@ -194,6 +195,7 @@ fn ended(state: &mut State, role: Role, proposed: u32) {
         tries: 0,
         proposed,
         paid: Amount::default(),
+        unsettled: Amount::default(),
         run,
     };
     state.agents.insert(id, agent);

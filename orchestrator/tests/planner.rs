@@ -404,7 +404,7 @@ impl World for Orderly {
                     id: id.clone(),
                     tool: tool.clone(),
                     ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
-                    body: inline(&answer.body),
+                    body: inline(&answer.body).into(),
                     images: Vec::new(),
                 },
             })

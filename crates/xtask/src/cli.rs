@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::problem::Problems;
+use crate::soak::Soak;
 use crate::workspace::Workspace;
-use crate::{ci, run, setup, testing};
+use crate::{ci, run, setup, soak, testing};
 
 /// Set up, run, test and check AlphaLab.
 #[derive(Debug, Parser)]
@@ -55,6 +56,11 @@ enum Verb {
         #[arg(long)]
         checks_only: bool,
     },
+    /// Set up, build, and run one long test; a sample of each is among the others
+    Soak {
+        /// Which
+        name: Soak,
+    },
 }
 
 /// Runs `cargo xtask` with the process's arguments.
@@ -82,6 +88,7 @@ impl Verb {
             Self::Run { .. } => "run",
             Self::Test { .. } => "test",
             Self::Ci { .. } => "ci",
+            Self::Soak { .. } => "soak",
         }
     }
 }
@@ -102,6 +109,11 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         }
         Verb::Ci { checks_only } => {
             let counts = ci::ci(&workspace, *checks_only)?;
+            println!("{counts}");
+            Ok(counts.failed == 0)
+        }
+        Verb::Soak { name } => {
+            let counts = soak::soak(&workspace, *name)?;
             println!("{counts}");
             Ok(counts.failed == 0)
         }

@@ -1,6 +1,6 @@
 //! Building with Cargo, with a progress bar made from its messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -70,6 +70,17 @@ pub(crate) struct Executable {
     pub(crate) package: String,
     /// Where it lies.
     pub(crate) path: PathBuf,
+}
+
+/// The package of each executable, by its file's name.
+pub(crate) fn owners(executables: &[Executable]) -> BTreeMap<String, String> {
+    executables
+        .iter()
+        .filter_map(|executable| {
+            let file = executable.path.file_name()?.to_str()?;
+            Some((file.to_owned(), executable.package.clone()))
+        })
+        .collect()
 }
 
 /// `cargo VERB --release -p PACKAGES`, in the environment.

@@ -22,6 +22,7 @@ mod problem;
 mod python;
 mod run;
 mod setup;
+mod soak;
 mod spawn;
 mod tally;
 mod testing;

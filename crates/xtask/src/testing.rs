@@ -138,7 +138,7 @@ impl Run<'_> {
         } else {
             command.env_remove("ALPHALAB_REQUIRE_SYSTEM");
         }
-        let mut tally = Tally::new(owners(executables));
+        let mut tally = Tally::new(compile::owners(executables));
         let status = spawn::lines(command, |line| {
             if tally.line(line) {
                 println!("{line}");
@@ -146,16 +146,6 @@ impl Run<'_> {
         })?;
         Ok(tally.finish(status.success()))
     }
-}
-
-fn owners(executables: &[Executable]) -> BTreeMap<String, String> {
-    executables
-        .iter()
-        .filter_map(|executable| {
-            let file = executable.path.file_name()?.to_str()?;
-            Some((file.to_owned(), executable.package.clone()))
-        })
-        .collect()
 }
 
 fn table(counts: &BTreeMap<String, Counts>) -> String {

@@ -10,7 +10,9 @@ use super::files::{FILES, KNOWLEDGE, MANIFEST};
 use super::manifest::{Budgets, EvaluationCommands, ExperimentLayout, Manifest, Metric};
 use super::problem::Problem;
 use super::validate::{self, Texts};
+use crate::core::agent::Role;
 use crate::core::settings::Policy;
+use crate::core::shares::Shares;
 
 /// The prompts, by file.
 const PROMPTS: [(&str, &str); 10] = [
@@ -80,6 +82,7 @@ impl Draft {
                 usd: None,
                 tokens: None,
                 gpu_hours: None,
+                shares: first_phases(),
             },
             policy: Policy {
                 tries_per_worker: 8,
@@ -99,6 +102,12 @@ impl Draft {
             .chain(prompts)
             .collect()
     }
+}
+
+/// Shares of the phases before the experiments, which must leave something to
+/// them.
+fn first_phases() -> Shares {
+    Shares::from([(Role::Explorer, 0.3), (Role::Builder, 0.4)])
 }
 
 impl Adapter {

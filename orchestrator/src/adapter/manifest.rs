@@ -6,9 +6,10 @@ use protocol::Direction;
 use serde::{Deserialize, Serialize};
 
 use crate::core::settings::{MetricSettings, Policy};
+use crate::core::shares::Shares;
 
 /// Budgets of a run that names none.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Evaluated experiments.
@@ -24,6 +25,9 @@ pub struct Budgets {
     /// Hours of GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_hours: Option<f64>,
+    /// What each role may use of the dollars and tokens.
+    #[serde(default, skip_serializing_if = "Shares::is_empty")]
+    pub shares: Shares,
 }
 
 /// The adapter's `manifest.toml`.

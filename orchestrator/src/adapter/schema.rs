@@ -126,6 +126,11 @@ const SHARE: NumberRule = NumberRule {
     holds: |number| (0.0..1.0).contains(&number),
 };
 
+const PART: NumberRule = NumberRule {
+    allowed: "a number above 0 and at most 1",
+    holds: |number| number > 0.0 && number <= 1.0,
+};
+
 /// Every field of a manifest.
 const FIELDS: &[Field] = &[
     field("schema", Required, Kind::Whole(1, 1)),
@@ -160,6 +165,13 @@ const FIELDS: &[Field] = &[
     field("budgets.usd", Optional, Kind::Number(NOT_NEGATIVE)),
     field("budgets.tokens", Optional, Kind::Whole(0, LARGEST)),
     field("budgets.gpu_hours", Optional, Kind::Number(NOT_NEGATIVE)),
+    field("budgets.shares.strategist", Optional, Kind::Number(PART)),
+    field("budgets.shares.worker", Optional, Kind::Number(PART)),
+    field("budgets.shares.supervisor", Optional, Kind::Number(PART)),
+    field("budgets.shares.explorer", Optional, Kind::Number(PART)),
+    field("budgets.shares.builder", Optional, Kind::Number(PART)),
+    field("budgets.shares.critic", Optional, Kind::Number(PART)),
+    field("budgets.shares.tester", Optional, Kind::Number(PART)),
     field("policy.tries_per_worker", Required, Kind::Whole(1, 10_000)),
     field("policy.finalists", Required, Kind::Whole(1, 1_000)),
     field("policy.try_s", Required, Kind::Number(POSITIVE)),

@@ -32,6 +32,14 @@ const WHOLE: &str = r#"
     usd = 1.5
     tokens = 1000
     gpu_hours = 0.0
+    [budgets.shares]
+    strategist = 1.0
+    worker = 0.9
+    supervisor = 0.1
+    explorer = 0.3
+    builder = 0.4
+    critic = 0.1
+    tester = 0.1
     [policy]
     tries_per_worker = 1
     finalists = 1

@@ -107,6 +107,9 @@ impl Origin {
         filled.experiments = filled.experiments.or(limits.experiments);
         filled.usd = filled.usd.or(limits.usd);
         filled.tokens = filled.tokens.or(limits.tokens);
+        if filled.shares.is_empty() {
+            filled.shares.clone_from(&then.shares);
+        }
         filled.workers = filled.workers.or(Some(then.workers));
         filled.seed = filled.seed.or(Some(then.seed));
         filled.until = filled.until.or(Some(then.until));

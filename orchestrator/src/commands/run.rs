@@ -11,6 +11,7 @@ use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
+use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
 use crate::model::{ChatModel, PriceTable, Setup, replay};
@@ -39,6 +40,9 @@ pub struct RunOptions {
     pub usd: Option<f64>,
     /// Limit of tokens.
     pub tokens: Option<u64>,
+    /// Shares of roles in dollars and tokens; the adapter's where none is
+    /// given.
+    pub shares: Shares,
     /// Number of workers; 1, if absent.
     pub workers: Option<u32>,
     /// Executor; `local`, if absent.
@@ -253,6 +257,11 @@ fn settings(
             wall_s: Some(hours * 3600.0),
             usd: options.usd,
             tokens: options.tokens,
+        },
+        shares: if options.shares.is_empty() {
+            manifest.budgets.shares
+        } else {
+            options.shares.clone()
         },
         policy: manifest.policy,
     })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::core::board;
-use crate::core::budget::Ledger;
+use crate::core::budget::{Forecast, Ledger};
 use crate::core::rank;
 use crate::core::state::State;
 use crate::report::{number, standing};
@@ -202,6 +202,16 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         let _ = writeln!(out, "US dollars   {}", money(budget.usd));
         let _ = writeln!(out, "tokens       {}", ledger(budget.tokens));
     }
+    let shares = state.settings.iter().flat_map(|settings| &settings.shares);
+    for (role, share) in shares.filter(|_| budget.usd.limit.is_some()) {
+        if let Some(of) = state.share(*role) {
+            let (role, share) = (role.word(), share * 100.0);
+            let _ = writeln!(out, "  {role:<10} {}, its {share:.0}%", money(of.usd));
+        }
+    }
+    if let Some(forecast) = budget.forecast().filter(|_| live) {
+        let _ = writeln!(out, "forecast     {}", forecast_words(&forecast));
+    }
     let _ = writeln!(out, "quick looks  {}", state.tries.len());
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
@@ -213,6 +223,27 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         );
     }
     out
+}
+
+/// When the first limit is reached, and what will be used then.
+fn forecast_words(forecast: &Forecast) -> String {
+    let (Some(first), Some(seconds)) = (forecast.first, forecast.seconds_left) else {
+        return "no limit is being approached".to_owned();
+    };
+    let first = match first {
+        "wall_s" => "running time",
+        "usd" => "money",
+        other => other,
+    };
+    let mut words = format!(
+        "{first} is up in {:.0} min at this rate",
+        (seconds / 60.0).ceil()
+    );
+    if let Some(usd) = forecast.usd.filter(|usd| *usd > 0.0) {
+        // Writing to a String can't fail.
+        let _ = write!(words, ", {usd:.2} US dollars by then");
+    }
+    words
 }
 
 /// A ledger of US dollars; what was cut off is named where there is any.

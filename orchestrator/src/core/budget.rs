@@ -111,6 +111,60 @@ impl Budget {
     }
 }
 
+/// Where a campaign is heading if it goes on as it did so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Seconds of running time until the first limit is reached; none without
+    /// a limit that is being approached.
+    pub seconds_left: Option<f64>,
+    /// The resource whose limit that is.
+    pub first: Option<&'static str>,
+    /// US dollars used by then, what is unsettled counted in full.
+    pub usd: Option<f64>,
+    /// Tokens used by then.
+    pub tokens: Option<f64>,
+    /// Experiments evaluated by then.
+    pub experiments: Option<f64>,
+}
+
+/// Running time before which a rate means nothing, in seconds.
+const TOO_SOON_S: f64 = 10.0;
+
+impl Budget {
+    /// Where this leads at the mean rates so far; none in the first seconds.
+    pub fn forecast(&self) -> Option<Forecast> {
+        let so_far = self.wall_s.spent;
+        if so_far < TOO_SOON_S {
+            return None;
+        }
+        let used = |ledger: &Ledger| ledger.spent + ledger.unsettled;
+        let named = [
+            ("experiments", &self.experiments),
+            ("usd", &self.usd),
+            ("tokens", &self.tokens),
+            ("wall_s", &self.wall_s),
+            ("gpu_h", &self.gpu_h),
+        ];
+        let first = named
+            .iter()
+            .filter(|(_, ledger)| used(ledger) > 0.0)
+            .filter_map(|(name, ledger)| {
+                let left = (ledger.limit? - used(ledger)).max(0.0);
+                Some((*name, left * so_far / used(ledger)))
+            })
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        let seconds_left = first.map(|(_, seconds)| seconds);
+        let then = |ledger: &Ledger| Some(used(ledger) * (1.0 + seconds_left? / so_far));
+        Some(Forecast {
+            seconds_left,
+            first: first.map(|(name, _)| name),
+            usd: then(&self.usd),
+            tokens: then(&self.tokens),
+            experiments: then(&self.experiments),
+        })
+    }
+}
+
 /// Whether a paid call may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
@@ -199,6 +253,41 @@ mod tests {
         assert_eq!(budget.admits(need(0.5, 9)), Admission::Never);
         budget.tokens = Ledger::new(Some(8.0));
         assert_eq!(budget.admits(need(0.0, 9)), Admission::Never);
+    }
+
+    #[test]
+    fn the_forecast_goes_on_at_the_rates_so_far() {
+        let free = Ledger::new(None);
+        let used = |limit, spent| Ledger {
+            limit,
+            spent,
+            ..Ledger::default()
+        };
+        let mut budget = Budget {
+            experiments: used(Some(50.0), 5.0),
+            usd: Ledger {
+                unsettled: 0.5,
+                ..used(Some(4.0), 0.5)
+            },
+            tokens: used(None, 1_000.0),
+            wall_s: used(Some(3600.0), 100.0),
+            gpu_h: free,
+        };
+        // A dollar in 100 s: the other three last 300 s.
+        let forecast = budget.forecast().expect("long enough");
+        assert_eq!(forecast.first, Some("usd"));
+        assert!((forecast.seconds_left.expect("a limit") - 300.0).abs() < 1e-9);
+        assert!((forecast.usd.expect("used") - 4.0).abs() < 1e-9);
+        assert!((forecast.tokens.expect("used") - 4_000.0).abs() < 1e-9);
+        assert!((forecast.experiments.expect("used") - 20.0).abs() < 1e-9);
+        budget.wall_s.spent = 1.0;
+        assert_eq!(budget.forecast(), None);
+        budget.wall_s.spent = 100.0;
+        for ledger in [&mut budget.experiments, &mut budget.usd, &mut budget.wall_s] {
+            ledger.limit = None;
+        }
+        let forecast = budget.forecast().expect("long enough");
+        assert_eq!((forecast.first, forecast.seconds_left), (None, None));
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl State {
                         tries: 0,
                         proposed: 0,
                         paid: Amount::default(),
+                        unsettled: Amount::default(),
                         run: AgentRun::new(turns),
                     },
                 );
@@ -288,11 +289,7 @@ impl State {
                 cost,
             } => {
                 let reserved = self.reserved.remove(key).unwrap_or_default();
-                match cost {
-                    FailureCost::Nothing => {}
-                    FailureCost::Unsettled => self.unsettled += reserved,
-                    FailureCost::Billed { amount } => self.paid += *amount,
-                }
+                self.book(key, cost, reserved);
                 let failures = self.failures.entry(key.clone()).or_default();
                 *failures = Failures {
                     since_ms: if failures.count == 0 {
@@ -361,7 +358,26 @@ impl State {
         self.reserved = kept;
         for (key, amount) in cut {
             self.intents.remove(&key);
-            self.unsettled += amount;
+            self.book(&key, &FailureCost::Unsettled, amount);
+        }
+    }
+
+    /// Books a paid call without a reply, on the campaign and on its agent.
+    fn book(&mut self, key: &EffectKey, cost: &FailureCost, reserved: Amount) {
+        let agent = match key {
+            EffectKey::Model { agent, .. } => self.agents.get_mut(agent),
+            _ => None,
+        };
+        let (paid, unsettled) = match cost {
+            FailureCost::Nothing => return,
+            FailureCost::Unsettled => (Amount::default(), reserved),
+            FailureCost::Billed { amount } => (*amount, Amount::default()),
+        };
+        self.paid += paid;
+        self.unsettled += unsettled;
+        if let Some(agent) = agent {
+            agent.paid += paid;
+            agent.unsettled += unsettled;
         }
     }
 

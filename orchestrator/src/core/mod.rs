@@ -20,4 +20,5 @@ pub mod playbook;
 pub mod rank;
 pub mod rounds;
 pub mod settings;
+pub mod shares;
 pub mod state;

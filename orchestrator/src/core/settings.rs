@@ -4,6 +4,8 @@
 use protocol::Direction;
 use serde::{Deserialize, Serialize};
 
+use super::shares::Shares;
+
 /// What is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +108,9 @@ pub struct Settings {
     pub metric: MetricSettings,
     /// Hard limits.
     pub limits: Limits,
+    /// What each role may use of the dollars and tokens.
+    #[serde(default, skip_serializing_if = "Shares::is_empty")]
+    pub shares: Shares,
     /// How the budget is shared out.
     pub policy: Policy,
     /// The tasks, in order.

@@ -172,6 +172,8 @@ pub struct Agent {
     pub proposed: u32,
     /// What its turns have cost.
     pub paid: Amount,
+    /// Reservations of its turns that were cut off.
+    pub unsettled: Amount,
     /// The conversation.
     pub run: AgentRun,
 }

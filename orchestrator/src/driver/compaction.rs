@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::{Driver, DriverError};
+use crate::core::agent::Entry;
 use crate::core::compaction::{cut, digest};
 use crate::core::event::{Actor, Body, Event};
 use crate::core::ids::AgentId;
 use crate::core::state::Agent;
-use crate::model::{TurnRequest, estimate};
+use crate::model::{Shortened, TurnRequest, estimate};
 use crate::store::Batch;
 
 /// Share of the context window that a request may fill.
@@ -27,6 +28,9 @@ impl Driver {
         agent: AgentId,
         request: &TurnRequest,
     ) -> Result<bool, DriverError> {
+        if let Some(recorded) = self.session.model.shortened(agent, request.turn) {
+            return self.shorten_as_recorded(agent, recorded);
+        }
         let Some(context) = self.session.model.caps().context else {
             return Ok(false);
         };
@@ -61,16 +65,51 @@ impl Driver {
     /// Leaves out all but the last turns of a conversation. False if there is
     /// nothing to leave out.
     pub(super) fn shorten(&mut self, id: AgentId, turns: usize) -> Result<bool, DriverError> {
+        let agent = self.session.state.agents.get(&id);
+        let Some(agent) = agent else {
+            return Ok(false);
+        };
+        let Some(place) = cut(agent.run.entries(), turns) else {
+            return Ok(false);
+        };
+        self.leave_out(id, place, None)
+    }
+
+    /// Shortens a conversation to what a recorded one was shortened to; once.
+    fn shorten_as_recorded(
+        &mut self,
+        id: AgentId,
+        recorded: Shortened,
+    ) -> Result<bool, DriverError> {
+        let kept = recorded.kept;
+        let agent = self.session.state.agents.get(&id);
+        let entries = agent.map_or(&[][..], |agent| agent.run.entries());
+        let is_done =
+            matches!(entries.first(), Some(Entry::Brief { .. })) && entries.len() == kept + 1;
+        let place = entries.len().checked_sub(kept);
+        // Another conversation than the recorded one: the replay says so.
+        let can = |place: &usize| matches!(entries.get(*place), Some(Entry::Model { .. }));
+        match place.filter(|place| !is_done && *place > 0 && can(place)) {
+            Some(place) => self.leave_out(id, place, Some(recorded.digest)),
+            None => Ok(false),
+        }
+    }
+
+    /// Replaces the entries before `place` by a brief, with these lines or new
+    /// ones on what they were.
+    fn leave_out(
+        &mut self,
+        id: AgentId,
+        place: usize,
+        lines: Option<String>,
+    ) -> Result<bool, DriverError> {
         let session = &self.session;
         let Some(agent) = session.state.agents.get(&id) else {
             return Ok(false);
         };
         let entries = agent.run.entries();
-        let Some(place) = cut(entries, turns) else {
-            return Ok(false);
-        };
         let read = |body: &Body| session.store.document(body).ok();
-        let lines = digest(&entries[..place], &read);
+        let lines = lines.unwrap_or_else(|| digest(&entries[..place], &read));
         let kept = (entries.len() - place) as u32;
         let text = self.brief(agent, &lines);
         let mut batch = Batch::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Act, Driver, DriverError, now_ms};
-use crate::core::agent::{Arguments, ModelReply, RequestedCall};
+use crate::core::agent::{Arguments, ModelReply, RequestedCall, Role};
 use crate::core::budget::{Admission, Amount};
 use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
@@ -44,8 +44,12 @@ impl Driver {
             tokens: most.tokens,
         };
         let found = self.session.state.agents.get(&agent);
-        let share = found.and_then(|agent| Some((agent.under?, agent.paid)));
-        if share.is_some_and(|(under, paid)| !under.admits(paid, need)) {
+        let errand = found.and_then(|agent| {
+            let mut used = agent.paid;
+            used += agent.unsettled;
+            Some((agent.under?, used))
+        });
+        if errand.is_some_and(|(under, used)| !under.admits(used, need)) {
             self.record(Event::AgentStopped {
                 agent,
                 reason: "its share of the budget is spent".to_owned(),
@@ -57,6 +61,15 @@ impl Driver {
             Admission::Later => return Ok(false),
             Admission::Never => {
                 self.record(Event::TurnRefused { agent, turn, need })?;
+                return Ok(true);
+            }
+        }
+        match self.role_admits(agent, need) {
+            None | Some((_, Admission::Now)) => {}
+            Some((_, Admission::Later)) => return Ok(false),
+            Some((role, Admission::Never)) => {
+                let reason = format!("the {}'s share of the budget is spent", role.word());
+                self.record(Event::AgentStopped { agent, reason })?;
                 return Ok(true);
             }
         }
@@ -78,6 +91,14 @@ impl Driver {
             });
         })));
         Ok(true)
+    }
+
+    /// Whether a turn stays within the share of the role that it is booked
+    /// on; none where that has no share of its own.
+    fn role_admits(&self, agent: AgentId, need: Amount) -> Option<(Role, Admission)> {
+        let state = &self.session.state;
+        let role = state.charged(state.agents.get(&agent)?);
+        Some((role, state.share(role)?.admits(need)))
     }
 
     /// Appends what came of a turn.

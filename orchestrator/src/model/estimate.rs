@@ -66,9 +66,12 @@ pub(super) fn message_tokens(message: &Message) -> u64 {
                     })
                     .sum();
                 // What is carried holds text and calls again.
-                (text_tokens(text) + calls).max(carry.as_ref().map_or(0, of_value))
+                (text_tokens(text) + calls)
+                    .max(carry.as_ref().map_or(0, |carry| text_tokens(carry.text())))
             }
-            Message::Tool { body, images, .. } => of_value(body) + images.len() as u64 * PER_IMAGE,
+            Message::Tool { body, images, .. } => {
+                text_tokens(body.text()) + images.len() as u64 * PER_IMAGE
+            }
         }
 }
 

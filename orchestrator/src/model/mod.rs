@@ -37,6 +37,6 @@ pub use secret::Secret;
 pub use spec::{Setup, UnknownModel, by_spec};
 pub use transcript::Transcript;
 pub use types::{
-    Caps, ChatModel, Delta, Image, Message, Reservation, Stop, ToolSchema, TurnRequest,
+    Caps, ChatModel, Delta, Image, Message, Reservation, Shortened, Stop, ToolSchema, TurnRequest,
     TurnResponse, Usage,
 };

@@ -62,7 +62,7 @@ impl ChatModel for Remote {
         observe: &mut dyn FnMut(Delta),
         permit: &mut dyn FnMut(&Attempt) -> bool,
     ) -> Result<TurnResponse, TurnFailure> {
-        let body = self.dialect.body(request).to_string();
+        let body = self.dialect.body(request);
         let headers = self.dialect.headers(self.key.as_ref());
         let attempt = || self.attempt(request, &headers, &body, observe);
         let (clock, jitter) = (self.clock.as_ref(), self.jitter.as_ref());

@@ -10,6 +10,7 @@ use super::types::{Image, Message, ToolSchema, TurnRequest};
 use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall, Role};
 use crate::core::event::Body;
 use crate::core::state::Agent;
+use crate::document::Document;
 use crate::store::{Reader, Store, StoreError};
 use crate::tools;
 
@@ -24,6 +25,8 @@ pub const MAX_OUTPUT_TOKENS: u64 = 16_384;
 pub trait Shelf {
     /// A document, wherever it is.
     fn document(&self, body: &Body) -> Result<Value, StoreError>;
+    /// A document as text.
+    fn text(&self, body: &Body) -> Result<Document, StoreError>;
     /// A blob.
     fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError>;
 }
@@ -31,6 +34,10 @@ pub trait Shelf {
 impl Shelf for Store {
     fn document(&self, body: &Body) -> Result<Value, StoreError> {
         Store::document(self, body)
+    }
+
+    fn text(&self, body: &Body) -> Result<Document, StoreError> {
+        Store::text(self, body)
     }
 
     fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError> {
@@ -41,6 +48,10 @@ impl Shelf for Store {
 impl Shelf for Reader {
     fn document(&self, body: &Body) -> Result<Value, StoreError> {
         Reader::document(self, body)
+    }
+
+    fn text(&self, body: &Body) -> Result<Document, StoreError> {
+        Reader::text(self, body)
     }
 
     fn blob(&self, hash: &ContentHash) -> Result<Vec<u8>, StoreError> {
@@ -116,10 +127,7 @@ pub fn message(
                 .iter()
                 .map(|call| with_arguments(&call.requested, shelf))
                 .collect::<Result<_, _>>()?,
-            carry: carry
-                .as_ref()
-                .map(|carry| shelf.document(carry))
-                .transpose()?,
+            carry: carry.as_ref().map(|carry| shelf.text(carry)).transpose()?,
         },
         Entry::Tool {
             id, tool, answer, ..
@@ -127,7 +135,7 @@ pub fn message(
             id: id.clone(),
             tool: tool.clone(),
             ok: matches!(answer.status, AnswerStatus::Ok | AnswerStatus::Ends),
-            body: shelf.document(&answer.body)?,
+            body: shelf.text(&answer.body)?,
             images: if vision {
                 pictures(answer, shelf)?
             } else {

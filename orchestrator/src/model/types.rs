@@ -10,6 +10,7 @@ use super::replay::Replayed;
 use super::transcript::Transcript;
 use crate::core::agent::{RequestedCall, Role};
 use crate::core::ids::AgentId;
+use crate::document::Document;
 
 /// What a model can do and costs; decides how it is driven.
 #[expect(
@@ -74,7 +75,7 @@ pub enum Message {
         /// What it wanted done.
         calls: Vec<RequestedCall>,
         /// What came with [`TurnResponse::carry`], unchanged.
-        carry: Option<Value>,
+        carry: Option<Document>,
     },
     /// From a tool.
     Tool {
@@ -85,7 +86,7 @@ pub enum Message {
         /// Whether the call did what it was for.
         ok: bool,
         /// The answer.
-        body: Value,
+        body: Document,
         /// Pictures to look at.
         images: Vec<Image>,
     },
@@ -210,6 +211,17 @@ pub enum Delta {
     ToolCall(String),
 }
 
+/// How a recorded conversation was shortened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortened {
+    /// Entries that stayed, from the end.
+    pub kept: usize,
+    /// The lines that say what was left out. They are cut to a length, so that
+    /// lines of other figures would be cut elsewhere; the turns themselves
+    /// were compared one by one.
+    pub digest: String,
+}
+
 /// A model. `turn` blocks and may be called from many threads at once.
 pub trait ChatModel: Send + Sync {
     /// What it can do and costs.
@@ -245,6 +257,13 @@ pub trait ChatModel: Send + Sync {
     /// What the user should know about it before a campaign starts.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How the conversation was shortened before this turn, in the recording
+    /// that it answers from.
+    fn shortened(&self, agent: AgentId, turn: u32) -> Option<Shortened> {
+        let _ = (agent, turn);
+        None
     }
 
     /// How its turns compare with those of a recording, if it answers from

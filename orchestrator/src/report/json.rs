@@ -89,6 +89,17 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             "ci": row.ci,
         })
     });
+    let shares: serde_json::Map<String, Value> = state
+        .settings
+        .iter()
+        .flat_map(|settings| &settings.shares)
+        .filter_map(|(role, share)| {
+            let of = state.share(*role)?;
+            let document =
+                json!({ "share": share, "usd": ledger(of.usd), "tokens": ledger(of.tokens) });
+            Some((role.word().to_owned(), document))
+        })
+        .collect();
     json!({
         "schema": SCHEMA,
         "phase": state.phase,
@@ -101,6 +112,8 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             "wall_s": ledger(budget.wall_s),
             "gpu_h": ledger(budget.gpu_h),
         },
+        "shares": shares,
+        "forecast": budget.forecast(),
         "best": best,
         "events": state.seq,
         "tries": state.tries.len(),

@@ -7,6 +7,7 @@ mod chain;
 mod error;
 mod lock;
 mod reader;
+mod sync;
 mod writer;
 
 pub use error::StoreError;
@@ -19,6 +20,9 @@ pub const DATABASE: &str = "campaign.db";
 
 /// Version of the database's layout (`user_version`).
 pub const LAYOUT_VERSION: u32 = 1;
+
+/// What SQLite appends to the database's name for its write-ahead log.
+pub(crate) const WAL_SUFFIX: &str = "-wal";
 
 /// Marks a SQLite file as a campaign (`application_id`): "ALab".
 pub(crate) const APPLICATION_ID: u32 = 0x414c_6162;

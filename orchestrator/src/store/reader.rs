@@ -11,6 +11,7 @@ use super::chain::Row;
 use super::{APPLICATION_ID, DATABASE, LAYOUT_VERSION, StoreError};
 use crate::core::event::{Body, EVENT_VERSION, Logged};
 use crate::core::state::State;
+use crate::document::Document;
 
 /// Reads a campaign's database; never writes.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl Reader {
     /// A document, wherever it lies.
     pub fn document(&self, body: &Body) -> Result<serde_json::Value, StoreError> {
         document(&self.connection, &self.dir, body)
+    }
+
+    /// A document as text, wherever it is.
+    pub fn text(&self, body: &Body) -> Result<Document, StoreError> {
+        text(&self.connection, &self.dir, body)
     }
 
     fn corrupt(&self, why: String) -> StoreError {
@@ -232,10 +238,30 @@ pub(super) fn document(
         Body::Inline(value) => Ok(value.clone()),
         Body::Blob(hash) => {
             let bytes = blob(connection, dir, hash)?;
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::Corrupt {
-                dir: dir.to_owned(),
-                why: format!("blob {hash} is no JSON: {error}"),
-            })
+            serde_json::from_slice(&bytes).map_err(|error| no_json(dir, hash, error))
         }
+    }
+}
+
+/// As [`document`], without making a tree of it.
+pub(super) fn text(
+    connection: &Connection,
+    dir: &Path,
+    body: &Body,
+) -> Result<Document, StoreError> {
+    match body {
+        Body::Inline(value) => Ok(Document::from(value)),
+        Body::Blob(hash) => {
+            let bytes = blob(connection, dir, hash)?;
+            let text = String::from_utf8(bytes).map_err(|error| no_json(dir, hash, error))?;
+            Document::parse(text).map_err(|error| no_json(dir, hash, error))
+        }
+    }
+}
+
+fn no_json(dir: &Path, hash: &ContentHash, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        dir: dir.to_owned(),
+        why: format!("blob {hash} is no JSON: {error}"),
     }
 }

@@ -1,4 +1,7 @@
 //! Writing a campaign: what was staged becomes durable in one transaction.
+//!
+//! Durable means: whatever processes are killed, it is there. Against a power
+//! failure see [`super::sync`].
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +11,15 @@ use serde_json::Value;
 
 use super::chain::Row;
 use super::lock::Lock;
-use super::reader::{blob, document, log, unreadable};
-use super::{APPLICATION_ID, DATABASE, LAYOUT_VERSION, Reader, StoreError};
+use super::reader::{blob, document, log, text, unreadable};
+use super::sync::Syncer;
+use super::{APPLICATION_ID, DATABASE, LAYOUT_VERSION, Reader, StoreError, WAL_SUFFIX};
 use crate::core::event::{Actor, Body, EVENT_VERSION, Event, Logged};
 use crate::core::state::State;
+use crate::document::Document;
 
 /// Documents up to this size stay in their event, in bytes.
-const INLINE_BYTES: usize = 4 << 10;
+const INLINE_BYTES: usize = 1 << 10;
 
 /// Events that happen together, and the blobs they refer to.
 #[derive(Debug, Default)]
@@ -62,6 +67,7 @@ pub struct Store {
     seq: u64,
     /// Place and hash of the last event that is durable.
     durable: (u64, String),
+    syncer: Syncer,
     _lock: Lock,
 }
 
@@ -106,6 +112,7 @@ impl Store {
             head: String::new(),
             seq: 0,
             durable: (0, String::new()),
+            syncer: syncer(dir),
             _lock: lock,
         })
     }
@@ -138,6 +145,7 @@ impl Store {
             durable: (state.seq, head.clone()),
             head,
             seq: state.seq,
+            syncer: syncer(dir),
             _lock: lock,
         };
         Ok((store, state))
@@ -180,7 +188,11 @@ impl Store {
         match self.connection.execute_batch("COMMIT") {
             Ok(()) => {
                 self.durable = (self.seq, self.head.clone());
-                Ok(())
+                self.syncer.more().map_err(|source| StoreError::File {
+                    operation: "bring to the disk",
+                    path: self.dir.join(DATABASE),
+                    source,
+                })
             }
             Err(source) => {
                 self.forget();
@@ -263,17 +275,26 @@ impl Store {
         blob(&self.connection, &self.dir, hash)
     }
 
+    /// A document as text, wherever it lies.
+    pub fn text(&self, body: &Body) -> Result<Document, StoreError> {
+        text(&self.connection, &self.dir, body)
+    }
+
     /// A document, wherever it lies.
     pub fn document(&self, body: &Body) -> Result<Value, StoreError> {
         document(&self.connection, &self.dir, body)
     }
 }
 
+fn syncer(dir: &Path) -> Syncer {
+    Syncer::start(dir.join(format!("{DATABASE}{WAL_SUFFIX}")))
+}
+
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
+             PRAGMA synchronous = NORMAL;
              PRAGMA busy_timeout = 5000;",
         )
         .map_err(|source| StoreError::Database {

@@ -1,8 +1,9 @@
 //! What a provider wants back comes back, and what it has cached stays so.
 
 use mock_llm::{Reply, Script};
+use orchestrator::document::Document;
 use orchestrator::model::{Delta, Message, Stop};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     answers, ask, assert_all_valid, converse, last_request, mock, models, request, said, setup,
@@ -31,12 +32,13 @@ fn the_server_notices_thinking_that_was_dropped_or_changed() {
         let first = ask(model.as_ref(), &request("s", vec![user(dialect)])).unwrap();
         let changed = serde_json::to_string(&first.carry).unwrap();
         let changed = changed.replace("First I look", "First I looked");
-        for carry in [None, serde_json::from_str(&changed).unwrap()] {
+        let changed: Option<Value> = serde_json::from_str(&changed).unwrap();
+        for carry in [None, changed] {
             let mut messages = vec![user(dialect)];
             messages.push(Message::Assistant {
                 text: first.text.clone(),
                 calls: first.calls.clone(),
-                carry,
+                carry: carry.as_ref().map(Document::from),
             });
             messages.extend(answers(&first));
             let failure = ask(model.as_ref(), &request("s", messages)).unwrap_err();

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use mock_llm::{Ask, Call, Mock, Reply, Script};
 use orchestrator::core::agent::{Arguments, Role};
 use orchestrator::core::ids::AgentId;
+use orchestrator::document::Document;
 use orchestrator::model::key::Environment;
 use orchestrator::model::retry::{Clock, Jitter, RetryPolicy};
 use orchestrator::model::{
@@ -173,7 +174,7 @@ pub(crate) fn said(response: &TurnResponse) -> Message {
     Message::Assistant {
         text: response.text.clone(),
         calls: response.calls.clone(),
-        carry: response.carry.clone(),
+        carry: response.carry.as_ref().map(Document::from),
     }
 }
 
@@ -192,7 +193,7 @@ pub(crate) fn answers(response: &TurnResponse) -> Vec<Message> {
                 id: call.id.clone(),
                 tool: call.tool.clone(),
                 ok: matches!(call.arguments, Arguments::Json(_)),
-                body,
+                body: body.into(),
                 images: Vec::new(),
             }
         })

@@ -52,7 +52,7 @@ fn rich(first: &TurnResponse, system: &str) -> TurnRequest {
             id: id.to_owned(),
             tool: "read_board".to_owned(),
             ok,
-            body,
+            body: body.into(),
             images: Vec::new(),
         });
     }

@@ -52,6 +52,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             usd: None,
             tokens: None,
         },
+        shares: std::collections::BTreeMap::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 1,

@@ -1,6 +1,7 @@
 //! Settings of a campaign in the simulated world.
 
 use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
+use orchestrator::core::shares::Shares;
 use protocol::Direction;
 
 pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings {
@@ -28,6 +29,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
             usd: None,
             tokens: None,
         },
+        shares: Shares::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 2,

@@ -22,8 +22,19 @@ pub(super) struct History<'a> {
     pub turns: usize,
 }
 
+/// The answers' documents, in order.
+pub(super) fn bodies(messages: &Transcript) -> Vec<Value> {
+    let bodies = messages.iter().filter_map(|message| match message {
+        Message::Tool { body, .. } => Some(body.value()),
+        Message::User { .. } | Message::Assistant { .. } => None,
+    });
+    bodies.collect()
+}
+
 impl<'a> History<'a> {
-    pub(super) fn of(messages: &'a Transcript) -> Self {
+    /// `bodies` are those of [`bodies`].
+    pub(super) fn of(messages: &'a Transcript, bodies: &'a [Value]) -> Self {
+        let mut bodies = bodies.iter();
         let mut asked: Vec<(&str, &Value)> = Vec::new();
         let mut answered = Vec::new();
         let mut turns = 0;
@@ -37,9 +48,8 @@ impl<'a> History<'a> {
                         Arguments::Stored(_) | Arguments::Malformed(_) => None,
                     }));
                 }
-                Message::Tool {
-                    id, tool, ok, body, ..
-                } => {
+                Message::Tool { id, tool, ok, .. } => {
+                    let Some(body) = bodies.next() else { break };
                     // What it does in folders can be done twice.
                     let interrupted = !ok && body["interrupted"] == Value::Bool(true);
                     let found = asked.iter().find(|(known, _)| known == id);

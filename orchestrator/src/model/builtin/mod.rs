@@ -52,7 +52,8 @@ impl ChatModel for Builtin {
         request: &TurnRequest,
         _observe: &mut dyn FnMut(Delta),
     ) -> Result<TurnResponse, TurnFailure> {
-        let history = History::of(&request.messages);
+        let bodies = history::bodies(&request.messages);
+        let history = History::of(&request.messages, &bodies);
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
             Role::Worker => worker::turn(&history),

@@ -8,10 +8,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Decoder, Dialect, Flow, Reading, Vendor, answer_text, arguments, base64, count, fault, object,
+    Decoder, Dialect, Flow, Reading, Vendor, arguments, base64, count, fault, list::List, object,
     text, unseen, unwrap, wrap,
 };
 use crate::core::agent::RequestedCall;
+use crate::document::Document;
 use crate::model::estimate::MAX_SEARCHES;
 use crate::model::failure::ModelError;
 use crate::model::remote::offers_search;
@@ -23,6 +24,9 @@ use crate::model::types::{Delta, Image, Message, Stop, TurnRequest, Usage};
 const VERSION: &str = "2023-06-01";
 /// The plain search: the newer ones run code of the model's on the way.
 const SEARCH: &str = "web_search_20250305";
+/// Messages at the end among which the last two of the user are: sides
+/// alternate.
+const MARKED: usize = 4;
 /// A conversation has to begin with the user.
 const OPENING: &str = "Begin.";
 
@@ -52,7 +56,7 @@ impl Dialect for Anthropic {
         headers
     }
 
-    fn body(&self, request: &TurnRequest) -> Value {
+    fn body(&self, request: &TurnRequest) -> String {
         let mut body = Map::new();
         body.insert("model".to_owned(), json!(self.model));
         body.insert("max_tokens".to_owned(), json!(request.max_output_tokens));
@@ -70,8 +74,7 @@ impl Dialect for Anthropic {
             mark(&mut block);
             body.insert("system".to_owned(), json!([block]));
         }
-        body.insert("messages".to_owned(), Value::Array(self.messages(request)));
-        Value::Object(body)
+        self.messages(request).within(body, "messages")
     }
 
     fn decoder(&self, _request: &TurnRequest) -> Box<dyn Decoder> {
@@ -107,11 +110,14 @@ impl Anthropic {
 
     /// Messages with alternating roles, the last two of the user marked for
     /// the cache: one to write, one that the last request wrote.
-    fn messages(&self, request: &TurnRequest) -> Vec<Value> {
-        let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
-        let mut push = |role: &'static str, block: Value| match turns.last_mut() {
-            Some((last, blocks)) if *last == role => blocks.push(block),
-            _ => turns.push((role, vec![block])),
+    fn messages(&self, request: &TurnRequest) -> List {
+        let mut turns = List::new(MARKED);
+        let mut push = |role: &'static str, block: Value| {
+            let last = turns.open().back_mut();
+            match last.filter(|turn| turn["role"] == role) {
+                Some(turn) => append(turn, block),
+                None => turns.push(json!({ "role": role, "content": [block] })),
+            }
         };
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             push("user", json!({ "type": "text", "text": OPENING }));
@@ -123,7 +129,7 @@ impl Anthropic {
                     match unwrap(carry.as_ref(), Vendor::Anthropic, &self.model) {
                         Some(Value::Array(blocks)) => {
                             for block in blocks {
-                                push("assistant", block.clone());
+                                push("assistant", block);
                             }
                         }
                         Some(_) | None => {
@@ -150,24 +156,17 @@ impl Anthropic {
                 ),
             }
         }
-        for (_, blocks) in &mut turns {
-            // Answers go before anything else in their message.
-            blocks.sort_by_key(|block| block["type"] != "tool_result");
-        }
-        let users = turns.iter_mut().rev().filter(|(role, _)| *role == "user");
-        for (_, blocks) in users.take(2) {
-            if let Some(last) = blocks.last_mut() {
+        let users = turns.open().iter_mut().rev();
+        for turn in users.filter(|turn| turn["role"] == "user").take(2) {
+            if let Some(last) = turn["content"].as_array_mut().and_then(|b| b.last_mut()) {
                 mark(last);
             }
         }
         turns
-            .into_iter()
-            .map(|(role, content)| json!({ "role": role, "content": content }))
-            .collect()
     }
 
-    fn answer(&self, body: &Value, images: &[Image]) -> Value {
-        let mut content = vec![json!({ "type": "text", "text": answer_text(body) })];
+    fn answer(&self, body: &Document, images: &[Image]) -> Value {
+        let mut content = vec![json!({ "type": "text", "text": body.words() })];
         if self.vision {
             content.extend(images.iter().map(|image| {
                 json!({
@@ -186,6 +185,20 @@ impl Anthropic {
         content.retain(|block| block["text"] != "");
         Value::Array(content)
     }
+}
+
+/// Adds a block to a message. Answers go before anything else.
+fn append(turn: &mut Value, block: Value) {
+    let Value::Array(blocks) = &mut turn["content"] else {
+        return;
+    };
+    let is_answer = |block: &Value| block["type"] == "tool_result";
+    let place = if is_answer(&block) {
+        blocks.iter().take_while(|block| is_answer(block)).count()
+    } else {
+        blocks.len()
+    };
+    blocks.insert(place, block);
 }
 
 fn mark(block: &mut Value) {

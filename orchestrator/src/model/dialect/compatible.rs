@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Decoder, Dialect, Flow, Reading, Vendor, answer_text, arguments, count, data_url, fault,
-    object, text, unseen, unwrap, wrap,
+    Decoder, Dialect, Flow, Reading, Vendor, arguments, count, data_url, fault, list::List, object,
+    text, unseen, unwrap, wrap,
 };
 use crate::core::agent::RequestedCall;
 use crate::model::failure::ModelError;
@@ -43,7 +43,7 @@ impl Dialect for Compatible {
             .collect()
     }
 
-    fn body(&self, request: &TurnRequest) -> Value {
+    fn body(&self, request: &TurnRequest) -> String {
         let mut body = Map::new();
         let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
         set("model", json!(self.model));
@@ -63,8 +63,7 @@ impl Dialect for Compatible {
             });
             set("tools", tools.collect());
         }
-        set("messages", Value::Array(self.messages(request)));
-        Value::Object(body)
+        self.messages(request).within(body, "messages")
     }
 
     fn decoder(&self, request: &TurnRequest) -> Box<dyn Decoder> {
@@ -82,8 +81,9 @@ impl Dialect for Compatible {
 }
 
 impl Compatible {
-    fn messages(&self, request: &TurnRequest) -> Vec<Value> {
-        let mut messages: Vec<Value> = Vec::new();
+    fn messages(&self, request: &TurnRequest) -> List {
+        // The last one may still get a second text.
+        let mut messages = List::new(1);
         if !request.system.is_empty() {
             messages.push(json!({ "role": "system", "content": request.system }));
         }
@@ -108,15 +108,17 @@ impl Compatible {
                         }
                     }
                     let carried = unwrap(carry.as_ref(), Vendor::Compatible, &self.model);
-                    for (field, value) in carried.and_then(Value::as_object).into_iter().flatten() {
-                        said[field] = value.clone();
+                    if let Some(Value::Object(carried)) = carried {
+                        for (field, value) in carried {
+                            said[field] = value;
+                        }
                     }
                     messages.push(said);
                 }
                 Message::Tool {
                     id, body, images, ..
                 } => {
-                    let mut answer = answer_text(body);
+                    let mut answer = body.words();
                     if self.vision {
                         pictures.extend(images);
                     } else if let Some(note) = unseen(images) {
@@ -136,8 +138,9 @@ impl Compatible {
 }
 
 /// Two messages of the user in a row become one: some templates insist.
-fn push_user(said: &str, messages: &mut Vec<Value>) {
-    if let Some(last) = messages.last_mut().filter(|last| last["role"] == "user") {
+fn push_user(said: &str, messages: &mut List) {
+    let last = messages.open().back_mut();
+    if let Some(last) = last.filter(|last| last["role"] == "user") {
         match &mut last["content"] {
             Value::Array(parts) => parts.push(json!({ "type": "text", "text": said })),
             known => *known = Value::String(format!("{}\n\n{said}", text(known))),
@@ -147,7 +150,7 @@ fn push_user(said: &str, messages: &mut Vec<Value>) {
     }
 }
 
-fn show(pictures: &mut Vec<&Image>, messages: &mut Vec<Value>) {
+fn show(pictures: &mut Vec<&Image>, messages: &mut List) {
     if pictures.is_empty() {
         return;
     }

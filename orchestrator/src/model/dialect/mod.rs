@@ -3,6 +3,7 @@
 pub(super) mod anthropic;
 pub(super) mod compatible;
 pub(super) mod fault;
+mod list;
 pub(super) mod openai;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use super::secret::Secret;
 use super::sse::Event;
 use super::types::{Delta, Image, Stop, TurnRequest, Usage};
 use crate::core::agent::{Arguments, RequestedCall};
+use crate::document::Document;
 
 /// Who speaks a dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,8 @@ pub(super) trait Dialect: Send + Sync + fmt::Debug {
     fn searches(&self) -> bool;
     /// Headers beside the content type.
     fn headers(&self, key: Option<&Secret>) -> Vec<(&'static str, String)>;
-    /// The document to post.
-    fn body(&self, request: &TurnRequest) -> Value;
+    /// The document to post, as text.
+    fn body(&self, request: &TurnRequest) -> String;
     /// Something that reads the reply.
     fn decoder(&self, request: &TurnRequest) -> Box<dyn Decoder>;
 }
@@ -143,18 +145,10 @@ fn wrap(vendor: Vendor, model: &str, content: &Value) -> Value {
 }
 
 /// What [`wrap`] wrapped, if it is ours.
-fn unwrap<'a>(carry: Option<&'a Value>, vendor: Vendor, model: &str) -> Option<&'a Value> {
-    let carry = carry?;
+fn unwrap(carry: Option<&Document>, vendor: Vendor, model: &str) -> Option<Value> {
+    let mut carry = carry?.value();
     let ours = carry["dialect"] == vendor.word() && carry["model"] == model;
-    ours.then(|| &carry["content"])
-}
-
-/// A tool's answer as a text.
-fn answer_text(body: &Value) -> String {
-    match body {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    ours.then(|| carry["content"].take())
 }
 
 /// Said in place of pictures that the model can't see.
@@ -338,9 +332,9 @@ mod tests {
 
     #[test]
     fn carried_blocks_are_for_the_same_model_only() {
-        let carry = wrap(Vendor::Anthropic, "m", &json!([1]));
+        let carry = Document::from(wrap(Vendor::Anthropic, "m", &json!([1])));
         let read = |vendor, model| unwrap(Some(&carry), vendor, model);
-        assert_eq!(read(Vendor::Anthropic, "m"), Some(&json!([1])));
+        assert_eq!(read(Vendor::Anthropic, "m"), Some(json!([1])));
         assert_eq!(read(Vendor::Anthropic, "n"), None);
         assert_eq!(read(Vendor::OpenAi, "m"), None);
     }

@@ -7,10 +7,11 @@ use protocol::ContentHash;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Decoder, Dialect, Flow, Reading, Vendor, answer_text, arguments, count, data_url, fault,
-    object, text, unseen, unwrap, wrap,
+    Decoder, Dialect, Flow, Reading, Vendor, arguments, count, data_url, fault, list::List, object,
+    text, unseen, unwrap, wrap,
 };
 use crate::core::agent::RequestedCall;
+use crate::document::Document;
 use crate::model::failure::ModelError;
 use crate::model::remote::offers_search;
 use crate::model::secret::Secret;
@@ -44,7 +45,7 @@ impl Dialect for OpenAi {
             .collect()
     }
 
-    fn body(&self, request: &TurnRequest) -> Value {
+    fn body(&self, request: &TurnRequest) -> String {
         let mut body = Map::new();
         let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
         set("model", json!(self.model));
@@ -64,8 +65,7 @@ impl Dialect for OpenAi {
         if !tools.is_empty() {
             set("tools", Value::Array(tools));
         }
-        set("input", Value::Array(self.input(request)));
-        Value::Object(body)
+        self.input(request).within(body, "input")
     }
 
     fn decoder(&self, _request: &TurnRequest) -> Box<dyn Decoder> {
@@ -97,8 +97,8 @@ impl OpenAi {
             .collect()
     }
 
-    fn input(&self, request: &TurnRequest) -> Vec<Value> {
-        let mut items = Vec::new();
+    fn input(&self, request: &TurnRequest) -> List {
+        let mut items = List::new(0);
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             items.push(user(OPENING));
         }
@@ -107,7 +107,11 @@ impl OpenAi {
                 Message::User { text } => items.push(user(text)),
                 Message::Assistant { text, calls, carry } => {
                     match unwrap(carry.as_ref(), Vendor::OpenAi, &self.model) {
-                        Some(Value::Array(carried)) => items.extend(carried.iter().cloned()),
+                        Some(Value::Array(carried)) => {
+                            for item in carried {
+                                items.push(item);
+                            }
+                        }
                         Some(_) | None => said(text, calls, &mut items),
                     }
                 }
@@ -123,8 +127,8 @@ impl OpenAi {
         items
     }
 
-    fn answer(&self, body: &Value, images: &[Image]) -> Value {
-        let mut answer = answer_text(body);
+    fn answer(&self, body: &Document, images: &[Image]) -> Value {
+        let mut answer = body.words();
         if images.is_empty() {
             return Value::String(answer);
         }
@@ -153,7 +157,7 @@ fn user(text: &str) -> Value {
 }
 
 /// An assistant's message that came without anything to carry.
-fn said(text: &str, calls: &[RequestedCall], into: &mut Vec<Value>) {
+fn said(text: &str, calls: &[RequestedCall], into: &mut List) {
     if !text.is_empty() {
         into.push(json!({
             "type": "message",
@@ -161,14 +165,14 @@ fn said(text: &str, calls: &[RequestedCall], into: &mut Vec<Value>) {
             "content": [{ "type": "output_text", "text": text }],
         }));
     }
-    into.extend(calls.iter().map(|call| {
-        json!({
+    for call in calls {
+        into.push(json!({
             "type": "function_call",
             "call_id": call.id,
             "name": call.tool,
             "arguments": object(&call.arguments).to_string(),
-        })
-    }));
+        }));
+    }
 }
 
 /// Puts a reply together.

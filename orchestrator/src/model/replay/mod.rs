@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use super::request::{text, with_arguments};
 use super::{
-    Caps, ChatModel, Delta, ModelError, Reservation, Stop, TurnFailure, TurnRequest, TurnResponse,
-    Usage,
+    Caps, ChatModel, Delta, ModelError, Reservation, Shortened, Stop, TurnFailure, TurnRequest,
+    TurnResponse, Usage,
 };
 use crate::core::agent::{Arguments, RequestedCall, Role};
 use crate::core::ids::AgentId;
@@ -221,6 +221,16 @@ impl ChatModel for Replay {
 
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
+    }
+
+    fn shortened(&self, agent: AgentId, turn: u32) -> Option<Shortened> {
+        let inner = self.lock();
+        let (kept, digest) = inner.recording.shortened.get(&(agent, turn))?;
+        let digest = inner.recording.reader.document(digest).ok()?;
+        Some(Shortened {
+            kept: *kept as usize,
+            digest: text(digest),
+        })
     }
 
     fn replayed(&self) -> Option<Replayed> {

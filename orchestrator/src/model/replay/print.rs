@@ -172,7 +172,7 @@ fn shown(message: &Message, normal: &Normal, kind: Kind) -> String {
             ..
         } => {
             let images: Vec<Value> = images.iter().map(picture).collect();
-            json!([tool, ok, normal.json(body, kind), images]).to_string()
+            json!([tool, ok, normal.json(&body.value(), kind), images]).to_string()
         }
     }
 }

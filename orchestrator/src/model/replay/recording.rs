@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::normal::Normal;
 use super::print::Print;
 use crate::core::agent::{Ending, ModelReply};
-use crate::core::event::{Event, FinishReason, Logged};
+use crate::core::event::{Body, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
 use crate::core::ids::AgentId;
 use crate::core::state::{RunState, State};
@@ -52,6 +52,9 @@ pub(super) struct Recording {
     pub(super) turns: BTreeMap<(AgentId, u32), Turn>,
     /// Agents that the harness ended: before which turn, and why.
     pub(super) stopped: BTreeMap<AgentId, (u32, String)>,
+    /// Entries that a conversation was shortened to before a turn, and the
+    /// lines on what was left out.
+    pub(super) shortened: BTreeMap<(AgentId, u32), (u32, Body)>,
     /// Whether the campaign could have gone on.
     pub(super) is_open: bool,
     /// Agents that were at work when the log ended, with their next turns.
@@ -73,6 +76,7 @@ impl Recording {
             reader,
             turns: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            shortened: BTreeMap::new(),
             is_open: false,
             live: BTreeMap::new(),
             next_agent: AgentId(0),
@@ -120,6 +124,17 @@ impl Recording {
                         seq: logged.seq,
                     },
                 );
+            }
+            Event::Compacted {
+                agent,
+                kept,
+                digest,
+                ..
+            } => {
+                if let Some(agent) = state.agents.get(agent) {
+                    let turn = (agent.id, agent.run.turns());
+                    self.shortened.insert(turn, (*kept, digest.clone()));
+                }
             }
             Event::AgentStopped { agent, reason } => self.note_end(state, *agent, reason),
             Event::TurnRefused { agent, .. } => {

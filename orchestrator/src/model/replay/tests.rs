@@ -31,6 +31,7 @@ fn settings() -> Settings {
             baseline_value: Some(1.0),
         },
         limits: Limits::default(),
+        shares: std::collections::BTreeMap::new(),
         policy: Policy {
             tries_per_worker: 1,
             finalists: 1,

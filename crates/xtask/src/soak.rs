@@ -1,0 +1,95 @@
+//! `cargo xtask soak NAME`: the long form of tests that have a short sample
+//! among the others.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::tally::{Counts, Tally};
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+use crate::{compile, setup, spawn};
+
+/// The long tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Soak {
+    /// Campaigns that are killed at random instants, and resumed; 5 min
+    Kills,
+    /// 500 faults of model providers over many campaigns; 20 min
+    Faults,
+    /// Every dialect through all roles to the end of phase 2; 10 min
+    Roles,
+    /// A table of 1 GiB, or of ALPHALAB_SOAK_MIB MiB, in bounded memory; 5 min
+    BigData,
+    /// Mutants of every kind of scorer; 10 min
+    Scorers,
+    /// Every case of the corpus of sound and flawed evaluations; 40 min
+    Corpus,
+}
+
+/// Where a long test is among the tests of the orchestrator.
+struct Place {
+    target: &'static str,
+    filter: Option<&'static str>,
+}
+
+impl Soak {
+    fn place(self) -> Option<Place> {
+        let place = |target, filter| Some(Place { target, filter });
+        match self {
+            Self::Kills => place("kill", None),
+            Self::Faults => place("providers", None),
+            Self::Roles => place("roles", None),
+            Self::BigData => place("bad_input", Some("larger_than_memory")),
+            Self::Scorers => place("builder", Some("every_scorer")),
+            Self::Corpus => None,
+        }
+    }
+}
+
+/// Sets up, builds, and runs one long test to its end.
+pub(crate) fn soak(workspace: &Workspace, soak: Soak) -> Result<Counts> {
+    let ui = Ui::new("soak");
+    let ready = setup::setup(workspace)?;
+    eprintln!("{}", ready.summary());
+    if !compile::binaries(workspace, &ready.environment, ui)? {
+        bail!("the build failed");
+    }
+    let Some(place) = soak.place() else {
+        let mut command = spawn::command(workspace.binaries().join("alphalab"));
+        command
+            .args(["audit", "--corpus"])
+            .arg(workspace.root.join("audit-corpus"));
+        ready.environment.apply(&mut command);
+        let status = spawn::lines(command, |line| println!("{line}"))?;
+        return Ok(if status.success() {
+            Counts::PASSED
+        } else {
+            Counts::FAILED
+        });
+    };
+    let packages = ["orchestrator"];
+    let step = ui.step("building the tests", "about 4 min the first time");
+    let Some(built) = compile::tests(workspace, &ready.environment, &step, &packages)? else {
+        bail!("the tests do not compile");
+    };
+    step.done();
+    let mut command = compile::cargo_command(workspace, &ready.environment, "test", &packages);
+    command
+        .args(["--test", place.target, "--"])
+        .args(["--show-output", "--include-ignored"])
+        .args(place.filter)
+        .env("ALPHALAB_SOAK", "1")
+        .env("ALPHALAB_REQUIRE_SYSTEM", "1")
+        .env("ALPHALAB_BIN_DIR", workspace.binaries());
+    let mut tally = Tally::new(compile::owners(&built));
+    let status = spawn::lines(command, |line| {
+        if tally.line(line) {
+            println!("{line}");
+        }
+    })?;
+    let mut total = Counts::default();
+    for counts in tally.finish(status.success()).into_values() {
+        total += counts;
+    }
+    Ok(total)
+}
