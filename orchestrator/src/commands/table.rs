@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::core::board;
 use crate::core::budget::Ledger;
 use crate::core::rank;
+use crate::core::settings::WebSettings;
 use crate::core::state::State;
 use crate::report::{number, standing};
 use crate::ui::clean;
@@ -203,6 +204,12 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         let _ = writeln!(out, "tokens       {}", ledger(budget.tokens));
     }
     let _ = writeln!(out, "quick looks  {}", state.tries.len());
+    let web = state.settings.as_ref().and_then(|s| s.web.as_ref());
+    let _ = writeln!(
+        out,
+        "web          {}",
+        web.map_or("off".to_owned(), seen_of_the_web)
+    );
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
             out,
@@ -211,6 +218,20 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
             clean(&best.task),
             best.experiment
         );
+    }
+    out
+}
+
+/// What of the web agents may look at.
+fn seen_of_the_web(web: &WebSettings) -> String {
+    let mut out = "agents may look at it".to_owned();
+    if let Some(url) = &web.search_url {
+        out.push_str("; searched by ");
+        out.push_str(&clean(url));
+    }
+    if !web.allowed_hosts.is_empty() {
+        out.push_str("; also ");
+        out.push_str(&clean(&web.allowed_hosts.join(", ")));
     }
     out
 }

@@ -105,6 +105,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
+        "web": state.settings.as_ref().and_then(|settings| settings.web.as_ref()),
     })
 }
 

@@ -116,13 +116,14 @@ impl Anthropic {
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             push("user", json!({ "type": "text", "text": OPENING }));
         }
+        let mut searches = Searches::default();
         for message in request.messages.iter() {
             match message {
                 Message::User { text } => push("user", json!({ "type": "text", "text": text })),
                 Message::Assistant { text, calls, carry } => {
                     match unwrap(carry.as_ref(), Vendor::Anthropic, &self.model) {
                         Some(Value::Array(blocks)) => {
-                            for block in blocks {
+                            for block in blocks.iter().filter(|block| searches.admit(block)) {
                                 push("assistant", block.clone());
                             }
                         }
@@ -185,6 +186,23 @@ impl Anthropic {
         // An empty text is refused.
         content.retain(|block| block["text"] != "");
         Value::Array(content)
+    }
+}
+
+/// Searches that the provider was asked for, by their ids. Their results may
+/// come a turn later, and where the conversation was shortened in between they
+/// answer nothing any more.
+#[derive(Debug, Default)]
+struct Searches<'a>(Vec<&'a str>);
+
+impl<'a> Searches<'a> {
+    fn admit(&mut self, block: &'a Value) -> bool {
+        match text(&block["type"]) {
+            "server_tool_use" => self.0.push(text(&block["id"])),
+            "web_search_tool_result" => return self.0.contains(&text(&block["tool_use_id"])),
+            _ => {}
+        }
+        true
     }
 }
 

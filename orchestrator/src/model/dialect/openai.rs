@@ -11,6 +11,7 @@ use super::{
     object, text, unseen, unwrap, wrap,
 };
 use crate::core::agent::RequestedCall;
+use crate::model::estimate::MAX_SEARCHES;
 use crate::model::failure::ModelError;
 use crate::model::remote::offers_search;
 use crate::model::secret::Secret;
@@ -61,6 +62,9 @@ impl Dialect for OpenAi {
             set("instructions", json!(request.system));
         }
         let tools = self.tools(request);
+        if self.search && offers_search(request) {
+            set("max_tool_calls", json!(MAX_SEARCHES));
+        }
         if !tools.is_empty() {
             set("tools", Value::Array(tools));
         }

@@ -45,6 +45,7 @@ fn settings() -> Settings {
         data: String::new(),
         until: 2,
         evaluation: None,
+        web: None,
     }
 }
 
@@ -74,6 +75,7 @@ fn called(turn: u32, tool: &str, arguments: Value) -> Event {
             }],
             tokens: [10, 2],
             cost_usd: 0.5,
+            paused: false,
         },
     }
 }
@@ -126,7 +128,7 @@ fn requests(dir: &Path) -> Vec<TurnRequest> {
     let mut requests = Vec::new();
     for logged in reader.log().expect("a log") {
         if let Event::ModelCalled { agent, .. } = &logged.event {
-            let request = turn_request(&state.agents[agent], &reader, true);
+            let request = turn_request(&state, &state.agents[agent], &reader, true);
             requests.push(request.expect("a request"));
         }
         state.apply(&logged).expect("legal");
