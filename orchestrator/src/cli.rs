@@ -135,6 +135,18 @@ pub struct Run {
     /// the evaluation, 3 experiments [default: phase3].
     #[arg(long, value_name = "PHASE", value_enum)]
     pub until: Option<Phase>,
+    /// Let agents search the web and read pages: what they ask for leaves this
+    /// machine. Their commands have no network all the same.
+    #[arg(long)]
+    pub web: bool,
+    /// Search endpoint in the form of SearXNG, beside arXiv and Semantic
+    /// Scholar [default: ALPHALAB_SEARCH_URL].
+    #[arg(long, value_name = "URL", requires = "web")]
+    pub search_url: Option<String>,
+    /// Hosts that agents may read although they are not on the public internet,
+    /// separated by commas.
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', requires = "web")]
+    pub web_allow: Vec<String>,
     /// Directory of the campaign [default: a new one in campaigns/].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

@@ -22,3 +22,4 @@ pub mod report;
 pub mod store;
 pub mod tools;
 pub mod ui;
+pub mod web;

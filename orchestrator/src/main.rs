@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use orchestrator::cli::{self, Cli, Command};
 use orchestrator::commands::{self, AuditOptions, Audited, Failure, Places, RunOptions, exit};
+use orchestrator::core::settings::WebSettings;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -42,6 +43,10 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 seed: run.seed,
                 shares: run.share.into_iter().collect(),
                 until: run.until.map(cli::Phase::number),
+                web: run.web.then_some(WebSettings {
+                    search_url: run.search_url,
+                    allowed_hosts: run.web_allow,
+                }),
             };
             commands::run(&options, &places, stop_flag()?)
         }

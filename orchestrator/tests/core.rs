@@ -58,6 +58,7 @@ fn settings() -> Settings {
         data: String::new(),
         until: 3,
         evaluation: None,
+        web: None,
     }
 }
 
@@ -142,6 +143,7 @@ fn reply() -> impl Strategy<Value = ModelReply> {
             .collect(),
         tokens: [u64::MAX, 1],
         cost_usd: 0.1,
+        paused: false,
     })
 }
 
@@ -367,6 +369,7 @@ fn a_call_that_was_cut_off_counts_at_its_reservation() {
         calls: Vec::new(),
         tokens: [100, 20],
         cost_usd: 0.25,
+        paused: false,
     };
     say(
         &mut state,

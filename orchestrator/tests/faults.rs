@@ -72,6 +72,7 @@ fn settings(direction: Direction) -> Settings {
         data: String::new(),
         until: 3,
         evaluation: None,
+        web: None,
     }
 }
 

@@ -433,6 +433,7 @@ impl World for Orderly {
             calls: response.calls,
             tokens: [0, 0],
             cost_usd: 0.0,
+            paused: false,
         }
     }
 
@@ -509,6 +510,7 @@ impl World for Chaos {
             calls,
             tokens: [1, 1],
             cost_usd: 0.0,
+            paused: false,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Ask {
     pub said: Vec<String>,
     /// Names of the tools that were called, each with its answer, in order.
     pub results: Vec<(String, String)>,
+    /// Ids of searches whose results are still to come.
+    pub searching: Vec<String>,
     /// Hash of all of it: the same for the same conversation.
     pub fingerprint: u64,
     /// Whether the reply is to be streamed.

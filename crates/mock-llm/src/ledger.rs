@@ -18,6 +18,8 @@ pub struct Tokens {
     pub output: u64,
     /// Of those, thought.
     pub reasoning: u64,
+    /// Searches of the web.
+    pub searches: u64,
 }
 
 impl Tokens {
@@ -27,8 +29,8 @@ impl Tokens {
     }
 }
 
-/// Prices in billionths of a US dollar per token: exact for every price list.
-/// $4 per million tokens is 4,000.
+/// Prices in billionths of a US dollar, per token and per search: exact for
+/// every price list. $4 per million tokens is 4,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prices {
     /// Tokens read.
@@ -39,6 +41,8 @@ pub struct Prices {
     pub cache_write: u64,
     /// Tokens written.
     pub output: u64,
+    /// A search of the web.
+    pub search: u64,
 }
 
 impl Default for Prices {
@@ -48,6 +52,7 @@ impl Default for Prices {
             cache_read: 300,
             cache_write: 3_750,
             output: 15_000,
+            search: 10_000_000,
         }
     }
 }
@@ -59,6 +64,7 @@ impl Prices {
             + tokens.cache_read * self.cache_read
             + tokens.cache_write * self.cache_write
             + tokens.output * self.output
+            + tokens.searches * self.search
     }
 }
 

@@ -33,6 +33,6 @@ pub use ask::Ask;
 pub use dialect::Dialect;
 pub use fault::{Fault, FaultPlan};
 pub use ledger::{Entry, Ledger, Prices, Tokens};
-pub use script::{Call, Play, Reply, Rule, Script, ScriptError};
+pub use script::{Call, Page, Play, Reply, Rule, Script, ScriptError, Search};
 pub use server::{Mock, Options, Quirks, StartError};
 pub use timeline::{Exchange, Timeline};

@@ -2,6 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
+/// A search that was made.
+#[derive(Debug)]
+struct Made {
+    input: Value,
+    content: Value,
+    at_once: bool,
+}
+
 /// Blocks of thinking by the calls that they led to, and the prefixes of
 /// conversations that are in the cache.
 #[derive(Debug, Default)]
@@ -11,6 +21,10 @@ pub(crate) struct Memory {
     /// Id of a call, and the signature of what was thought before it.
     before_call: HashMap<String, String>,
     prefixes: HashSet<u64>,
+    /// Searches by their ids.
+    searches: HashMap<String, Made>,
+    /// Last blocks of turns that were put off.
+    pauses: HashSet<u64>,
 }
 
 impl Memory {
@@ -41,6 +55,54 @@ impl Memory {
             )),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Remembers a search, what was asked and what it found, and whether that
+    /// was said in the same reply.
+    pub(crate) fn search(&mut self, id: &str, input: &Value, content: &Value, at_once: bool) {
+        let made = Made {
+            input: input.clone(),
+            content: content.clone(),
+            at_once,
+        };
+        self.searches.insert(id.to_owned(), made);
+    }
+
+    /// Checks a search that came back.
+    pub(crate) fn check_search(&self, id: &str, input: &Value) -> Result<(), String> {
+        match self.searches.get(id) {
+            None => Err(format!("`{id}` is no search of this server")),
+            Some(made) if made.input != *input => Err(format!("search `{id}` was changed")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Checks what a search found, which came back.
+    pub(crate) fn check_result(&self, id: &str, content: &Value) -> Result<(), String> {
+        match self.result(id) {
+            Some(known) if known == content => Ok(()),
+            Some(_) | None => Err(format!("the result of search `{id}` was changed")),
+        }
+    }
+
+    /// What a search found.
+    pub(crate) fn result(&self, id: &str) -> Option<&Value> {
+        self.searches.get(id).map(|made| &made.content)
+    }
+
+    /// Whether a search was answered in the reply that asked for it.
+    pub(crate) fn was_answered_at_once(&self, id: &str) -> bool {
+        self.searches.get(id).is_some_and(|made| made.at_once)
+    }
+
+    /// Remembers the last block of a turn that was put off.
+    pub(crate) fn pause(&mut self, block: u64) {
+        self.pauses.insert(block);
+    }
+
+    /// Whether a turn was put off after this block.
+    pub(crate) fn paused_after(&self, block: u64) -> bool {
+        self.pauses.contains(&block)
     }
 
     /// Whether a prefix is in the cache.

@@ -25,6 +25,33 @@ fn empty() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
+/// A page that a search finds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// Where it is.
+    pub url: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// A search of the web that the provider makes by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// For these words.
+    pub query: String,
+    /// What it finds.
+    #[serde(default)]
+    pub results: Vec<Page>,
+    /// Why it fails, if it does, as in `max_uses_exceeded`.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Its results come with the next reply (Messages only).
+    #[serde(default)]
+    pub later: bool,
+}
+
 /// A reply.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +71,12 @@ pub struct Reply {
     /// The reply is cut off at the limit of tokens.
     #[serde(default)]
     pub cut: bool,
+    /// What is searched for on the way. Chat completions know no such thing.
+    #[serde(default)]
+    pub searches: Vec<Search>,
+    /// The turn is put off in its middle (Messages only).
+    #[serde(default)]
+    pub paused: bool,
 }
 
 impl Reply {
@@ -312,6 +345,7 @@ mod tests {
                 .iter()
                 .map(|(tool, text)| ((*tool).to_owned(), (*text).to_owned()))
                 .collect(),
+            searching: Vec::new(),
             fingerprint: 0,
             stream: true,
         }

@@ -117,6 +117,7 @@ impl Origin {
         filled.executor = filled.executor.or_else(executor);
         let device = || Some(then.device.clone());
         filled.device = filled.device.or_else(device);
+        filled.web = filled.web.or_else(|| then.web.clone());
         filled
     }
 }

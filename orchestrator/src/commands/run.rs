@@ -10,13 +10,17 @@ use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
-use crate::core::settings::{EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource};
+use crate::core::settings::{
+    EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
+};
 use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
 use crate::driver::{Ended, Session, now_ms};
+use crate::model::key::Environment;
 use crate::model::{ChatModel, PriceTable, Setup, replay};
 use crate::store::{Batch, Reader, Store};
-use crate::ui;
+use crate::web::{Client, Recorded, Web, WebConfig};
+use crate::{tools, ui};
 
 /// What a run is asked for; absent values come from the recorded campaign that
 /// it replays, or from the adapter.
@@ -55,6 +59,8 @@ pub struct RunOptions {
     pub seed: Option<u64>,
     /// Last phase; 3, if absent.
     pub until: Option<u8>,
+    /// Whether agents may look at the web, and at what of it.
+    pub web: Option<WebSettings>,
 }
 
 /// Starts a campaign and drives it.
@@ -97,6 +103,7 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let settings = settings(options, places, &adapter, data)?;
+    let web = open_web(&settings)?;
     let (lab, chosen, bench) = match built {
         None => (Some(places.lab(&settings.lab, &layout)?), None, None),
         Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
@@ -113,6 +120,7 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
             model,
             lab,
             bench,
+            web,
             stop,
             layout,
         },
@@ -135,6 +143,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
         )));
     };
     let (model, _) = open_model(&settings.model, &layout)?;
+    let web = open_web(&settings)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let (lab, bench) = if settings.evaluation.is_some() {
         (None, Some(resolve::bench(places)?))
@@ -155,6 +164,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
             model,
             lab,
             bench,
+            web,
             stop,
             layout,
         },
@@ -181,6 +191,25 @@ fn open_model(spec: &str, layout: &Layout) -> Result<(Arc<dyn ChatModel>, PriceT
         eprintln!("note: {note}");
     }
     Ok((Arc::from(model), setup.prices))
+}
+
+/// Names the user's search endpoint.
+const SEARCH_URL: &str = "ALPHALAB_SEARCH_URL";
+
+/// The web, for a campaign whose agents may look at it. A replay is given what
+/// was recorded.
+fn open_web(settings: &Settings) -> Result<Option<Web>, Failure> {
+    let Some(web) = &settings.web else {
+        return Ok(None);
+    };
+    if let Some(dir) = replay::campaign_of(&settings.model) {
+        let recorded = Recorded::open(dir, &tools::is_of_the_web)?;
+        return Ok(Some(Web::Recorded(Box::new(recorded))));
+    }
+    let config = WebConfig::new(web, &Environment::of_process());
+    let client = Client::new(config).map_err(|error| Failure::input(crate::chain::of(&error)))?;
+    eprintln!("note: agents may look at the web; what they ask for leaves this machine");
+    Ok(Some(Web::Live(Arc::new(client))))
 }
 
 /// Rounds of building an evaluation.
@@ -264,6 +293,12 @@ fn settings(
             options.shares.clone()
         },
         policy: manifest.policy,
+        web: options.web.clone().map(|web| WebSettings {
+            search_url: web
+                .search_url
+                .or_else(|| Environment::of_process().get(SEARCH_URL)),
+            ..web
+        }),
     })
 }
 

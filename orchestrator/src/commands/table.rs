@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::core::board;
 use crate::core::budget::{Forecast, Ledger};
 use crate::core::rank;
+use crate::core::settings::WebSettings;
 use crate::core::state::State;
 use crate::report::{number, standing};
 use crate::ui::clean;
@@ -213,6 +214,12 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         let _ = writeln!(out, "forecast     {}", forecast_words(&forecast));
     }
     let _ = writeln!(out, "quick looks  {}", state.tries.len());
+    let web = state.settings.as_ref().and_then(|s| s.web.as_ref());
+    let _ = writeln!(
+        out,
+        "web          {}",
+        web.map_or("off".to_owned(), seen_of_the_web)
+    );
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
             out,
@@ -244,6 +251,20 @@ fn forecast_words(forecast: &Forecast) -> String {
         let _ = write!(words, ", {usd:.2} US dollars by then");
     }
     words
+}
+
+/// What of the web agents may look at.
+fn seen_of_the_web(web: &WebSettings) -> String {
+    let mut out = "agents may look at it".to_owned();
+    if let Some(url) = &web.search_url {
+        out.push_str("; searched by ");
+        out.push_str(&clean(url));
+    }
+    if !web.allowed_hosts.is_empty() {
+        out.push_str("; also ");
+        out.push_str(&clean(&web.allowed_hosts.join(", ")));
+    }
+    out
 }
 
 /// A ledger of US dollars; what was cut off is named where there is any.

@@ -86,6 +86,10 @@ pub struct ModelReply {
     pub tokens: [u64; 2],
     /// US dollars.
     pub cost_usd: f64,
+    /// The provider has put the turn off in its middle, to go on when it is
+    /// asked again with what there is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
 }
 
 /// A picture that goes with an answer, in the store.
@@ -352,7 +356,7 @@ impl AgentRun {
             carry: reply.carry,
             calls: calls.clone(),
         });
-        if calls.is_empty() {
+        if calls.is_empty() && !reply.paused {
             self.entries.push(Entry::Harness {
                 text: "Answer with tool calls; call `finish` when there is nothing left to do."
                     .to_owned(),
@@ -446,6 +450,7 @@ mod tests {
             calls,
             tokens: [0, 0],
             cost_usd: 0.0,
+            paused: false,
         }
     }
 
@@ -463,6 +468,27 @@ mod tests {
             body: Body::Inline(json!({})),
             pictures: Vec::new(),
         }
+    }
+
+    /// A turn that its provider has put off goes on without a word in between,
+    /// and is no sign that the model has lost its thread.
+    #[test]
+    fn a_paused_turn_goes_on() {
+        let mut run = AgentRun::new(10);
+        for turn in 0..=MAX_INCOHERENT {
+            let paused = ModelReply {
+                paused: true,
+                ..reply(Vec::new())
+            };
+            let fed = run.feed(Outcome::Model {
+                turn,
+                reply: paused,
+            });
+            assert_eq!(fed, Ok(()));
+            assert_eq!(run.next(), Step::CallModel { turn: turn + 1 });
+        }
+        let all_models = |entry: &Entry| matches!(entry, Entry::Model { .. });
+        assert!(run.entries().iter().all(all_models));
     }
 
     #[test]

@@ -149,6 +149,7 @@ mod tests {
                 .collect(),
             tokens: [1, 1],
             cost_usd: 0.0,
+            paused: false,
         };
         run.feed(Outcome::Model { turn, reply }).expect("a reply");
         for n in 0..answered {

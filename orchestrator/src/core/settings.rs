@@ -124,6 +124,9 @@ pub struct Settings {
     /// How agents build the evaluation; absent where a lab measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    /// How agents may look at the web; absent where they may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<WebSettings>,
 }
 
 fn last_phase() -> u8 {
@@ -140,6 +143,18 @@ pub struct EvaluationSettings {
     pub command_s: u64,
     /// Seconds that one command of the evaluation may take.
     pub timeout_s: u32,
+}
+
+/// What of the web agents may look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebSettings {
+    /// A search endpoint of the user's, beside those for papers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_url: Option<String>,
+    /// Hosts that may be reached although they are not on the public internet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Version of [`Settings`].

@@ -32,6 +32,7 @@ use crate::explore::AgentsPython;
 use crate::model::ChatModel;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{self, Documents, Kinds};
+use crate::web::Web;
 
 use prompt::Purpose;
 use talk::Talk;
@@ -156,6 +157,8 @@ pub struct Session {
     pub lab: Option<LabProgram>,
     /// What agents work with on this machine, where they do.
     pub bench: Option<Bench>,
+    /// How agents look at the web, where they may.
+    pub web: Option<Web>,
     /// Set from outside to ask for a stop.
     pub stop: Arc<AtomicBool>,
     /// Who watches.
@@ -260,8 +263,10 @@ impl Driver {
             if stopping {
                 self.cancel.store(true, Ordering::Relaxed);
             }
-            // An audit is done again by whoever resumes.
-            let waited_for = |key: &EffectKey| !matches!(key, EffectKey::Audit { .. });
+            // An audit or a look at the web is done again by whoever resumes.
+            let waited_for = |key: &EffectKey| {
+                !matches!(key, EffectKey::Audit { .. }) && !self.is_look_at_the_web(key)
+            };
             if stopping && self.in_flight.is_empty() && !self.calling.iter().any(waited_for) {
                 let (reason, ended) = match self.halt.take() {
                     Some(reason) => (reason, Ended::Halted),

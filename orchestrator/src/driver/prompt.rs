@@ -10,7 +10,7 @@ use crate::core::event::Under;
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::rounds::{Finder, Round};
 use crate::explore::Plan;
-use crate::tools::{self, files::Workspace};
+use crate::tools::{self, Who, files::Workspace};
 
 /// Most bytes of one text that a prompt quotes.
 const QUOTED: usize = 16 << 10;
@@ -42,9 +42,11 @@ impl Driver {
             return Err(DriverError::Stuck);
         };
         context.extend(more);
+        let leader = purpose.under.map(|under| under.agent);
+        let who = Who::under(&self.session.state, purpose.role, leader);
         let tools: Vec<Value> = tools::all()
             .iter()
-            .filter(|tool| tool.roles.contains(&purpose.role))
+            .filter(|tool| tool.is_for(who))
             .map(|tool| json!({ "name": tool.name, "purpose": tool.description }))
             .collect();
         context.insert("tools".to_owned(), tools.into());

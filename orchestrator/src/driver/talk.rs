@@ -6,6 +6,7 @@ use crate::core::ids::AgentId;
 use crate::core::state::Agent;
 use crate::model::request::{MAX_OUTPUT_TOKENS, message, opening, text, tools_of};
 use crate::model::{ToolSchema, Transcript, TurnRequest};
+use crate::tools::Who;
 
 /// A conversation, as far as it has been read.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Driver {
         Ok(Talk {
             system: text(self.session.store.document(&agent.prompt)?),
             messages: Transcript::default(),
-            tools: tools_of(agent.role),
+            tools: tools_of(Who::of(&self.session.state, agent)),
             read: 0,
         })
     }

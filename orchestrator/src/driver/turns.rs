@@ -13,7 +13,7 @@ use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
 use crate::exec::{Done, Told};
 use crate::model::retry::{RetryPolicy, SystemJitter};
-use crate::model::{Attempt, Billing, ModelError, Reaction, TurnFailure, TurnResponse};
+use crate::model::{Attempt, Billing, ModelError, Reaction, Stop, TurnFailure, TurnResponse};
 use crate::store::Batch;
 
 impl Driver {
@@ -123,6 +123,7 @@ impl Driver {
                         .collect(),
                     tokens: [response.usage.prompt(), response.usage.output],
                     cost_usd: response.cost_usd,
+                    paused: response.stop == Stop::Paused,
                 };
                 batch.push(
                     Actor::Agent(agent),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Act, Driver, DriverError};
 use crate::adapter::{Adapter, AdapterHistory, Patch};
-use crate::core::agent::{Answer, AnswerStatus, Picture, Role};
+use crate::core::agent::{Answer, AnswerStatus, Picture, Role, Step};
 use crate::core::event::{Actor, EffectKey, Event};
 use crate::core::ids::AgentId;
 use crate::core::settings::Settings;
@@ -12,6 +12,7 @@ use crate::exec::{Done, Told};
 use crate::store::Batch;
 use crate::tools;
 use crate::tools::work::{self, Desk, Work, Worked};
+use crate::web::{Recorded, Web};
 
 /// Most seconds of a command where the settings say nothing.
 const COMMAND_S: u64 = 600;
@@ -40,6 +41,11 @@ impl Driver {
             path: desk.home.clone(),
             source,
         })?;
+        if let (Work::Web(_), Some(Web::Recorded(recorded))) = (&work, &self.session.web) {
+            let worked = self.looked_then(recorded, agent, call, &desk)?;
+            self.worked(agent, call, worked)?;
+            return Ok(true);
+        }
         if !begun && (work.changes() || work.is_long()) {
             self.record(Event::EffectIntended {
                 key: key.clone(),
@@ -54,7 +60,7 @@ impl Driver {
         if let Work::Patch { file, text, why } = work {
             return self.patch(agent, call, file, text, why).map(|()| true);
         }
-        let name = format!("{call:04}");
+        let name = name_of(call);
         if !work.is_long() {
             let worked = work::perform(&work, &desk, &name, &self.cancel);
             self.worked(agent, call, worked)?;
@@ -72,6 +78,42 @@ impl Driver {
             });
         })));
         Ok(true)
+    }
+
+    /// What a look at the web came to in the campaign that is replayed.
+    fn looked_then(
+        &self,
+        recorded: &Recorded,
+        agent: AgentId,
+        call: u32,
+        desk: &Desk,
+    ) -> Result<Worked, DriverError> {
+        let tool = self.open_tool(agent, call).unwrap_or_default();
+        let again = recorded.answer(agent, call, tool, &self.arguments(agent, call))?;
+        Ok(match again {
+            Some(again) => tools::web::again(again, &desk.logs, &name_of(call)),
+            None => Worked::failed("the recorded campaign did not look at this"),
+        })
+    }
+
+    /// Whether an act under way is a look at the web: nobody has to wait for
+    /// it, since whoever resumes takes it again.
+    pub(super) fn is_look_at_the_web(&self, key: &EffectKey) -> bool {
+        let EffectKey::Tool { agent, call } = key else {
+            return false;
+        };
+        let tool = self.open_tool(*agent, *call);
+        tool.is_some_and(tools::is_of_the_web)
+    }
+
+    /// The tool of an open call.
+    fn open_tool(&self, agent: AgentId, call: u32) -> Option<&str> {
+        let run = &self.session.state.agents.get(&agent)?.run;
+        let Step::CallTools(open) = run.next() else {
+            return None;
+        };
+        let found = open.iter().find(|open| open.number == call)?;
+        Some(found.requested.tool.as_str())
     }
 
     /// Appends what came of work.
@@ -156,6 +198,10 @@ impl Driver {
                 .map_or(COMMAND_S, |evaluation| evaluation.command_s),
             backend: sandbox::BackendChoice::Auto,
             network: false,
+            web: match &self.session.web {
+                Some(Web::Live(client)) => Some(Arc::clone(client)),
+                Some(Web::Recorded(_)) | None => None,
+            },
         }
     }
 
@@ -229,6 +275,11 @@ impl Driver {
         }
         settings
     }
+}
+
+/// What the files of a call are named.
+fn name_of(call: u32) -> String {
+    format!("{call:04}")
 }
 
 /// Adds the answer to a call.

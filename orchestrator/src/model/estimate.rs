@@ -18,7 +18,7 @@ const PER_REQUEST: u64 = 1_024;
 /// Tokens of one picture, at most: providers scale larger ones down.
 const PER_IMAGE: u64 = 6_000;
 /// Searches that a provider may make in one turn.
-pub(super) const MAX_SEARCHES: u64 = 5;
+pub(super) const MAX_SEARCHES: u64 = 3;
 /// Tokens that the results of one search add.
 const PER_SEARCH: u64 = 20_000;
 
@@ -75,6 +75,14 @@ pub(super) fn message_tokens(message: &Message) -> u64 {
         }
 }
 
+/// Tokens that all passes of a turn read at most: the model reads everything
+/// anew after each search, and no pass reads more than fits.
+fn with_searches(prompt: u64, context: u64) -> u64 {
+    (0..=MAX_SEARCHES)
+        .map(|made| prompt.saturating_add(made * PER_SEARCH).min(context))
+        .fold(0, u64::saturating_add)
+}
+
 /// What one attempt at a request can use and cost. `searches` says whether the
 /// provider may search the web.
 pub(super) fn reservation(
@@ -82,18 +90,20 @@ pub(super) fn reservation(
     price: Option<&Price>,
     searches: bool,
 ) -> Reservation {
-    let mut prompt = prompt_tokens(request);
-    if searches {
-        prompt += MAX_SEARCHES * PER_SEARCH;
-    }
+    // More than the window is turned away and costs nothing.
+    let context = price.map_or(u64::MAX, |price| price.context);
+    let prompt = prompt_tokens(request);
+    let prompt = if searches {
+        with_searches(prompt, context)
+    } else {
+        prompt.min(context)
+    };
     let Some(price) = price else {
         return Reservation {
             usd: 0.0,
             tokens: prompt.saturating_add(request.max_output_tokens),
         };
     };
-    // More than the window is turned away and costs nothing.
-    let prompt = prompt.min(price.context);
     let output = request.max_output_tokens.min(price.max_output);
     let rates = price.rates(prompt);
     // Writing to the cache is the dearest way of being read.

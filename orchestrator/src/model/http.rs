@@ -195,7 +195,9 @@ impl Reply<'_> {
     }
 }
 
-fn tls(certificates: Option<&PathBuf>) -> Result<TlsConfig, HttpError> {
+/// Which servers are believed: those of the usual authorities, or of the ones
+/// in a file.
+pub(crate) fn tls(certificates: Option<&PathBuf>) -> Result<TlsConfig, HttpError> {
     let Some(file) = certificates else {
         return Ok(TlsConfig::default());
     };

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::transcript::Transcript;
 use super::types::{Image, Message, ToolSchema, TurnRequest};
-use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall, Role};
+use crate::core::agent::{Answer, AnswerStatus, Arguments, Entry, RequestedCall};
 use crate::core::event::Body;
-use crate::core::state::Agent;
+use crate::core::state::{Agent, State};
 use crate::document::Document;
 use crate::store::{Reader, Store, StoreError};
-use crate::tools;
+use crate::tools::{self, Who};
 
 /// What every conversation begins with: dialects want a first message, and the
 /// prompt has said everything.
@@ -61,6 +61,7 @@ impl Shelf for Reader {
 
 /// What an agent's next turn asks. Pictures are for models that see.
 pub fn turn_request(
+    state: &State,
     agent: &Agent,
     shelf: &dyn Shelf,
     vision: bool,
@@ -79,16 +80,16 @@ pub fn turn_request(
         role: agent.role,
         system: text(shelf.document(&agent.prompt)?),
         messages,
-        tools: tools_of(agent.role),
+        tools: tools_of(Who::of(state, agent)),
         max_output_tokens: MAX_OUTPUT_TOKENS,
     })
 }
 
-/// The tools that a role is offered.
-pub fn tools_of(role: Role) -> Vec<ToolSchema> {
+/// The tools that somebody is offered.
+pub fn tools_of(who: Who) -> Vec<ToolSchema> {
     let tools = tools::all().iter();
     tools
-        .filter(|tool| tool.roles.contains(&role))
+        .filter(|tool| tool.is_for(who))
         .map(|tool| ToolSchema {
             name: tool.name.to_owned(),
             description: tool.description.to_owned(),

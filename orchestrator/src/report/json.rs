@@ -113,11 +113,12 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             "gpu_h": ledger(budget.gpu_h),
         },
         "shares": shares,
-        "forecast": budget.forecast(),
+        "forecast": budget.forecast().filter(|_| live),
         "best": best,
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
+        "web": state.settings.as_ref().and_then(|settings| settings.web.as_ref()),
     })
 }
 

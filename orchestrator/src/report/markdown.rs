@@ -93,6 +93,13 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         budget.experiments.spent,
         state.tries.len(),
     )?;
+    if settings.web.is_some() {
+        writeln!(
+            out,
+            "Explorer, Strategist and Supervisor could look at the web. What they found there may \
+             have been published after, or about, the data.\n"
+        )?;
+    }
     super::phases::write(out, state)?;
     if state.phase < 3 {
         return Ok(());

@@ -7,7 +7,7 @@ use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
 use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, find, learn, parse, phases, read};
+use super::{EffectClass, Who, find, learn, parse, phases, read};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -90,10 +90,13 @@ impl<'a> Call<'a> {
             .ok_or_else(|| Reply::failed("no such agent"))?;
         let call = open_call(agent, number).ok_or_else(|| Reply::failed("no such call"))?;
         let name = call.requested.tool.as_str();
-        let tool = find(name, agent.role).ok_or_else(|| {
+        let who = Who::of(state, agent);
+        // Nobody is told of tools that the user lets nobody have.
+        let offered = |tool: &&super::Tool| tool.effect != EffectClass::Web || who.web;
+        let tool = find(name, agent.role).filter(offered).ok_or_else(|| {
             Reply::malformed(json!({ "error": format!("there is no tool `{name}`") }))
         })?;
-        if !tool.roles.contains(&agent.role) {
+        if !tool.is_for(who) {
             let role = agent.role.word();
             return Err(Reply::failed(format!("a {role} may not use `{name}`")));
         }

@@ -4,5 +4,6 @@ mod accounts;
 mod carry;
 mod faults;
 mod keys;
+mod search;
 mod support;
 mod wire;

@@ -127,6 +127,19 @@ fn openais_stream_is_read() {
 }
 
 #[test]
+fn openais_own_searches_are_read_and_paid_for() {
+    let body = include_str!("fixtures/openai-search.sse");
+    let reply = read("openai:gpt-6.2-sol", STREAM, body).unwrap();
+    // 9,000×2 + 40×10 millionths, and two calls at a cent.
+    assert!(
+        (reply.cost_usd - (0.0184 + 0.02)).abs() < 1e-9,
+        "{}",
+        reply.cost_usd
+    );
+    insta::assert_debug_snapshot!("reply_openai_search", reply);
+}
+
+#[test]
 fn compatible_servers_are_read() {
     let vllm = include_str!("fixtures/vllm.sse");
     let reply = read("compatible:URL:qwen3", STREAM, vllm).unwrap();

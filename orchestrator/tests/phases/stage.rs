@@ -74,6 +74,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             command_s: 10,
             timeout_s: 10,
         }),
+        web: None,
     }
 }
 
@@ -205,6 +206,7 @@ impl Run {
                     calls,
                     tokens: [1, 1],
                     cost_usd: 0.0,
+                    paused: false,
                 };
                 self.apply(Event::ModelCalled { agent, turn, reply });
             }

@@ -1,14 +1,19 @@
 //! Anthropic's Messages.
 
+mod write;
+
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 use super::check::{self, Calls};
-use super::{Count, Dialect, Frame, Pen, Understood, Written, pieces, text, weight};
+use super::search::{self, Searches};
+use super::{Dialect, Understood, text, weight};
 use crate::ask::{Ask, hash};
 use crate::ledger::Tokens;
 use crate::memory::Memory;
+
+pub(super) use write::write;
 
 const FIELDS: [&str; 12] = [
     "model",
@@ -126,6 +131,7 @@ pub(super) fn understand(
         turn: 0,
         said: Vec::new(),
         results: Vec::new(),
+        searching: Vec::new(),
         fingerprint: 0,
         stream: body["stream"] == true,
     };
@@ -170,7 +176,9 @@ fn check_tool(tool: &Value, known: &mut Vec<String>) -> Result<(), String> {
 
 fn messages(body: &Value, ask: &mut Ask, walk: &mut Walk, memory: &Memory) -> Result<(), String> {
     let mut calls = Calls::default();
+    let mut searches = Searches::default();
     let mut last = "assistant";
+    let mut put_off = false;
     for (number, message) in check::list(body, "messages", "request")?.iter().enumerate() {
         let place = format!("messages.{number}");
         check::fields(message, &["role", "content"], &place)?;
@@ -193,8 +201,11 @@ fn messages(body: &Value, ask: &mut Ask, walk: &mut Walk, memory: &Memory) -> Re
                 last = "user";
             }
             "assistant" => {
-                assistant(blocks, &place, &mut calls, memory)?;
-                ask.turn += 1;
+                assistant(blocks, &place, &mut calls, &mut searches, memory)?;
+                // Turns that went on after a pause are one message.
+                let pauses = |block: &&Value| memory.paused_after(search::mark_of(block));
+                ask.turn += 1 + blocks[..blocks.len() - 1].iter().filter(pauses).count();
+                put_off = blocks.last().as_ref().is_some_and(pauses);
                 last = "assistant";
             }
             other => return Err(format!("{place}: unknown role `{other}`")),
@@ -203,7 +214,8 @@ fn messages(body: &Value, ask: &mut Ask, walk: &mut Walk, memory: &Memory) -> Re
             walk.step(block, role, memory)?;
         }
     }
-    if last != "user" {
+    ask.searching = searches.waiting(&ask.tools, memory)?;
+    if last != "user" && !put_off {
         return Err("the conversation must end with a user message".to_owned());
     }
     Ok(())
@@ -285,10 +297,14 @@ fn assistant(
     blocks: &[Value],
     place: &str,
     calls: &mut Calls,
+    searches: &mut Searches,
     memory: &Memory,
 ) -> Result<(), String> {
     let mut seals = Vec::new();
     for block in blocks {
+        if searches.take(block, place, memory)? {
+            continue;
+        }
         match text(&block["type"]) {
             "text" => {
                 check::fields(
@@ -316,142 +332,4 @@ fn assistant(
         }
     }
     Ok(())
-}
-
-fn frame(name: &str, document: &Value, output: u64) -> Frame {
-    Frame {
-        text: format!("event: {name}\ndata: {document}\n\n"),
-        output,
-    }
-}
-
-pub(super) fn write(pen: &Pen<'_>, memory: &mut Memory) -> Written {
-    let reply = pen.reply;
-    let mut count = Count::new(reply.output_tokens);
-    let mut tokens = pen.tokens;
-    let mut frames = Vec::new();
-    let mut content = Vec::new();
-    let block = |start: &Value, deltas: Vec<(Value, u64)>, frames: &mut Vec<Frame>, index| {
-        let before = frames.last().map_or(0, |frame: &Frame| frame.output);
-        let document =
-            json!({ "type": "content_block_start", "index": index, "content_block": start });
-        frames.push(frame("content_block_start", &document, before));
-        let mut output = before;
-        for (delta, so_far) in deltas {
-            output = so_far;
-            let document = json!({ "type": "content_block_delta", "index": index, "delta": delta });
-            frames.push(frame("content_block_delta", &document, output));
-        }
-        let document = json!({ "type": "content_block_stop", "index": index });
-        frames.push(frame("content_block_stop", &document, output));
-    };
-    let message = |content: &[Value], stop: Value, usage: Value| {
-        json!({
-            "id": pen.id("msg_", 0),
-            "type": "message",
-            "role": "assistant",
-            "model": pen.ask.model,
-            "content": content,
-            "stop_reason": stop,
-            "stop_sequence": null,
-            "usage": usage,
-        })
-    };
-    let usage = |output: u64| {
-        json!({
-            "input_tokens": tokens.input,
-            "cache_creation_input_tokens": tokens.cache_write,
-            "cache_read_input_tokens": tokens.cache_read,
-            "output_tokens": output,
-        })
-    };
-    let started = json!({
-        "type": "message_start",
-        "message": message(&[], Value::Null, usage(1)),
-    });
-    frames.push(frame("message_start", &started, 0));
-    frames.push(frame("ping", &json!({ "type": "ping" }), 0));
-    let ids: Vec<String> = (0..reply.calls.len())
-        .map(|place| pen.id("toolu_", place))
-        .collect();
-    if !reply.thinking.is_empty() {
-        let seal = pen.seal();
-        memory.think(&seal, &reply.thinking, &ids);
-        let mut deltas: Vec<(Value, u64)> = pieces(&reply.thinking)
-            .into_iter()
-            .map(|piece| {
-                let so_far = count.add(&piece);
-                (
-                    json!({ "type": "thinking_delta", "thinking": piece }),
-                    so_far,
-                )
-            })
-            .collect();
-        let so_far = count.add("");
-        deltas.push((
-            json!({ "type": "signature_delta", "signature": seal }),
-            so_far,
-        ));
-        let start = json!({ "type": "thinking", "thinking": "", "signature": "" });
-        block(&start, deltas, &mut frames, content.len());
-        content.push(json!({ "type": "thinking", "thinking": reply.thinking, "signature": seal }));
-    }
-    let reasoning = count.total();
-    if !reply.text.is_empty() {
-        let deltas = pieces(&reply.text)
-            .into_iter()
-            .map(|piece| {
-                let so_far = count.add(&piece);
-                (json!({ "type": "text_delta", "text": piece }), so_far)
-            })
-            .collect();
-        let start = json!({ "type": "text", "text": "" });
-        block(&start, deltas, &mut frames, content.len());
-        content.push(json!({ "type": "text", "text": reply.text }));
-    }
-    for (place, call) in reply.calls.iter().enumerate() {
-        let deltas = pieces(&pen.arguments(place))
-            .into_iter()
-            .map(|piece| {
-                let so_far = count.add(&piece);
-                (
-                    json!({ "type": "input_json_delta", "partial_json": piece }),
-                    so_far,
-                )
-            })
-            .collect();
-        let start = json!({
-            "type": "tool_use", "id": ids[place], "name": call.tool, "input": {},
-        });
-        block(&start, deltas, &mut frames, content.len());
-        content.push(json!({
-            "type": "tool_use", "id": ids[place], "name": call.tool, "input": call.arguments,
-        }));
-    }
-    let stop = if pen.filtered() {
-        "refusal"
-    } else if reply.cut {
-        "max_tokens"
-    } else if reply.calls.is_empty() {
-        "end_turn"
-    } else {
-        "tool_use"
-    };
-    let output = count.total();
-    let whole = message(&content, json!(stop), usage(output));
-    let end = json!({
-        "type": "message_delta",
-        "delta": { "stop_reason": stop, "stop_sequence": null },
-        "usage": { "output_tokens": output },
-    });
-    frames.push(frame("message_delta", &end, output));
-    let stopped = json!({ "type": "message_stop" });
-    frames.push(frame("message_stop", &stopped, output));
-    tokens.output = output;
-    tokens.reasoning = reasoning.min(output);
-    Written {
-        frames,
-        whole,
-        tokens,
-    }
 }

@@ -49,6 +49,7 @@ pub(super) fn understand(body: &Value, memory: &Memory) -> Result<Understood, St
         turn: 0,
         said: Vec::new(),
         results: Vec::new(),
+        searching: Vec::new(),
         fingerprint: 0,
         stream: body["stream"] == true,
     };

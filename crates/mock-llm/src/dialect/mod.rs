@@ -4,6 +4,7 @@ mod anthropic;
 mod chat;
 mod check;
 mod openai;
+mod search;
 
 use std::collections::HashMap;
 

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::check::{self, Calls};
-use super::{Count, Dialect, Frame, Pen, Understood, Written, pieces, text, weight};
+use super::{Count, Dialect, Frame, Pen, Understood, Written, pieces, search, text, weight};
 use crate::ask::{Ask, hash};
 use crate::ledger::Tokens;
 use crate::memory::Memory;
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "model",
     "input",
     "instructions",
@@ -19,6 +19,7 @@ const FIELDS: [&str; 14] = [
     "store",
     "include",
     "max_output_tokens",
+    "max_tool_calls",
     "prompt_cache_key",
     "reasoning",
     "tool_choice",
@@ -43,6 +44,9 @@ pub(super) fn understand(
     if !body["max_output_tokens"].is_null() {
         check::positive(body, "max_output_tokens", 16)?;
     }
+    if !body["max_tool_calls"].is_null() {
+        check::positive(body, "max_tool_calls", 1)?;
+    }
     if body["store"] != false {
         return Err("`store` is not false, so the provider would keep the data".to_owned());
     }
@@ -63,11 +67,16 @@ pub(super) fn understand(
         turn: 0,
         said: Vec::new(),
         results: Vec::new(),
+        searching: Vec::new(),
         fingerprint: 0,
         stream: body["stream"] == true,
     };
     let items = check::list(body, "input", "request")?;
     input(items, &mut ask, memory)?;
+    let searched = items.iter().any(|item| item["type"] == "web_search_call");
+    if searched && !ask.tools.iter().any(|tool| tool == "web_search") {
+        return Err("there are searches and no tool `web_search`".to_owned());
+    }
 
     // What came before in the same words is in the cache.
     let first = json!([body["instructions"], body["tools"]]);
@@ -178,6 +187,12 @@ fn input(items: &[Value], ask: &mut Ask, memory: &Memory) -> Result<(), String> 
                 memory.check_call(id, &seals)?;
                 calls.open(id, check::required(item, "name", &place)?)?;
             }
+            "web_search_call" => {
+                check::fields(item, &["type", "id", "status", "action"], &place)?;
+                let id = check::required(item, "id", &place)?;
+                check::required(item, "status", &place)?;
+                memory.check_search(id, &item["action"])?;
+            }
             "function_call_output" => {
                 check::fields(item, &["type", "call_id", "output", "id", "status"], &place)?;
                 let id = check::required(item, "call_id", &place)?;
@@ -285,6 +300,31 @@ pub(super) fn write(pen: &Pen<'_>, memory: &mut Memory) -> Written {
         stream.push("response.output_item.done", done);
         items.push(item);
     }
+    let mut read = tokens.prompt();
+    let mut annotations = Vec::new();
+    for (place, wanted) in reply.searches.iter().enumerate() {
+        let (index, id) = (items.len(), pen.id("ws_", place));
+        let action = json!({ "type": "search", "query": wanted.query });
+        let item = |status: &str| json!({ "id": id, "type": "web_search_call", "status": status, "action": action });
+        let added = json!({ "output_index": index, "item": item("in_progress") });
+        stream.push("response.output_item.added", added);
+        for step in ["in_progress", "searching", "completed"] {
+            let name = format!("response.web_search_call.{step}");
+            stream.push(&name, json!({ "output_index": index, "item_id": id }));
+        }
+        let item = item("completed");
+        let done = json!({ "output_index": index, "item": item });
+        stream.push("response.output_item.done", done);
+        items.push(item);
+        memory.search(&id, &action, &Value::Null, true);
+        search::count(&mut tokens, &mut read, &search::content(wanted));
+        annotations.extend(wanted.results.iter().map(|page| {
+            json!({
+                "type": "url_citation", "start_index": 0, "end_index": 1,
+                "url": page.url, "title": page.title,
+            })
+        }));
+    }
     if !reply.text.is_empty() {
         let (index, id) = (items.len(), pen.id("msg_", 0));
         let item = |status: &str, content: Value| {
@@ -296,7 +336,8 @@ pub(super) fn write(pen: &Pen<'_>, memory: &mut Memory) -> Written {
         let added = json!({ "output_index": index, "item": item("in_progress", json!([])) });
         stream.push("response.output_item.added", added);
         stream.deltas("response.output_text.delta", index, &reply.text, &mut count);
-        let content = json!([{ "type": "output_text", "text": reply.text, "annotations": [] }]);
+        let content =
+            json!([{ "type": "output_text", "text": reply.text, "annotations": annotations }]);
         let item = item("completed", content);
         let done = json!({ "output_index": index, "item": item });
         stream.push("response.output_item.done", done);

@@ -46,7 +46,8 @@ pub enum Effect {
         /// Number of the call.
         call: u32,
     },
-    /// Answer a tool call by working in the agent's folders.
+    /// Answer a tool call by working in the agent's folders, or by a look at
+    /// the web.
     Work {
         /// Whose call.
         agent: AgentId,

@@ -40,7 +40,7 @@ pub enum ToolKind {
     Lab,
     /// The result of a candidate that it hands in.
     Submission,
-    /// The agent's folders on this machine.
+    /// Something at the edge: the agent's folders on this machine, or the web.
     Machine,
     /// Another agent.
     Agent,

@@ -122,6 +122,7 @@ impl Anthropic {
         if !matches!(request.messages.first(), Some(Message::User { .. })) {
             push("user", json!({ "type": "text", "text": OPENING }));
         }
+        let mut searches = Searches::default();
         for message in request.messages.iter() {
             match message {
                 Message::User { text } => push("user", json!({ "type": "text", "text": text })),
@@ -129,7 +130,9 @@ impl Anthropic {
                     match unwrap(carry.as_ref(), Vendor::Anthropic, &self.model) {
                         Some(Value::Array(blocks)) => {
                             for block in blocks {
-                                push("assistant", block);
+                                if searches.admit(&block) {
+                                    push("assistant", block);
+                                }
                             }
                         }
                         Some(_) | None => {
@@ -199,6 +202,25 @@ fn append(turn: &mut Value, block: Value) {
         blocks.len()
     };
     blocks.insert(place, block);
+}
+
+/// Searches that the provider was asked for, by their ids. Their results may
+/// come a turn later, and where the conversation was shortened in between they
+/// answer nothing any more.
+#[derive(Debug, Default)]
+struct Searches(Vec<String>);
+
+impl Searches {
+    fn admit(&mut self, block: &Value) -> bool {
+        match text(&block["type"]) {
+            "server_tool_use" => self.0.push(text(&block["id"]).to_owned()),
+            "web_search_tool_result" => {
+                return self.0.iter().any(|id| id == text(&block["tool_use_id"]));
+            }
+            _ => {}
+        }
+        true
+    }
 }
 
 fn mark(block: &mut Value) {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::core::agent::RequestedCall;
 use crate::document::Document;
+use crate::model::estimate::MAX_SEARCHES;
 use crate::model::failure::ModelError;
 use crate::model::remote::offers_search;
 use crate::model::secret::Secret;
@@ -62,6 +63,9 @@ impl Dialect for OpenAi {
             set("instructions", json!(request.system));
         }
         let tools = self.tools(request);
+        if self.search && offers_search(request) {
+            set("max_tool_calls", json!(MAX_SEARCHES));
+        }
         if !tools.is_empty() {
             set("tools", Value::Array(tools));
         }

@@ -280,7 +280,11 @@ impl Replay {
             },
             cost_usd: 0.0,
             model: "replay".to_owned(),
-            stop: Stop::Done,
+            stop: if reply.paused {
+                Stop::Paused
+            } else {
+                Stop::Done
+            },
             attempts: Vec::new(),
         })
     }

@@ -114,7 +114,7 @@ impl Recording {
                 let Some(caller) = state.agents.get(agent) else {
                     return Ok(());
                 };
-                let request = turn_request(caller, &self.reader, true)?;
+                let request = turn_request(state, caller, &self.reader, true)?;
                 let turn = (*agent, *turn);
                 self.turns.insert(
                     turn,
@@ -166,6 +166,6 @@ impl Recording {
         let log = self.reader.log().ok()?;
         let before = log.iter().take_while(|logged| logged.seq < turn.seq);
         let state = State::fold(before).ok()?;
-        turn_request(state.agents.get(&agent)?, &self.reader, true).ok()
+        turn_request(&state, state.agents.get(&agent)?, &self.reader, true).ok()
     }
 }

@@ -46,6 +46,7 @@ fn settings() -> Settings {
         data: String::new(),
         until: 2,
         evaluation: None,
+        web: None,
     }
 }
 
@@ -75,6 +76,7 @@ fn called(turn: u32, tool: &str, arguments: Value) -> Event {
             }],
             tokens: [10, 2],
             cost_usd: 0.5,
+            paused: false,
         },
     }
 }
@@ -127,7 +129,7 @@ fn requests(dir: &Path) -> Vec<TurnRequest> {
     let mut requests = Vec::new();
     for logged in reader.log().expect("a log") {
         if let Event::ModelCalled { agent, .. } = &logged.event {
-            let request = turn_request(&state.agents[agent], &reader, true);
+            let request = turn_request(&state, &state.agents[agent], &reader, true);
             requests.push(request.expect("a request"));
         }
         state.apply(&logged).expect("legal");
