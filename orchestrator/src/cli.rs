@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::core::agent::Role;
+use crate::core::ids::ExperimentId;
+use crate::core::settings::Limits;
+use crate::core::steer::Steer;
+use crate::core::strategy::Strategy;
 
 /// Finds better kernels by itself, and says how it knows.
 ///
@@ -37,6 +41,8 @@ pub enum Command {
     Report(Look),
     /// Ask the process that drives a campaign to stop; it stays resumable.
     Stop(Look),
+    /// Change the course of a campaign, while it runs or before it goes on.
+    Steer(Steering),
     /// Try an evaluation, or a corpus of them, for leaks and faults.
     ///
     /// Exit code 10 if anything is wrong with the evaluation, or if less than
@@ -61,6 +67,102 @@ pub struct Look {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `alphalab steer`.
+#[derive(Debug, clap::Args)]
+pub struct Steering {
+    /// Directory of the campaign.
+    pub dir: PathBuf,
+    /// What is wanted.
+    #[command(subcommand)]
+    pub what: Wanted,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What a person can want of a campaign.
+#[derive(Debug, Subcommand)]
+pub enum Wanted {
+    /// Begin nothing new; what is under way comes to its end, and the clock
+    /// of --hours stands still.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Give an experiment up that has not run yet.
+    Cancel {
+        /// Which, as in e0003.
+        #[arg(value_parser = experiment)]
+        experiment: ExperimentId,
+    },
+    /// Work on an experiment before all others.
+    Boost {
+        /// Which, as in e0003.
+        #[arg(value_parser = experiment)]
+        experiment: ExperimentId,
+    },
+    /// Tell the Strategist something.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// Set other limits.
+    Budget {
+        /// Most experiments to evaluate.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        experiments: Option<u32>,
+        /// Most running time, in hours.
+        #[arg(long, value_name = "H", value_parser = above_zero)]
+        hours: Option<f64>,
+        /// Most US dollars.
+        #[arg(long, value_name = "X", value_parser = above_zero)]
+        usd: Option<f64>,
+        /// Most tokens.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        tokens: Option<u64>,
+    },
+    /// Let a phase begin that waits for it (`run --gate`).
+    Approve {
+        /// Which.
+        #[arg(value_enum)]
+        phase: Phase,
+    },
+}
+
+impl From<Wanted> for Steer {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Pause => Self::Pause {},
+            Wanted::Resume => Self::Resume {},
+            Wanted::Cancel { experiment } => Self::Cancel { experiment },
+            Wanted::Boost { experiment } => Self::Boost { experiment },
+            Wanted::Note { text } => Self::Note { text },
+            Wanted::Budget {
+                experiments,
+                hours,
+                usd,
+                tokens,
+            } => Self::Budget {
+                limits: Limits {
+                    experiments,
+                    wall_s: hours.map(|hours| hours * 3600.0),
+                    usd,
+                    tokens,
+                },
+            },
+            Wanted::Approve { phase } => Self::Approve {
+                phase: phase.number(),
+            },
+        }
+    }
+}
+
+fn experiment(text: &str) -> Result<ExperimentId, String> {
+    let number = text.strip_prefix('e').unwrap_or(text).parse();
+    number
+        .map(ExperimentId)
+        .map_err(|_| format!("`{text}` is no experiment: write it as in e0003"))
 }
 
 /// `alphalab audit`.
@@ -147,6 +249,14 @@ pub struct Run {
     /// separated by commas.
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', requires = "web")]
     pub web_allow: Vec<String>,
+    /// How to search: full, or a baseline to compare with. single-shot hands in
+    /// one candidate per task, greedy one after another, random draws from the
+    /// lab's spaces without a model [default: full].
+    #[arg(long, value_name = "NAME", value_parser = strategy)]
+    pub strategy: Option<Strategy>,
+    /// Phases that wait until `alphalab steer DIR approve PHASE`.
+    #[arg(long, value_name = "PHASE", value_enum)]
+    pub gate: Vec<Phase>,
     /// Directory of the campaign [default: a new one in campaigns/].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -205,6 +315,14 @@ fn share(text: &str) -> Result<(Role, f64), String> {
         return Err("must be at most 1".to_owned());
     }
     Ok((role, part))
+}
+
+fn strategy(text: &str) -> Result<Strategy, String> {
+    let named = Strategy::ALL.into_iter().find(|known| known.word() == text);
+    named.ok_or_else(|| {
+        let known = Strategy::ALL.map(Strategy::word).join(", ");
+        format!("there are {known}")
+    })
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

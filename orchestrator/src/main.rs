@@ -41,6 +41,8 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 device: run.device,
                 dir: run.dir,
                 seed: run.seed,
+                strategy: run.strategy,
+                gates: run.gate.into_iter().map(cli::Phase::number).collect(),
                 shares: run.share.into_iter().collect(),
                 until: run.until.map(cli::Phase::number),
                 web: run.web.then_some(WebSettings {
@@ -55,6 +57,9 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
         Command::Report(look) => commands::report(&look.dir, look.json),
         Command::Stop(look) => commands::stop(&look.dir, look.json),
+        Command::Steer(steering) => {
+            commands::steer(&steering.dir, steering.what.into(), steering.json)
+        }
         Command::Audit(audit) => {
             let options = AuditOptions {
                 what: match audit.corpus {

@@ -39,6 +39,8 @@ fn settings() -> Settings {
             tokens: None,
         },
         shares: std::collections::BTreeMap::new(),
+        strategy: orchestrator::core::strategy::Strategy::Full,
+        gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 4,
             finalists: 2,
@@ -204,10 +206,10 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         6 => (id(), task(), agent()).prop_map(|(experiment, task, by)| Event::ExperimentProposed {
             experiment, task, name: "n".to_owned(), hypothesis: String::new(),
-            templates: Vec::new(), by, owner: None,
+            templates: Vec::new(), by: Some(by), owner: None,
         }),
         6 => (id(), agent()).prop_map(|(experiment, agent)| Event::CandidateSubmitted {
-            experiment, candidate: candidate(), hash: hash(), agent, call: 0,
+            experiment, candidate: candidate(), hash: hash(), agent: Some(agent), call: Some(0),
         }),
         6 => (id(), 0..2_u32, verdict()).prop_map(|(experiment, fixes, verdict)| Event::Checked {
             experiment, fixes, verdict,

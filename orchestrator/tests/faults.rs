@@ -53,6 +53,8 @@ fn settings(direction: Direction) -> Settings {
             tokens: None,
         },
         shares: std::collections::BTreeMap::new(),
+        strategy: orchestrator::core::strategy::Strategy::Full,
+        gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 1,

@@ -176,8 +176,8 @@ impl Run {
                 });
             }
             Effect::Tool { agent, call } => self.lab_tool(agent, call, world),
-            Effect::Work { .. } | Effect::Audit { .. } | Effect::Freeze => {
-                panic!("a lab measures here")
+            Effect::Work { .. } | Effect::Audit { .. } | Effect::Freeze | Effect::Draw { .. } => {
+                panic!("a lab measures here, what agents hand in")
             }
             Effect::Check { experiment, .. } => {
                 let verdict = world.verdict();
@@ -343,6 +343,7 @@ fn short(effect: &Effect) -> String {
         Effect::Work { agent, call } => format!("    {agent} work {call}"),
         Effect::Audit { round } => format!("audit round {round}"),
         Effect::Freeze => "freeze".to_owned(),
+        Effect::Draw { task } => format!("draw {task}"),
         Effect::Check { experiment, fixes } => format!("check {experiment} ({fixes} fixes)"),
         Effect::Measure {
             experiment,

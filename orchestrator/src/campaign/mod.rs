@@ -6,17 +6,29 @@ mod tasks;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
 use crate::core::event::{Actor, Event};
 use crate::core::settings::Settings;
 use crate::core::state::State;
+use crate::core::steer::Steer;
 use crate::explore::ExploreError;
 use crate::store::{Batch, DATABASE, Store, StoreError};
 
 pub use data::{DataError, folder_hash, link as link_data, seal};
 pub use tasks::{TaskError, find as find_tasks, hash as task_hash};
+
+/// A letter in the inbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// A name of its own.
+    pub request: String,
+    /// What is wanted.
+    pub what: Steer,
+}
 
 /// Paths in a campaign's directory.
 #[derive(Clone, Debug)]
@@ -36,6 +48,11 @@ impl Layout {
     /// Resolved settings, for people.
     pub fn settings(&self) -> PathBuf {
         self.dir.join("campaign.toml")
+    }
+
+    /// Where persons leave their wishes for the process that drives it.
+    pub fn inbox(&self) -> PathBuf {
+        self.dir.join("inbox")
     }
 
     /// The models' prices that the campaign is charged by.

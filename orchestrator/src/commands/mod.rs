@@ -9,6 +9,7 @@ mod places;
 mod resolve;
 mod run;
 mod show;
+mod steer;
 mod stop;
 mod table;
 
@@ -18,4 +19,5 @@ pub use failure::{Failure, exit};
 pub use places::Places;
 pub use run::{RunOptions, resume, run};
 pub use show::{leaderboard, report, status};
+pub use steer::steer;
 pub use stop::stop;

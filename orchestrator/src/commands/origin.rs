@@ -110,6 +110,7 @@ impl Origin {
         if filled.shares.is_empty() {
             filled.shares.clone_from(&then.shares);
         }
+        filled.strategy = filled.strategy.or(Some(then.strategy));
         filled.workers = filled.workers.or(Some(then.workers));
         filled.seed = filled.seed.or(Some(then.seed));
         filled.until = filled.until.or(Some(then.until));

@@ -11,10 +11,11 @@ use crate::adapter::Adapter;
 use crate::campaign::{self, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{
-    EvaluationSettings, Limits, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
+    EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
 };
 use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
+use crate::core::strategy::Strategy;
 use crate::driver::{Ended, Session, now_ms};
 use crate::model::key::Environment;
 use crate::model::{ChatModel, PriceTable, Setup, replay};
@@ -47,6 +48,10 @@ pub struct RunOptions {
     /// Shares of roles in dollars and tokens; the adapter's where none is
     /// given.
     pub shares: Shares,
+    /// How to search; `full`, if absent.
+    pub strategy: Option<Strategy>,
+    /// Phases that wait for a person.
+    pub gates: Vec<u8>,
     /// Number of workers; 1, if absent.
     pub workers: Option<u32>,
     /// Executor; `local`, if absent.
@@ -260,7 +265,10 @@ fn settings(
         let tasks = campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?;
         (tasks, None)
     };
+    let strategy = options.strategy.unwrap_or_default();
+    let experiments = options.experiments.unwrap_or(manifest.budgets.experiments);
     let hours = options.hours.unwrap_or(manifest.budgets.hours);
+    let policy = of_strategy(manifest.policy, strategy, experiments, tasks.len());
     Ok(Settings {
         schema: SETTINGS_SCHEMA,
         tasks,
@@ -282,7 +290,7 @@ fn settings(
         seed: options.seed.unwrap_or(1),
         metric: manifest.metric.into(),
         limits: Limits {
-            experiments: Some(options.experiments.unwrap_or(manifest.budgets.experiments)),
+            experiments: Some(experiments),
             wall_s: Some(hours * 3600.0),
             usd: options.usd,
             tokens: options.tokens,
@@ -292,7 +300,9 @@ fn settings(
         } else {
             options.shares.clone()
         },
-        policy: manifest.policy,
+        policy,
+        strategy,
+        gates: options.gates.clone(),
         web: options.web.clone().map(|web| WebSettings {
             search_url: web
                 .search_url
@@ -300,6 +310,21 @@ fn settings(
             ..web
         }),
     })
+}
+
+/// What a baseline may do: no quick looks, and as many candidates per task as
+/// there is room for.
+fn of_strategy(policy: Policy, strategy: Strategy, experiments: u32, tasks: usize) -> Policy {
+    let finalists = match strategy {
+        Strategy::Full => return policy,
+        Strategy::Greedy => experiments / u32::try_from(tasks.max(1)).unwrap_or(u32::MAX),
+        Strategy::SingleShot | Strategy::Random => 1,
+    };
+    Policy {
+        tries_per_worker: 0,
+        finalists: finalists.max(1),
+        ..policy
+    }
 }
 
 /// `campaigns/<date>-<time>`, in UTC.

@@ -14,9 +14,10 @@ pub use super::measurement::{FrozenTask, Measurement, Score};
 use super::playbook::Entry;
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
+use super::steer::Steer;
 
 /// Version of the event payloads. A reader refuses a newer one.
-pub const EVENT_VERSION: u32 = 3;
+pub const EVENT_VERSION: u32 = 4;
 
 /// A JSON document, in place or, when it is large, as a blob of the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -313,8 +314,8 @@ pub enum Event {
         hypothesis: String,
         /// Templates to look at; all that fit, if empty.
         templates: Vec<String>,
-        /// Who proposed it.
-        by: AgentId,
+        /// Who proposed it; the harness, if absent.
+        by: Option<AgentId>,
         /// Who works on it already, if somebody does.
         owner: Option<AgentId>,
     },
@@ -326,10 +327,10 @@ pub enum Event {
         candidate: Candidate,
         /// Hash of the candidate and its task.
         hash: ContentHash,
-        /// By whom.
-        agent: AgentId,
-        /// The call that waits for the result.
-        call: u32,
+        /// By whom; the harness, if absent.
+        agent: Option<AgentId>,
+        /// The agent's call that waits for the result.
+        call: Option<u32>,
     },
     /// The static check has a verdict.
     Checked {
@@ -359,6 +360,13 @@ pub enum Event {
         attempt: u32,
         /// What was measured.
         measurement: Measurement,
+    },
+    /// A person asked for something.
+    Steered {
+        /// What.
+        what: Steer,
+        /// A name of the request, under which it is granted once.
+        request: String,
     },
     /// Something was learned.
     PlaybookEntryAdded {
@@ -418,6 +426,7 @@ impl Event {
             | Self::ExperimentProposed { .. }
             | Self::CandidateSubmitted { .. }
             | Self::Moved { .. }
+            | Self::Steered { .. }
             | Self::PlaybookEntryAdded { .. } => None,
         }
     }

@@ -59,6 +59,9 @@ impl State {
                 self.expect_run("campaign_resumed", &[RunState::Running, RunState::Stopped])?;
                 self.run = RunState::Running;
                 self.clock.open(logged.at_ms);
+                if self.steering.paused {
+                    self.clock.close();
+                }
                 // A new session brings new processes: what was to be tried
                 // again gets all its chances back.
                 self.failures.retain(|_, f| f.retry_at_ms.is_none());
@@ -77,6 +80,12 @@ impl State {
                 self.run = RunState::Finished(*reason);
                 self.clock.tick(logged.at_ms);
                 self.clock.close();
+                Ok(())
+            }
+            Event::Steered { what, request } => {
+                self.expect_run("steered", &[RunState::Running, RunState::Stopped])?;
+                self.steer(what, logged.at_ms)?;
+                self.steering.requests.insert(request.clone());
                 Ok(())
             }
             event => {
@@ -103,7 +112,8 @@ impl State {
             Event::CampaignStarted { .. }
             | Event::CampaignResumed {}
             | Event::CampaignStopped { .. }
-            | Event::CampaignFinished { .. } => Ok(()),
+            | Event::CampaignFinished { .. }
+            | Event::Steered { .. } => Ok(()),
             Event::PhaseStarted { phase } => {
                 self.phase = *phase;
                 Ok(())
@@ -167,6 +177,7 @@ impl State {
                 }
                 self.begin_round(*role, *round, *agent)?;
                 let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
+                self.index.live.insert(*agent);
                 self.agents.insert(
                     *agent,
                     Agent {
@@ -257,10 +268,9 @@ impl State {
                 {
                     agent.last_words = Some(answer.body.clone());
                 }
-                for experiment in self.experiments.values_mut() {
-                    if experiment.waiting == Some((*agent, *call)) {
-                        experiment.waiting = None;
-                    }
+                let awaited = self.index.waiting.remove(&(*agent, *call));
+                if let Some(experiment) = awaited.and_then(|id| self.experiments.get_mut(&id)) {
+                    experiment.waiting = None;
                 }
                 Ok(())
             }
@@ -382,12 +392,16 @@ impl State {
     }
 
     fn feed(&mut self, id: AgentId, outcome: Outcome) -> Result<(), Illegal> {
-        self.agents
-            .get_mut(&id)
-            .ok_or_else(|| missing("agent", &id))?
+        let agent = self.agents.get_mut(&id);
+        let agent = agent.ok_or_else(|| missing("agent", &id))?;
+        agent
             .run
             .feed(outcome)
-            .map_err(|source| Illegal::Agent { agent: id, source })
+            .map_err(|source| Illegal::Agent { agent: id, source })?;
+        if !agent.is_live() {
+            self.index.live.remove(&id);
+        }
+        Ok(())
     }
 
     pub(super) fn task_mut(&mut self, name: &str) -> Result<&mut Task, Illegal> {

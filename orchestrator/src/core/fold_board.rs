@@ -24,29 +24,28 @@ impl State {
                     return Err(twice("experiment", experiment));
                 }
                 self.task_mut(task)?;
-                let agent = self
-                    .agents
-                    .get_mut(by)
-                    .ok_or_else(|| missing("agent", by))?;
-                agent.proposed = agent.proposed.saturating_add(1);
-                self.experiments.insert(
-                    *experiment,
-                    Experiment {
-                        id: *experiment,
-                        task: task.clone(),
-                        name: name.clone(),
-                        hypothesis: hypothesis.clone(),
-                        templates: templates.clone(),
-                        owner: *owner,
-                        state: BoardState::ToImplement,
-                        reason: String::new(),
-                        fixes: 0,
-                        checked: false,
-                        candidate: None,
-                        waiting: None,
-                        attempts: Vec::new(),
-                    },
-                );
+                if let Some(by) = by {
+                    let agent = self.agents.get_mut(by);
+                    let agent = agent.ok_or_else(|| missing("agent", by))?;
+                    agent.proposed = agent.proposed.saturating_add(1);
+                }
+                let proposed = Experiment {
+                    id: *experiment,
+                    task: task.clone(),
+                    name: name.clone(),
+                    hypothesis: hypothesis.clone(),
+                    templates: templates.clone(),
+                    owner: *owner,
+                    state: BoardState::ToImplement,
+                    reason: String::new(),
+                    fixes: 0,
+                    checked: false,
+                    candidate: None,
+                    waiting: None,
+                    attempts: Vec::new(),
+                };
+                self.index.proposed(&proposed);
+                self.experiments.insert(*experiment, proposed);
                 Ok(())
             }
             Event::CandidateSubmitted {
@@ -56,6 +55,7 @@ impl State {
                 agent,
                 call,
             } => {
+                let by = agent.zip(*call);
                 let found = self.experiment_in(
                     "candidate_submitted",
                     *experiment,
@@ -63,7 +63,10 @@ impl State {
                 )?;
                 found.candidate = Some((candidate.clone(), hash.clone()));
                 found.checked = false;
-                found.waiting = Some((*agent, *call));
+                found.waiting = by;
+                if let Some(call) = by {
+                    self.index.waiting.insert(call, *experiment);
+                }
                 Ok(())
             }
             Event::Checked {
@@ -98,11 +101,16 @@ impl State {
                 if *attempt as usize != found.attempts.len() + 1 {
                     return Err(missing("attempt", attempt));
                 }
+                let was_spent = found.is_spent();
                 found.attempts.push(Attempt {
                     number: *attempt,
                     at_ms,
                     measurement: measurement.clone(),
                 });
+                if let Some(found) = self.experiments.get(experiment) {
+                    self.index.measured(found, measurement);
+                    self.index.changed(was_spent, found);
+                }
                 Ok(())
             }
             // The caller sends nothing else here.
@@ -130,6 +138,7 @@ impl State {
             | Event::ModelCalled { .. }
             | Event::ToolAnswered { .. }
             | Event::Tried { .. }
+            | Event::Steered { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }
     }
@@ -166,8 +175,12 @@ impl State {
         if to == BoardState::Fix {
             experiment.fixes += 1;
         }
+        let was_spent = experiment.is_spent();
         experiment.state = to;
         reason.clone_into(&mut experiment.reason);
+        if let Some(moved) = self.experiments.get(&id) {
+            self.index.changed(was_spent, moved);
+        }
         if to.is_terminal() {
             // An act that is still under way for it is nobody's business.
             self.intents.retain(|key| match key {

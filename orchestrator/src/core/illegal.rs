@@ -62,6 +62,12 @@ pub enum Illegal {
         #[source]
         source: FeedError,
     },
+    /// A person's wish that can't be granted.
+    #[error("can't be done: {why}")]
+    Steer {
+        /// Why not.
+        why: String,
+    },
     /// An intent for an act that is under way.
     #[error("an act began twice: {0:?}")]
     Intent(EffectKey),

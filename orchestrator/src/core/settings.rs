@@ -5,6 +5,7 @@ use protocol::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
+use super::strategy::Strategy;
 
 /// What is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +112,12 @@ pub struct Settings {
     /// What each role may use of the dollars and tokens.
     #[serde(default, skip_serializing_if = "Shares::is_empty")]
     pub shares: Shares,
+    /// How the search goes about it.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Phases that a person must let begin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<u8>,
     /// How the budget is shared out.
     pub policy: Policy,
     /// The tasks, in order.

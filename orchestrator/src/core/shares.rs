@@ -29,7 +29,7 @@ impl State {
     pub fn share(&self, role: Role) -> Option<Budget> {
         let settings = self.settings.as_ref()?;
         let share = *settings.shares.get(&role)?;
-        let limits = settings.limits;
+        let limits = self.limits();
         let (mut paid, mut unsettled) = (Amount::default(), Amount::default());
         for agent in self.agents.values() {
             if self.charged(agent) == role {

@@ -11,9 +11,11 @@ use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
 use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under};
 use super::ids::{AgentId, ExperimentId, TryId};
+use super::index::Index;
 use super::playbook::Entry;
 use super::rounds::Round;
 use super::settings::Settings;
+use super::steer::Steering;
 
 /// Whether a campaign goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,6 +271,10 @@ pub struct State {
     pub reserved: BTreeMap<EffectKey, Amount>,
     /// Whether a call was refused because it could have overrun a limit.
     pub refused: bool,
+    /// What persons have asked for.
+    pub steering: Steering,
+    /// What follows from the rest.
+    pub index: Index,
 }
 
 impl Default for State {
@@ -296,6 +302,8 @@ impl Default for State {
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),
             refused: false,
+            steering: Steering::default(),
+            index: Index::default(),
         }
     }
 }
@@ -332,7 +340,20 @@ impl State {
 
     /// Agents that have not ended.
     pub fn live_agents(&self) -> impl Iterator<Item = &Agent> {
-        self.agents.values().filter(|agent| agent.is_live())
+        let live = self.index.live.iter();
+        live.filter_map(|id| self.agents.get(id))
+    }
+
+    /// Experiments to which something can still happen.
+    pub fn active_experiments(&self) -> impl Iterator<Item = &Experiment> {
+        let active = self.index.active.iter();
+        active.filter_map(|id| self.experiments.get(id))
+    }
+
+    /// The experiment whose result a call waits for.
+    pub fn awaited(&self, agent: AgentId, call: u32) -> Option<&Experiment> {
+        self.experiments
+            .get(self.index.waiting.get(&(agent, call))?)
     }
 
     /// Number of workers that have ended their work on a task.
@@ -383,31 +404,19 @@ impl State {
     /// so far where that is longer.
     pub fn pace(&self) -> Pace {
         let policy = self.settings.as_ref().map(|s| s.policy);
-        let seen = |split: Split| {
-            let took: Vec<f64> = self
-                .experiments
-                .values()
-                .filter_map(|e| e.last(split))
-                .map(|attempt| attempt.measurement.took_ms as f64 / 1000.0)
-                .collect();
-            stats::mean(&took).unwrap_or(0.0)
-        };
         Pace {
             evaluate_s: policy
                 .map_or(0.0, |p| p.evaluate_s)
-                .max(seen(Split::Search)),
+                .max(self.index.search.mean_s()),
             remeasure_s: policy
                 .map_or(0.0, |p| p.remeasure_s)
-                .max(seen(Split::Select)),
+                .max(self.index.select.mean_s()),
         }
     }
 
     /// All ledgers; `wall_s` as of `now_ms`.
     pub fn budget(&self, now_ms: i64) -> Budget {
-        let limits = self.settings.as_ref().map(|s| s.limits).unwrap_or_default();
-        let count = |wanted: &dyn Fn(&Experiment) -> bool| {
-            self.experiments.values().filter(|e| wanted(e)).count() as f64
-        };
+        let limits = self.limits();
         let mut budget = Budget {
             experiments: Ledger::new(limits.experiments.map(f64::from)),
             usd: Ledger::new(limits.usd),
@@ -415,9 +424,9 @@ impl State {
             wall_s: Ledger::new(limits.wall_s),
             gpu_h: Ledger::new(None),
         };
-        budget.experiments.spent = count(&Experiment::is_spent);
-        budget.experiments.reserved =
-            count(&|e| !e.is_spent() && board::RESERVES.contains(&e.state));
+        budget.experiments.spent = self.index.spent as f64;
+        let reserves = |e: &&Experiment| !e.is_spent() && board::RESERVES.contains(&e.state);
+        budget.experiments.reserved = self.active_experiments().filter(reserves).count() as f64;
         let reserved: Amount = self.reserved.values().copied().sum();
         for (ledger, of) in [
             (&mut budget.usd, (|a| a.usd) as fn(Amount) -> f64),

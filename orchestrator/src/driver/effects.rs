@@ -40,6 +40,7 @@ impl Driver {
             Effect::Work { agent, call } => self.work(agent, call),
             Effect::Audit { round } => self.audit(round),
             Effect::Freeze => self.freeze(),
+            Effect::Draw { task } => self.draw(&task),
             Effect::Describe
             | Effect::Inspect { .. }
             | Effect::Tool { .. }
@@ -88,7 +89,8 @@ impl Driver {
             | Effect::Refuse { .. }
             | Effect::Work { .. }
             | Effect::Audit { .. }
-            | Effect::Freeze => None,
+            | Effect::Freeze
+            | Effect::Draw { .. } => None,
         };
         let Some(request) = request else {
             return Err(DriverError::Stuck);

@@ -2,10 +2,12 @@
 //! the outcome.
 
 mod compaction;
+mod draw;
 mod effects;
 mod evaluation;
 mod outcome;
 mod prompt;
+mod steering;
 mod talk;
 mod turns;
 mod work;
@@ -16,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -34,7 +36,10 @@ use crate::store::{Batch, Store, StoreError};
 use crate::tools::{self, Documents, Kinds};
 use crate::web::Web;
 
+use protocol::Space;
+
 use prompt::Purpose;
+pub(crate) use steering::{answer, letter_name};
 use talk::Talk;
 
 /// How often the loop looks at the clock and at signals while it waits.
@@ -212,6 +217,8 @@ impl Session {
             calling: BTreeSet::new(),
             halt: None,
             cancel: Arc::default(),
+            spaces: BTreeMap::new(),
+            inbox_read: None,
         };
         let ended = driver.run();
         // What is known by now is kept, however the session ends.
@@ -236,6 +243,10 @@ struct Driver {
     cancel: Arc<AtomicBool>,
     /// Conversations of agents, as far as they have been read.
     talks: BTreeMap<AgentId, Talk>,
+    /// Search spaces of tasks, as far as they have been read.
+    spaces: BTreeMap<String, Vec<Space>>,
+    /// When the inbox was last looked at.
+    inbox_read: Option<Instant>,
     /// Events that are not durable yet; nobody has seen them.
     unseen: Vec<Logged>,
     /// Acts whose intents are among them.
@@ -276,6 +287,9 @@ impl Driver {
                 self.flush()?;
                 return Ok(ended);
             }
+            if !stopping && self.read_inbox()? {
+                continue;
+            }
             if !stopping && self.advance()? {
                 if self.unseen.len() >= MANY {
                     self.flush()?;
@@ -292,7 +306,7 @@ impl Driver {
         let now = now_ms();
         let decisions = planner::decide(&self.session.state, now, &Kinds);
         let idle = self.in_flight.is_empty() && self.calling.is_empty();
-        if decisions.is_empty() && idle && !self.waits_for_retry(now) {
+        if decisions.is_empty() && idle && !self.waits_for_retry(now) && !self.waits_for_person() {
             return Err(DriverError::Stuck);
         }
         // A call for an assistant that makes no sense is answered instead.

@@ -277,7 +277,7 @@ impl Call<'_> {
             name: slug(&wanted.name),
             hypothesis: wanted.hypothesis,
             templates: wanted.templates,
-            by: self.agent.id,
+            by: Some(self.agent.id),
             owner: None,
         };
         Ok(Reply {

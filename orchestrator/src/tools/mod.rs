@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab, before_work};
 pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
 pub use read::{board as board_json, score as score_json, tries_left};
+pub(crate) use submission::slug;
 
 use crate::core::agent::Role;
 use crate::core::ids::AgentId;

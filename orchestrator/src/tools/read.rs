@@ -63,9 +63,13 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         .iter()
         .map(|task| task_json(state, task))
         .collect();
+    // Baselines to compare with know of nothing but their own task.
+    let alone = !settings.strategy.has_strategist();
+    let own_task = assignment.as_ref().map(|a| a["task"].clone());
     let experiments: Vec<Value> = state
         .experiments
         .values()
+        .filter(|e| !alone || own_task.as_ref().is_some_and(|task| *task == e.task))
         .map(|e| {
             json!({
                 "experiment": e.id,
@@ -86,6 +90,7 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         },
         "policy": {
             "finalists": settings.policy.finalists,
+            "looks": settings.strategy.has_looks(),
             "converged_gain": settings.policy.converged_gain,
             // A short round of work on one task, in seconds.
             "round_s": 6.0 * settings.policy.try_s
@@ -99,7 +104,8 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         "assignment": assignment,
         "tasks": tasks,
         "experiments": experiments,
-        "playbook": state.playbook.iter().map(|entry| json!({
+        "notes": &state.steering.notes[..],
+        "playbook": state.playbook.iter().filter(|_| !alone).map(|entry| json!({
             "claim": entry.claim,
             "scope": entry.scope,
             "effect": entry.effect,

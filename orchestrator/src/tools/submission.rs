@@ -44,13 +44,7 @@ impl Call<'_> {
     /// The first time: hands the candidate in. Once the result is there: says
     /// what it is.
     pub(super) fn submit(&self, now_ms: i64) -> Result<Reply, Reply> {
-        let waiting = (self.agent.id, self.number);
-        let done = self
-            .state
-            .experiments
-            .values()
-            .find(|e| e.waiting == Some(waiting));
-        if let Some(experiment) = done {
+        if let Some(experiment) = self.state.awaited(self.agent.id, self.number) {
             return Ok(Reply::ok(self.outcome(experiment, now_ms)));
         }
         let wanted: Submit = parse(&self.arguments)?;
@@ -73,18 +67,14 @@ impl Call<'_> {
                 .map(|text| text.as_bytes().to_vec())
                 .ok_or_else(|| Reply::failed(format!("no file `{}`", path.display())))
         })?;
-        if let Some(twin) = self.state.experiments_on(task).find(|e| {
-            e.candidate
-                .as_ref()
-                .is_some_and(|(_, known)| *known == hash)
-                && !e.attempts.is_empty()
-        }) {
-            let error = format!("experiment {} had the same candidate", twin.id);
+        let measured = self.state.index.tasks.get(task);
+        if let Some(twin) = measured.and_then(|index| index.measured.get(&hash)) {
+            let error = format!("experiment {twin} had the same candidate");
             return Err(Reply {
                 events: Vec::new(),
                 answer: Some((
                     AnswerStatus::Failed,
-                    json!({ "error": error, "twin": twin.id }),
+                    json!({ "error": error, "twin": twin }),
                 )),
                 files: None,
             });
@@ -117,7 +107,7 @@ impl Call<'_> {
                     Candidate::Template { template, .. } => vec![template.clone()],
                     Candidate::Files { .. } => Vec::new(),
                 },
-                by: self.agent.id,
+                by: Some(self.agent.id),
                 owner: Some(self.agent.id),
             });
             (id, slug(&label))
@@ -126,8 +116,8 @@ impl Call<'_> {
             experiment,
             candidate,
             hash,
-            agent: self.agent.id,
-            call: self.number,
+            agent: Some(self.agent.id),
+            call: Some(self.number),
         });
         events.push(Event::Moved {
             experiment,
@@ -189,7 +179,7 @@ impl Call<'_> {
 }
 
 /// A name fit for a folder: lower case, digits, `-` and `_`, at most 40.
-pub(super) fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug: String = name
         .chars()
         .map(|c| c.to_ascii_lowercase())

@@ -132,6 +132,7 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             };
             format!("{}: {experiment} {how}: {what}", task_of(experiment))
         }
+        Event::Steered { what, .. } => format!("a person: {}", what.text()),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",

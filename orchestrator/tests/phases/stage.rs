@@ -53,6 +53,8 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             tokens: None,
         },
         shares: std::collections::BTreeMap::new(),
+        strategy: orchestrator::core::strategy::Strategy::Full,
+        gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 1,
@@ -240,6 +242,7 @@ impl Run {
             Effect::Refuse { .. }
             | Effect::Describe
             | Effect::Inspect { .. }
+            | Effect::Draw { .. }
             | Effect::Check { .. }
             | Effect::Measure { .. } => panic!("no lab measures here: {effect:?}"),
         }

@@ -30,6 +30,8 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
             tokens: None,
         },
         shares: Shares::new(),
+        strategy: orchestrator::core::strategy::Strategy::Full,
+        gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
             finalists: 2,

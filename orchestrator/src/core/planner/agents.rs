@@ -55,11 +55,7 @@ impl Planner<'_> {
         let tool = call.requested.tool.as_str();
         let kind = self.tools.kind(tool);
         if kind == ToolKind::Submission {
-            let waiting = self
-                .state
-                .experiments
-                .values()
-                .find(|e| e.waiting == Some((agent.id, call.number)));
+            let waiting = self.state.awaited(agent.id, call.number);
             return match waiting.map(|e| e.state) {
                 // Under way: `board` sees to it.
                 Some(

@@ -61,6 +61,11 @@ pub enum Effect {
     },
     /// Freeze the evaluation that passed, if it still is the one that did.
     Freeze,
+    /// Put a candidate on the board that is drawn at random.
+    Draw {
+        /// For which task.
+        task: String,
+    },
     /// Check an experiment.
     Check {
         /// Which.
@@ -90,7 +95,7 @@ impl Effect {
                 agent: *agent,
                 turn: *turn,
             }),
-            Self::Answer { .. } | Self::Refuse { .. } | Self::Freeze => None,
+            Self::Answer { .. } | Self::Refuse { .. } | Self::Freeze | Self::Draw { .. } => None,
             Self::Audit { round } => Some(EffectKey::Audit { round: *round }),
             Self::Tool { agent, call } | Self::Work { agent, call } => Some(EffectKey::Tool {
                 agent: *agent,

@@ -8,6 +8,8 @@ mod agents;
 mod effect;
 mod follow;
 mod phases;
+mod strategies;
+mod workers;
 
 use protocol::{ContentHash, Split};
 
@@ -17,9 +19,10 @@ pub use follow::{after_check, after_measure};
 use crate::core::agent::Role;
 use crate::core::board::{BoardState, HOLDS_SLOT, RESERVES};
 use crate::core::event::{EffectKey, Event, FinishReason, FrozenTask};
-use crate::core::ids::{AgentId, ExperimentId};
+use crate::core::ids::AgentId;
 use crate::core::settings::Settings;
 use crate::core::state::{Agent, Experiment, RunState, State};
+use crate::core::strategy::Strategy;
 
 /// Failures of one act after which it is given up.
 pub const MAX_FAILURES: u32 = 5;
@@ -61,7 +64,7 @@ pub fn decide(state: &State, now_ms: i64, tools: &dyn ToolKinds) -> Vec<Decision
     let Some(settings) = &state.settings else {
         return Vec::new();
     };
-    if state.run != RunState::Running {
+    if state.run != RunState::Running || state.steering.paused {
         return Vec::new();
     }
     let plan = Planner {
@@ -96,15 +99,49 @@ impl Planner<'_> {
             return setup;
         }
         let mut decisions = self.stop_for_budget();
+        decisions.extend(self.stop_for_person());
         decisions.extend(self.board());
         decisions.extend(self.closings());
         if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
             decisions.extend(self.agents());
         }
+        if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
+            decisions.extend(self.more_workers());
+        }
+        if self.settings.strategy == Strategy::Random
+            && !decisions.iter().any(|d| matches!(d, Decision::Record(_)))
+        {
+            decisions.extend(self.draws());
+        }
         if decisions.is_empty() && self.state.intents.is_empty() {
             decisions.extend(self.next_agent_or_end());
         }
         decisions
+    }
+
+    /// The start of a phase, unless it waits for a person.
+    fn begin_phase(&self, phase: u8) -> Vec<Decision> {
+        if self.state.is_gated(phase) {
+            return Vec::new();
+        }
+        vec![Decision::Record(Event::PhaseStarted { phase })]
+    }
+
+    /// Agents whose experiments a person has given up.
+    fn stop_for_person(&self) -> Vec<Decision> {
+        let wanted = &self.state.steering.cancelled;
+        wanted
+            .iter()
+            .filter_map(|id| self.state.experiments.get(id))
+            .filter(|e| RESERVES.contains(&e.state))
+            .filter_map(|e| e.owner.filter(|owner| self.is_live(*owner)))
+            .map(|agent| {
+                Decision::Record(Event::AgentStopped {
+                    agent,
+                    reason: "a person has given its experiment up".to_owned(),
+                })
+            })
+            .collect()
     }
 
     fn gate(&self, key: &EffectKey) -> Gate {
@@ -173,7 +210,7 @@ impl Planner<'_> {
             return Some(vec![Decision::Record(Event::CampaignFinished { reason })]);
         }
         if self.state.phase < 3 {
-            return Some(vec![Decision::Record(Event::PhaseStarted { phase: 3 })]);
+            return Some(self.begin_phase(3));
         }
         None
     }
@@ -234,13 +271,12 @@ impl Planner<'_> {
     fn board(&self) -> Vec<Decision> {
         let busy = self
             .state
-            .experiments
-            .values()
+            .active_experiments()
             .filter(|e| HOLDS_SLOT.contains(&e.state))
             .count();
         let mut free = (self.settings.workers as usize).saturating_sub(busy);
         let mut decisions = Vec::new();
-        for experiment in self.state.experiments.values() {
+        for experiment in self.state.active_experiments() {
             decisions.extend(self.board_step(experiment, &mut free));
         }
         decisions
@@ -249,7 +285,7 @@ impl Planner<'_> {
     fn board_step(&self, e: &Experiment, free: &mut usize) -> Option<Decision> {
         let abandoned = match e.owner {
             Some(owner) => !self.is_live(owner),
-            None => self.out_of_time(),
+            None => self.state.steering.cancelled.contains(&e.id) || self.out_of_time(),
         };
         if abandoned && RESERVES.contains(&e.state) {
             return Some(moved(
@@ -294,7 +330,10 @@ impl Planner<'_> {
             },
             BoardState::Running => self.measure(e, attempt, Split::Search),
             BoardState::Remeasure => self.measure(e, attempt, Split::Select),
-            BoardState::Finished => abandoned.then(|| moved(e, BoardState::Analyzed, "")),
+            // Nobody draws conclusions from what was drawn at random.
+            BoardState::Finished => {
+                (abandoned || e.owner.is_none()).then(|| moved(e, BoardState::Analyzed, ""))
+            }
             BoardState::Fix => Some(moved(e, BoardState::ToImplement, "")),
         }
     }
@@ -325,22 +364,33 @@ impl Planner<'_> {
         let mut decisions = Vec::new();
         for task in &self.state.tasks {
             let on_task = || self.state.experiments_on(&task.name);
-            let unsettled = on_task().any(|e| {
-                !e.state.is_terminal()
+            let mut waiting: Vec<&Experiment> = self
+                .state
+                .active_experiments()
+                .filter(|e| e.task == task.name && e.state == BoardState::Analyzed)
+                .collect();
+            if waiting.is_empty() {
+                continue;
+            }
+            decisions.extend(self.overtaken(&mut waiting));
+            let unsettled = self.state.active_experiments().any(|e| {
+                e.task == task.name
                     && e.state != BoardState::Analyzed
                     && !(e.state == BoardState::ToImplement && e.owner.is_none())
             });
-            let worked_on = on_task().any(|e| e.owner.is_some_and(|owner| self.is_live(owner)));
-            if unsettled || worked_on {
+            let worked_on = self.state.live_agents().any(|agent| {
+                let works_on = agent
+                    .experiment
+                    .and_then(|id| self.state.experiments.get(&id));
+                works_on.is_some_and(|e| e.task == task.name)
+            });
+            if unsettled || worked_on || self.draws_on(task) {
                 continue;
             }
             let bar = on_task()
                 .filter(|e| e.verified(Split::Select).is_some())
                 .filter_map(|e| e.verified(Split::Search))
                 .reduce(|a, b| if self.state.better(b, a) { b } else { a });
-            let waiting: Vec<&Experiment> = on_task()
-                .filter(|e| e.state == BoardState::Analyzed)
-                .collect();
             let best = waiting
                 .iter()
                 .filter_map(|e| Some((*e, e.verified(Split::Search)?)))
@@ -362,7 +412,7 @@ impl Planner<'_> {
     /// Nothing is under way: start somebody, or end.
     fn next_agent_or_end(&self) -> Vec<Decision> {
         // An act that waits for its next try keeps the campaign going.
-        let pending = self.state.experiments.values().any(|e| {
+        let pending = self.state.active_experiments().any(|e| {
             let untouched = e.state == BoardState::ToImplement && e.owner.is_none();
             !e.state.is_terminal() && !untouched
         });
@@ -374,21 +424,14 @@ impl Planner<'_> {
         if self.state.refused {
             return end(FinishReason::BudgetSpent);
         }
-        let free: Vec<ExperimentId> = self
-            .state
-            .experiments
-            .values()
-            .filter(|e| e.state == BoardState::ToImplement)
-            .map(|e| e.id)
-            .collect();
-        if !free.is_empty() {
-            return self.start_workers(&free);
-        }
         let policy = &self.settings.policy;
         let pace = self.state.pace();
-        let least_s = MIN_TRIES * policy.try_s + pace.evaluate_s + pace.remeasure_s;
+        let least_s = self.least_looks() * policy.try_s + pace.evaluate_s + pace.remeasure_s;
         if budget.experiments.left() < 1.0 || budget.wall_s.left() < least_s {
             return end(FinishReason::BudgetSpent);
+        }
+        if !self.settings.strategy.has_strategist() {
+            return self.without_strategist();
         }
         let last_round_idle = self
             .state
@@ -411,39 +454,6 @@ impl Planner<'_> {
             under: None,
             tries_until_wall_s: None,
         }]
-    }
-
-    /// One worker per free slot, on different tasks; the running time that is
-    /// left is shared evenly between what waits.
-    fn start_workers(&self, free: &[ExperimentId]) -> Vec<Decision> {
-        let wall = self.state.budget(self.now_ms).wall_s;
-        let policy = &self.settings.policy;
-        let pace = self.state.pace();
-        let lanes = (self.settings.workers as usize).min(free.len()).max(1);
-        let tries_until_wall_s = wall.limit.map(|_| {
-            let share = wall.left() * lanes as f64 / free.len() as f64;
-            let after = f64::from(policy.finalists) * pace.evaluate_s + pace.remeasure_s;
-            wall.spent + (share - after).max(MIN_TRIES * policy.try_s)
-        });
-        let mut tasks = Vec::new();
-        free.iter()
-            .filter(|id| {
-                let Some(e) = self.state.experiments.get(id) else {
-                    return false;
-                };
-                let new = !tasks.contains(&&e.task);
-                tasks.push(&e.task);
-                new
-            })
-            .take(lanes)
-            .map(|id| Decision::StartAgent {
-                role: Role::Worker,
-                experiment: Some(*id),
-                round: None,
-                under: None,
-                tries_until_wall_s,
-            })
-            .collect()
     }
 }
 

@@ -56,6 +56,9 @@ impl Planner<'_> {
         if self.settings.until <= self.state.phase {
             return finish(FinishReason::PhaseDone);
         }
+        if self.state.is_gated(self.state.phase + 1) {
+            return Vec::new();
+        }
         vec![Decision::Record(Event::PhaseStarted {
             phase: self.state.phase + 1,
         })]

@@ -10,6 +10,7 @@ mod critic;
 pub mod evaluation;
 mod explorer;
 mod history;
+mod random;
 mod search;
 mod space;
 mod strategist;
@@ -26,6 +27,8 @@ use super::{
 };
 use crate::core::agent::{Arguments, RequestedCall, Role};
 use history::History;
+
+pub use random::at_random;
 
 /// The built-in model.
 #[derive(Clone, Copy, Debug, Default)]

@@ -29,6 +29,12 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// Uniform among the numbers below `bound`; none if there is none.
+    pub(super) fn below(&mut self, bound: usize) -> Option<usize> {
+        let at = (self.unit() * bound as f64) as usize;
+        (at < bound).then_some(at)
+    }
+
     /// Uniform in [0, 1).
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64

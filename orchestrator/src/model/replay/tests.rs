@@ -32,6 +32,8 @@ fn settings() -> Settings {
         },
         limits: Limits::default(),
         shares: std::collections::BTreeMap::new(),
+        strategy: crate::core::strategy::Strategy::Full,
+        gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 1,
             finalists: 1,
