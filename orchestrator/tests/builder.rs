@@ -5,8 +5,9 @@
 mod bench;
 #[path = "builder/data.rs"]
 mod data;
+#[path = "builder/formats.rs"]
+mod formats;
 
-use std::fs;
 use std::path::Path;
 
 use bench::{Wish, build, refusal};
@@ -353,22 +354,6 @@ fn what_has_no_answers_is_refused_with_a_remedy() {
         return;
     };
     assert!(why.remedy.contains("more text"), "{why}");
-    let lines = |folder: &Path| {
-        let text: Vec<String> = (0..100)
-            .map(|n| format!("{{\"a\": {n}, \"y\": {}}}", n * n % 17))
-            .collect();
-        fs::write(folder.join("data.jsonl"), text.join("\n")).expect("writes");
-    };
-    let wish = Wish {
-        data: "data.jsonl",
-        objective: "Predict y",
-        ..Wish::default()
-    };
-    let why = refusal(lines, wish).expect("an interpreter");
-    assert!(
-        why.why.contains("json-lines") && why.remedy.contains("to_csv"),
-        "{why}"
-    );
     let wish = Wish {
         objective: "Forecast all series 60 days ahead",
         ..Wish::default()

@@ -27,6 +27,7 @@ pub mod probes;
 pub mod raw;
 pub mod run;
 pub mod skill;
+pub mod stored;
 pub mod table;
 pub mod wide;
 mod workshop;
@@ -94,6 +95,9 @@ pub enum AuditError {
     /// The raw data.
     #[error("failed to load the data")]
     Raw(#[from] raw::RawError),
+    /// The raw data, stored as something else than CSV.
+    #[error("failed to translate the data")]
+    Stored(#[from] stored::StoredError),
     /// Its commands can't be run.
     #[error("failed to run the evaluation")]
     Run(#[from] run::RunError),
