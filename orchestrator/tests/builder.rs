@@ -66,6 +66,9 @@ fn series_below_each_other_are_told_apart() {
     assert!(built.passed());
     assert_eq!((built.metric(), built.direction()), ("mae", "minimise"));
     assert!(built.shows("KEYS", "store"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    assert!(baseline.name.starts_with("a copy of `"), "{baseline:?}");
+    assert_eq!(baseline.ci, None, "days hang together");
 }
 
 #[test]
@@ -82,6 +85,16 @@ fn amounts_are_predicted_without_what_gives_them_away() {
     assert!(built.shows("FEATURES", "area") && built.shows("COPIES", "area"));
     assert!(!built.shows("FEATURES", "tax"), "flagged by the profile");
     assert!(!built.shows("FEATURES", "house_id"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    let ci = baseline.ci.expect("an interval");
+    assert!(
+        baseline.name.contains("of the training rows"),
+        "{baseline:?}"
+    );
+    assert!(
+        ci.lo() < baseline.value && baseline.value < ci.hi(),
+        "{baseline:?}"
+    );
 }
 
 #[test]
@@ -96,6 +109,9 @@ fn classes_are_stratified_and_scored_by_probability() {
     };
     assert!(built.passed());
     assert_eq!((built.metric(), built.direction()), ("auc", "maximise"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    assert_eq!(baseline.name, "the classes' shares of the training rows");
+    assert!((baseline.value - 0.5).abs() < 1e-9, "{baseline:?}");
     assert!(built.prepare.contains("\nSTRATIFIED = True\n"));
 }
 

@@ -128,6 +128,7 @@ fn frozen() -> Event {
         }],
         hash,
     }
+        baseline: None,
 }
 
 fn score(value: f64) -> Score {

@@ -41,7 +41,10 @@ pub(super) fn kills(
     // One hidden split and little noise are enough for mutants.
     let chosen: Vec<usize> = (0..scored.probes.len())
         .filter(|n| scored.probes[*n].part == Part::Search)
-        .filter(|n| !matches!(scored.probes[*n].ask, Ask::Noise(0 | 2)))
+        .filter(|n| {
+            let ask = &scored.probes[*n].ask;
+            !matches!(ask, Ask::Noise(0 | 2) | Ask::Median | Ask::Copy(_))
+        })
         .collect();
     let probes: Vec<Probe> = chosen.iter().map(|n| scored.probes[*n].clone()).collect();
     let before: Vec<&Outcome> = chosen.iter().map(|n| &scored.outcomes[*n]).collect();

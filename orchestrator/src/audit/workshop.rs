@@ -18,7 +18,8 @@ use super::raw::Raw;
 use super::run::{Batch, Done, RunError, copy_folder, write_below};
 use super::stored::{Place, Stored};
 use super::table::{bytes, files};
-use super::{AuditError, Kills, Subject};
+use super::{AuditError, Kills, Subject, baseline};
+use crate::core::measurement::Baseline;
 
 /// Seed that `prepare` gets.
 const SEED: &str = "1";
@@ -32,12 +33,20 @@ pub(super) struct Workshop<'a> {
     pub(super) root: PathBuf,
 }
 
-/// Audits; gives the findings, and what became of mutants if asked for.
+/// What an audit sees.
+pub(super) struct Seen {
+    pub(super) findings: Vec<Finding>,
+    /// What became of mutants, if asked for.
+    pub(super) mutants: Option<Kills>,
+    pub(super) baseline: Option<Baseline>,
+}
+
+/// Audits.
 pub(super) fn work(
     subject: &Subject,
     interpreter: &Interpreter,
     with_mutants: bool,
-) -> Result<(Vec<Finding>, Option<Kills>), AuditError> {
+) -> Result<Seen, AuditError> {
     let contract = Contract::load(&subject.evaluation)?;
     let room = tempfile::Builder::new()
         .prefix("alphalab-audit-")
@@ -71,9 +80,10 @@ pub(super) fn work(
     found.extend(split::check(&facts));
     found.extend(predictors::check(&facts));
     found.extend(canaries(&shop, &facts, stored.as_ref())?);
-    let (scoring, kills) = scorer(&shop, &facts, with_mutants && found.is_empty())?;
-    found.extend(scoring);
-    Ok((found, kills))
+    let mut seen = scorer(&shop, &facts, with_mutants && found.is_empty())?;
+    found.append(&mut seen.findings);
+    seen.findings = found;
+    Ok(seen)
 }
 
 impl Workshop<'_> {
@@ -294,11 +304,7 @@ fn made(facts: &Facts<'_>, format: Format) -> (Vec<Probe>, BTreeMap<Part, Vec<St
 }
 
 /// Scores probes and judges what came out.
-fn scorer(
-    shop: &Workshop<'_>,
-    facts: &Facts<'_>,
-    with_mutants: bool,
-) -> Result<(Vec<Finding>, Option<Kills>), AuditError> {
+fn scorer(shop: &Workshop<'_>, facts: &Facts<'_>, with_mutants: bool) -> Result<Seen, AuditError> {
     let metric = &shop.contract.metric;
     let run = |batch: &Batch, name: &str| -> Result<Vec<Outcome>, RunError> {
         let done = batch.run(shop.interpreter, &shop.root.join("batches").join(name))?;
@@ -351,10 +357,14 @@ fn scorer(
             "The score depends on the clock, the process, the order of a set or an unseeded generator.",
         ));
     }
-    let kills = if with_mutants && found.is_empty() {
+    let mutants = if with_mutants && found.is_empty() {
         Some(mutants::kills(shop, &scored, &batch)?)
     } else {
         None
     };
-    Ok((found, kills))
+    Ok(Seen {
+        findings: found,
+        mutants,
+        baseline: baseline::measure(&scored),
+    })
 }

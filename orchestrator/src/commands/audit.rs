@@ -89,6 +89,7 @@ fn single(
     } else {
         print!("{}", text(&audit));
     }
+            "baseline": audit.baseline,
     Ok(if right { exit::OK } else { exit::NO_RESULT })
 }
 
@@ -106,6 +107,14 @@ fn text(audit: &Audit) -> String {
         let _ = writeln!(
             out,
             "mutants of the scorer: {} made, {} score differently, {} of those rejected",
+    if let Some(baseline) = &audit.baseline {
+        let _ = writeln!(
+            out,
+            "best trivial prediction: {} on search, {}",
+            baseline.value,
+            plain(&baseline.name)
+        );
+    }
             kills.made, kills.changed, kills.killed
         );
         for survivor in &kills.survivors {

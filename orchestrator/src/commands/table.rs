@@ -203,6 +203,14 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         let _ = writeln!(out, "tokens       {}", ledger(budget.tokens));
     }
     let _ = writeln!(out, "quick looks  {}", state.tries.len());
+    if let Some(baseline) = &state.measured {
+        let _ = writeln!(
+            out,
+            "baseline     {}, {}",
+            number(baseline.value, baseline.ci),
+            clean(&baseline.name)
+        );
+    }
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
             out,

@@ -84,6 +84,7 @@ impl Driver {
                     document: batch.body(document),
                     evaluation: outcome.evaluation,
                     data: outcome.data,
+                    baseline: outcome.audit.baseline.clone(),
                 };
                 batch.push(
                     Actor::Harness,
@@ -133,6 +134,7 @@ impl Driver {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let baseline = audited.baseline.clone();
         let hash = ContentHash::of_parts([now.as_str().as_bytes(), data.as_str().as_bytes()]);
         self.record(Event::EvaluationFrozen {
             lab: String::new(),
@@ -147,6 +149,7 @@ impl Driver {
         Ok(true)
     }
 }
+            baseline,
 
 /// Audits, and hashes what was audited.
 fn look(
@@ -169,6 +172,7 @@ fn look(
         });
     }
     let before = folder_hash(&subject.evaluation).map_err(|error| crate::chain::of(&error))?;
+                baseline: None,
     let audit = audit::audit(subject, &interpreter, true);
     let data = folder_hash(&subject.data).map_err(|error| crate::chain::of(&error))?;
     Ok(AuditOutcome {

@@ -17,9 +17,7 @@ pub fn leaderboard(state: &State) -> Value {
     let settings = state.settings.as_ref();
     let metric = settings.map(|s| &s.metric);
     let simulated = board.rows.iter().any(|row| row.simulated);
-    let baseline = metric.filter(|_| !simulated).map(
-        |metric| json!({ "name": metric.baseline, "value": metric.baseline_value, "ci": null }),
-    );
+    let baseline = if simulated { None } else { baseline(state) };
     let rows: Vec<Value> = board
         .rows
         .iter()
@@ -56,6 +54,14 @@ pub fn leaderboard(state: &State) -> Value {
         "summary": board.summary,
         "unverified": board.unverified,
     })
+}
+
+/// What candidates are compared with; without a value where nobody has
+/// measured one.
+fn baseline(state: &State) -> Option<Value> {
+    let name = state.baseline_name()?;
+    let ci = state.measured.as_ref().and_then(|measured| measured.ci);
+    Some(json!({ "name": name, "value": state.baseline(), "ci": ci }))
 }
 
 /// `alphalab status --json`, as of `now_ms`; `live` says whether a process is
@@ -102,6 +108,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             "gpu_h": ledger(budget.gpu_h),
         },
         "best": best,
+        "baseline": baseline(state),
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),

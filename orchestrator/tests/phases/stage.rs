@@ -270,6 +270,7 @@ impl Run {
                 faults,
                 mutants: Some([3, 3]),
                 document: Body::Inline(json!({})),
+                baseline: None,
                 evaluation: Some(hash()),
                 data: Some(hash()),
             }),
@@ -289,6 +290,7 @@ impl Run {
                 }],
                 hash: hash(),
             });
+                baseline: None,
         } else {
             let round = self.state.rounds.last().expect("a round").number;
             self.apply(Event::RoundUndone {

@@ -211,6 +211,7 @@ impl Planner<'_> {
             version,
             tasks,
             hash,
+            baseline: None,
         }
     }
 
