@@ -362,6 +362,7 @@ fn scorer(shop: &Workshop<'_>, facts: &Facts<'_>, with_mutants: bool) -> Result<
     } else {
         None
     };
+    found.extend(mutants.as_ref().and_then(mutants::judge));
     Ok(Seen {
         findings: found,
         mutants,
