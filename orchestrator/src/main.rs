@@ -41,6 +41,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 dir: run.dir,
                 seed: run.seed,
                 until: run.until.map(cli::Phase::number),
+                python_extras: run.python_extras,
             };
             commands::run(&options, &places, stop_flag()?)
         }

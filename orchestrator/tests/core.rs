@@ -57,6 +57,7 @@ fn settings() -> Settings {
         data: String::new(),
         until: 3,
         evaluation: None,
+        python: None,
     }
 }
 

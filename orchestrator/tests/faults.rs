@@ -71,6 +71,7 @@ fn settings(direction: Direction) -> Settings {
         data: String::new(),
         until: 3,
         evaluation: None,
+        python: None,
     }
 }
 
@@ -127,8 +128,8 @@ fn frozen() -> Event {
             inspection: hash.clone(),
         }],
         hash,
-    }
         baseline: None,
+    }
 }
 
 fn score(value: f64) -> Score {

@@ -1,7 +1,7 @@
 //! Resolved settings of a campaign: what `campaign.toml` holds and what
 //! every decision is made from.
 
-use protocol::Direction;
+use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
 /// What is compared.
@@ -119,6 +119,9 @@ pub struct Settings {
     /// How agents build the evaluation; absent where a lab measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationSettings>,
+    /// Packages that agents have beside those of their environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonSettings>,
 }
 
 fn last_phase() -> u8 {
@@ -135,6 +138,16 @@ pub struct EvaluationSettings {
     pub command_s: u64,
     /// Seconds that one command of the evaluation may take.
     pub timeout_s: u32,
+}
+
+/// Packages that were installed into the campaign's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonSettings {
+    /// What was declared, as `name==version`.
+    pub extras: Vec<String>,
+    /// Hash of the lock and all that was installed.
+    pub hash: ContentHash,
 }
 
 /// Version of [`Settings`].

@@ -73,6 +73,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             command_s: 10,
             timeout_s: 10,
         }),
+        python: None,
     }
 }
 
@@ -269,8 +270,8 @@ impl Run {
                 passed,
                 faults,
                 mutants: Some([3, 3]),
-                document: Body::Inline(json!({})),
                 baseline: None,
+                document: Body::Inline(json!({})),
                 evaluation: Some(hash()),
                 data: Some(hash()),
             }),
@@ -289,8 +290,8 @@ impl Run {
                     inspection: hash(),
                 }],
                 hash: hash(),
-            });
                 baseline: None,
+            });
         } else {
             let round = self.state.rounds.last().expect("a round").number;
             self.apply(Event::RoundUndone {

@@ -47,5 +47,6 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         data: String::new(),
         until: 3,
         evaluation: None,
+        python: None,
     }
 }

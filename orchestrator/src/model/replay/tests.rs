@@ -45,6 +45,7 @@ fn settings() -> Settings {
         data: String::new(),
         until: 2,
         evaluation: None,
+        python: None,
     }
 }
 
