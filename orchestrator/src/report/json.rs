@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::board;
 use crate::core::budget::Ledger;
-use crate::core::rank;
+use crate::core::rank::{self, Leaderboard};
 use crate::core::state::State;
 
 /// Version of these documents.
@@ -16,8 +16,6 @@ pub fn leaderboard(state: &State) -> Value {
     let board = rank::leaderboard(state);
     let settings = state.settings.as_ref();
     let metric = settings.map(|s| &s.metric);
-    let simulated = board.rows.iter().any(|row| row.simulated);
-    let baseline = if simulated { None } else { baseline(state) };
     let rows: Vec<Value> = board
         .rows
         .iter()
@@ -49,7 +47,7 @@ pub fn leaderboard(state: &State) -> Value {
         "metric": metric.map(|m| m.name.as_str()),
         "unit": metric.map(|m| m.unit.as_str()),
         "direction": metric.map_or(Direction::Maximise, |m| m.direction),
-        "baseline": baseline,
+        "baseline": baseline(state, &board),
         "rows": rows,
         "summary": board.summary,
         "unverified": board.unverified,
@@ -57,8 +55,11 @@ pub fn leaderboard(state: &State) -> Value {
 }
 
 /// What candidates are compared with; without a value where nobody has
-/// measured one.
-fn baseline(state: &State) -> Option<Value> {
+/// measured one, and nothing on a simulator.
+fn baseline(state: &State, board: &Leaderboard) -> Option<Value> {
+    if board.rows.iter().any(|row| row.simulated) {
+        return None;
+    }
     let name = state.baseline_name()?;
     let ci = state.measured.as_ref().and_then(|measured| measured.ci);
     Some(json!({ "name": name, "value": state.baseline(), "ci": ci }))
@@ -87,7 +88,8 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             (column.word().to_owned(), json!(n))
         })
         .collect();
-    let best = rank::leaderboard(state).rows.first().map(|row| {
+    let board = rank::leaderboard(state);
+    let best = board.rows.first().map(|row| {
         json!({
             "experiment": row.experiment.to_string(),
             "task": row.task,
@@ -108,7 +110,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             "gpu_h": ledger(budget.gpu_h),
         },
         "best": best,
-        "baseline": baseline(state),
+        "baseline": baseline(state, &board),
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
