@@ -233,6 +233,10 @@ pub struct Run {
     /// Device to measure on [default: cpu].
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
+    /// Package for the agents' Python beside what it has, as NAME==VERSION; may
+    /// be given several times. Only wheels are installed.
+    #[arg(long = "python-extra", value_name = "NAME==VERSION")]
+    pub python_extras: Vec<String>,
     /// Last phase: 0 fits the adapter, 1 explores the data, 2 builds and audits
     /// the evaluation, 3 experiments [default: phase3].
     #[arg(long, value_name = "PHASE", value_enum)]

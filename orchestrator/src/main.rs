@@ -49,6 +49,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                     search_url: run.search_url,
                     allowed_hosts: run.web_allow,
                 }),
+                python_extras: run.python_extras,
             };
             commands::run(&options, &places, stop_flag()?)
         }

@@ -5,8 +5,9 @@
 mod bench;
 #[path = "builder/data.rs"]
 mod data;
+#[path = "builder/formats.rs"]
+mod formats;
 
-use std::fs;
 use std::path::Path;
 
 use bench::{Wish, build, refusal};
@@ -65,6 +66,9 @@ fn series_below_each_other_are_told_apart() {
     assert!(built.passed());
     assert_eq!((built.metric(), built.direction()), ("mae", "minimise"));
     assert!(built.shows("KEYS", "store"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    assert!(baseline.name.starts_with("a copy of `"), "{baseline:?}");
+    assert_eq!(baseline.ci, None, "days hang together");
 }
 
 #[test]
@@ -81,6 +85,16 @@ fn amounts_are_predicted_without_what_gives_them_away() {
     assert!(built.shows("FEATURES", "area") && built.shows("COPIES", "area"));
     assert!(!built.shows("FEATURES", "tax"), "flagged by the profile");
     assert!(!built.shows("FEATURES", "house_id"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    let ci = baseline.ci.expect("an interval");
+    assert!(
+        baseline.name.contains("of the training rows"),
+        "{baseline:?}"
+    );
+    assert!(
+        ci.lo() < baseline.value && baseline.value < ci.hi(),
+        "{baseline:?}"
+    );
 }
 
 #[test]
@@ -95,6 +109,9 @@ fn classes_are_stratified_and_scored_by_probability() {
     };
     assert!(built.passed());
     assert_eq!((built.metric(), built.direction()), ("auc", "maximise"));
+    let baseline = built.audit.baseline.as_ref().expect("a baseline");
+    assert_eq!(baseline.name, "the classes' shares of the training rows");
+    assert!((baseline.value - 0.5).abs() < 1e-9, "{baseline:?}");
     assert!(built.prepare.contains("\nSTRATIFIED = True\n"));
 }
 
@@ -144,8 +161,11 @@ fn texts_in_a_column_stay_with_their_edited_copies() {
 type Scored<'a> = (&'a str, fn(&Path), &'a str, &'a [&'a str]);
 
 #[test]
-#[ignore = "minutes: mutants of every kind of scorer"]
 fn mutants_of_every_scorer_are_caught() {
+    if std::env::var_os("ALPHALAB_SOAK").is_none() {
+        println!("skipped: mutants of all scorers take minutes; ALPHALAB_SOAK=1 asks for them");
+        return;
+    }
     let metric = |name: &str, unit: &str| Metric {
         name: name.to_owned(),
         unit: unit.to_owned(),
@@ -353,22 +373,6 @@ fn what_has_no_answers_is_refused_with_a_remedy() {
         return;
     };
     assert!(why.remedy.contains("more text"), "{why}");
-    let lines = |folder: &Path| {
-        let text: Vec<String> = (0..100)
-            .map(|n| format!("{{\"a\": {n}, \"y\": {}}}", n * n % 17))
-            .collect();
-        fs::write(folder.join("data.jsonl"), text.join("\n")).expect("writes");
-    };
-    let wish = Wish {
-        data: "data.jsonl",
-        objective: "Predict y",
-        ..Wish::default()
-    };
-    let why = refusal(lines, wish).expect("an interpreter");
-    assert!(
-        why.why.contains("json-lines") && why.remedy.contains("to_csv"),
-        "{why}"
-    );
     let wish = Wish {
         objective: "Forecast all series 60 days ahead",
         ..Wish::default()

@@ -61,6 +61,7 @@ fn settings() -> Settings {
         until: 3,
         evaluation: None,
         web: None,
+        python: None,
     }
 }
 
@@ -407,4 +408,19 @@ fn an_event_out_of_place_is_refused() {
             .is_err()
     );
     assert_eq!(state, State::default());
+}
+
+#[test]
+fn an_evaluation_frozen_without_a_baseline_can_still_be_read() {
+    let hash = hash();
+    let old = serde_json::json!({
+        "kind": "evaluation_frozen",
+        "payload": { "lab": "", "version": "", "tasks": [], "hash": hash },
+    });
+    let read: Event = serde_json::from_value(old.clone()).expect("an event");
+    let Event::EvaluationFrozen { baseline, .. } = &read else {
+        panic!("{read:?}");
+    };
+    assert_eq!(*baseline, None);
+    assert_eq!(serde_json::to_value(&read).expect("writes"), old);
 }

@@ -75,6 +75,7 @@ fn settings(direction: Direction) -> Settings {
         until: 3,
         evaluation: None,
         web: None,
+        python: None,
     }
 }
 
@@ -131,6 +132,7 @@ fn frozen() -> Event {
             inspection: hash.clone(),
         }],
         hash,
+        baseline: None,
     }
 }
 

@@ -112,7 +112,7 @@ def of_rows(found, schema, statistics):
         found.add("duplicate-rows", weight, "rows", f"{about}{duplicates['rows']:,} rows ({percent(duplicates['share'])}) repeat an earlier row",
                   "drop them, or keep all copies of a row in one split", duplicates["share"], "fraction")
     for note in schema["source"].get("notes", []):
-        found.add(note["id"], WARNING, schema["source"]["name"], note["saw"], note["do"], note.get("value"), note.get("unit"))
+        found.add(note["id"], WARNING, note.get("subject") or schema["source"]["name"], note["saw"], note["do"], note.get("value"), note.get("unit"))
     if schema["rows"] < 200:
         found.add("few-rows", WARNING, "rows", f"there are only {schema['rows']} rows", "prefer simple models and repeated cross-validation", schema["rows"], "rows")
 

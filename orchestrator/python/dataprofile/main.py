@@ -87,8 +87,12 @@ def examine(path, options):
         return kernel_tasks(path, where, options)
     if what == "texts":
         return text_folder(path, where, options)
+    if what == "tables":
+        return table(*source.open_tables(path, where), options)
     file, others = where if isinstance(where, tuple) else (where, [])
     reader, described = source.open_table(file)
+    if path.is_dir():
+        described["tables"] = [str(file.relative_to(path))]
     if others:
         described["notes"].append({"id": "other-files", "saw": f"`{file.name}` was profiled; {len(others)} other files were not: "
                                    + ", ".join(f.name for f in others[:8]), "do": "profile them too if they belong to the task",

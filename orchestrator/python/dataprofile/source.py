@@ -9,6 +9,7 @@ from .problem import Problem
 
 TABLES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 MOST_FILES = 200_000
+MOST_PIECES = 1_000
 
 
 def ending(path):
@@ -58,6 +59,8 @@ def folder(path):
     tables = [file for file in files if ending(file) in TABLES and file.name.lower() not in texts.LABEL_FILES]
     if tables:
         named = [file for file in tables if file.name.lower().split(".")[0] == "train"]
+        if len(tables) > 1 and not named and alike(tables):
+            return "tables", sorted(tables, key=lambda file: file.relative_to(path).parts)
         chosen = named[0] if named else max(tables, key=lambda file: (file.stat().st_size, str(file)))
         return "file", (chosen, [file for file in files if file != chosen])
     documents = [file for file in files if file.suffix.lower() in texts.TEXT_ENDINGS]
@@ -70,6 +73,46 @@ def folder(path):
     endings = sorted({file.suffix or "none" for file in files})[:8]
     raise Problem("unknown-format", f"none of the {len(files)} files is a table, a text or a kernel task (endings: {', '.join(endings)})",
                   "give CSV, Parquet, JSON-lines, text files or KernelBench tasks", file=path)
+
+
+def alike(tables):
+    """Whether tables have one format and the same columns, so that they are pieces of one."""
+    if len(tables) > MOST_PIECES or len({kind_of(ending(file)) for file in tables}) > 1:
+        return False
+    try:
+        opened = [open_table(file) for file in tables]
+    except Problem:
+        return False
+    first, described = opened[0]
+    if first is None:
+        return False
+    same = ("format", "delimiter", "header", "decimal")
+    for reader, other in opened[1:]:
+        if reader is None or any(described.get(key) != other.get(key) for key in same):
+            return False
+        ours, theirs = set(first.columns), set(reader.columns)
+        # Objects may lack keys; other rows may not lack cells.
+        if ours != theirs and (described["format"] != "json-lines" or len(ours & theirs) < 0.8 * len(ours | theirs)):
+            return False
+    return True
+
+
+def kind_of(end):
+    """What an ending says, whether or not gzip has compressed it."""
+    kinds = {".tsv": ".csv", ".pq": ".parquet", ".ndjson": ".jsonl"}
+    plain = end.removesuffix(".gz")
+    return kinds.get(plain, plain)
+
+
+def open_tables(folder, tables):
+    """The stream of several files of one schema, and how they are described."""
+    opened = [open_table(file) for file in tables]
+    described = opened[0][1]
+    notes = {note["id"]: note for _, each in opened for note in each["notes"]}
+    described |= {"name": folder.name, "bytes": sum(each["bytes"] for _, each in opened),
+                  "compression": next((each["compression"] for _, each in opened if each["compression"]), None),
+                  "tables": [str(file.relative_to(folder)) for file in tables], "notes": list(notes.values())}
+    return stream.Chain([reader for reader, _ in opened]), described
 
 
 def open_table(path):
@@ -100,6 +143,16 @@ def open_table(path):
 
 def after_reading(reader, source, rows, skip_ragged):
     """What came to light while the rows were read; too much of it is a problem."""
+    for part in getattr(reader, "parts", [reader]):
+        after_reading_one(part, source, rows, skip_ragged)
+    nested = [name for name in reader.columns if name in getattr(reader, "nested", ())]
+    for name in nested:
+        source["notes"].append({"id": "nested-values", "subject": name, "saw": "its values are lists, which are no single value each",
+                                "do": "write what matters of them to columns of their own; evaluations leave it out"})
+
+
+def after_reading_one(reader, source, rows, skip_ragged):
+    """The same of one file."""
     ragged = getattr(reader, "ragged", None)
     if ragged is not None and ragged.count:
         first = ", ".join(f"line {item['line']:,} has {item['fields']}" for item in ragged.first)

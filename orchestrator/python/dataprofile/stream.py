@@ -139,6 +139,27 @@ class CsvStream:
                 self.invalid_bytes["lines"] += 1
 
 
+class Chain:
+    """Several files of one schema, one after the other."""
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.path = parts[0].path
+        self.columns = list(dict.fromkeys(name for part in parts for name in part.columns))
+        self.row_bytes = max(part.row_bytes for part in parts)
+
+    @property
+    def nested(self):
+        """Columns of lists in any of them."""
+        return {name for part in self.parts for name in getattr(part, "nested", ())}
+
+    def frames(self):
+        """Yields the rows."""
+        for part in self.parts:
+            for frame in part.frames():
+                yield frame.reindex(columns=self.columns)
+
+
 def scan(block, delimiter):
     """Ends of the whole lines, fields of each, and how many bytes they take."""
     raw = np.frombuffer(block, np.uint8)
@@ -164,6 +185,7 @@ class JsonLinesStream:
         self.columns = columns
         self.row_bytes = row_bytes
         self.unknown = {}
+        self.nested = set()
 
     @classmethod
     def open(cls, path, lines):
@@ -185,7 +207,7 @@ class JsonLinesStream:
                     break
                 if not line.strip():
                     continue
-                row = flat(parse_object(self.path, number, line))
+                row = flat(parse_object(self.path, number, line), lists=self.nested)
                 for key in row:
                     if key not in known:
                         self.unknown[key] = self.unknown.get(key, 0) + 1
@@ -224,18 +246,48 @@ def parse_object(path, number, line):
     return value
 
 
-def flat(value, prefix=""):
-    """Nested objects as dotted names; lists as their JSON text."""
+def flat(value, prefix="", lists=None):
+    """Nested objects as dotted names; lists as their JSON text, their names noted."""
     result = {}
     for key, item in value.items():
         name = f"{prefix}{key}"
         if isinstance(item, dict):
-            result.update(flat(item, name + "."))
+            result.update(flat(item, name + ".", lists))
         elif isinstance(item, list):
             result[name] = json.dumps(item, ensure_ascii=False)
+            if lists is not None:
+                lists.add(name)
         else:
             result[name] = item
     return result
+
+
+def plain(table):
+    """An Arrow table as pandas knows it best, and its columns of lists.
+
+    Structures become dotted columns, lists their JSON text, times UTC's, decimals floats.
+    """
+    import pyarrow as pa
+
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    nested = set()
+    for place, field in enumerate(table.schema):
+        kind, column = field.type, table.column(place)
+        if pa.types.is_nested(kind):
+            nested.add(field.name)
+            cells = [None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in column.to_pylist()]
+            column = pa.array(cells, type=pa.string())
+        elif pa.types.is_timestamp(kind) and kind.tz is not None:
+            column = column.cast(pa.int64()).cast(pa.timestamp(kind.unit))
+        elif pa.types.is_date(kind):
+            column = column.cast(pa.timestamp("ms"))
+        elif pa.types.is_decimal(kind):
+            column = column.cast(pa.float64())
+        else:
+            continue
+        table = table.set_column(place, field.name, column)
+    return table, nested
 
 
 class ParquetStream:
@@ -251,7 +303,8 @@ class ParquetStream:
         except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
             raise Problem("damaged", f"the Parquet file can't be read ({first_line(error)})",
                           "copy or write the file again", file=path) from error
-        self.columns = [str(name) for name in self.file.schema_arrow.names]
+        empty, self.nested = plain(self.file.schema_arrow.empty_table())
+        self.columns = [str(name) for name in empty.schema.names]
         rows = max(1, self.file.metadata.num_rows)
         size = sum(self.file.metadata.row_group(i).total_byte_size for i in range(self.file.metadata.num_row_groups))
         self.row_bytes = max(1.0, size / rows)
@@ -263,7 +316,7 @@ class ParquetStream:
         batch = max(100, int(BLOCK_BYTES / self.row_bytes))
         try:
             for rows in self.file.iter_batches(batch_size=min(batch, 100_000)):
-                frame = rows.to_pandas()
+                frame = plain(pa.Table.from_batches([rows]))[0].to_pandas()
                 frame.columns = self.columns
                 yield frame
         except (pa.ArrowException, OSError) as error:

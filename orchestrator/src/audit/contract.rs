@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use protocol::Direction;
 use serde::Deserialize;
 
+use super::stored::TableFormat;
 use super::wide::VALUE;
 
 /// Name of the contract's file in an evaluation's folder.
@@ -206,8 +207,11 @@ impl Task {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// A CSV, one raw row per line.
+    /// A file with one raw row per line, or a folder of such files, whose
+    /// rows follow each other in the order of the files' names.
     pub table: Option<PathBuf>,
+    /// How the table's files are written; what the name says, if absent.
+    pub format: Option<TableFormat>,
     /// A folder with one file per row.
     pub folder: Option<PathBuf>,
     /// The labels of the folder's files, a CSV with the columns `file` and
@@ -357,6 +361,10 @@ impl Contract {
         if let Some(complaint) = self.characters_complaint() {
             return Some(complaint);
         }
+        if let Some(format) = self.data.format.filter(|_| self.data.table.is_none()) {
+            let must = "given with `data.table` only";
+            return Some(("data.format", format.word().to_owned(), must));
+        }
         if self.data.folder.is_none() && self.data.labels.is_some() {
             let must = "given with `data.folder` only";
             return Some(("data.labels", shown(&self.data.labels), must));
@@ -468,6 +476,8 @@ timeout_s = 5
         assert!(error(&both).contains("task.target"), "{}", error(&both));
         let neither = GOOD.replace("target = \"y\"\n", "");
         assert!(error(&neither).contains("task.target"));
+        let shape = GOOD.replace("table = \"d.csv\"", "folder = \"d\"\nformat = \"parquet\"");
+        assert!(error(&shape).contains("data.format"), "{}", error(&shape));
         let twice = GOOD.replace("target = \"y\"", "targets = [\"y\", \"y\"]");
         assert!(error(&twice).contains("task.targets"), "{}", error(&twice));
         let texts = GOOD.replace("table = \"d.csv\"", "labels = \"l.csv\"");

@@ -298,6 +298,7 @@ fn one(folder: &Path, interpreter: &Interpreter, mutants: bool) -> Row {
                 detail: crate::chain::of(error),
             }],
             mutants: None,
+            baseline: None,
         },
     };
     let case = case.ok();

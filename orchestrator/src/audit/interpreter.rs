@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::campaign::extras::MODULES;
 use sandbox::{Command, ExitReason, Limits, Policy};
 
 /// Asks an interpreter where it lives.
@@ -25,6 +26,8 @@ pub struct Interpreter {
     pub program: PathBuf,
     /// Folders that it needs beside the system's base.
     pub visible: Vec<PathBuf>,
+    /// Packages that were installed for a campaign.
+    extras: Option<PathBuf>,
 }
 
 impl Interpreter {
@@ -76,10 +79,20 @@ impl Interpreter {
         let program = lines.next()?;
         let mut visible: Vec<PathBuf> = lines.filter(|p| !p.starts_with("/usr")).collect();
         visible.dedup();
-        let found = Self { program, visible };
+        let found = Self {
+            program,
+            visible,
+            extras: None,
+        };
         let inside = Command::new(&found.program, found.policy(), limits())
             .args(["-c", "import ast, json, runpy"]);
         matches!(inside.run(), Ok(f) if f.reason == ExitReason::Exited(0)).then_some(found)
+    }
+
+    /// The same with the packages in a campaign's folder of extras.
+    #[must_use]
+    pub fn with_extras(self, extras: Option<PathBuf>) -> Self {
+        Self { extras, ..self }
     }
 
     /// A confined child that sees this interpreter and nothing else.
@@ -94,6 +107,10 @@ impl Interpreter {
             policy = policy.env(name, "1");
         }
         policy.read_only.clone_from(&self.visible);
+        if let Some(extras) = &self.extras {
+            policy.read_only.push(extras.clone());
+            policy = policy.env("PYTHONPATH", extras.join(MODULES));
+        }
         policy
     }
 }

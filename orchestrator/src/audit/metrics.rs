@@ -15,6 +15,21 @@ pub enum Predictions {
     Probabilities(Vec<String>, Vec<Vec<f64>>),
 }
 
+impl Predictions {
+    /// Those of these rows.
+    #[must_use]
+    pub fn of_rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Numbers(p) => Self::Numbers(rows.iter().map(|row| p[*row]).collect()),
+            Self::Classes(p) => Self::Classes(rows.iter().map(|row| p[*row].clone()).collect()),
+            Self::Probabilities(classes, p) => {
+                let rows = rows.iter().map(|row| p[*row].clone()).collect();
+                Self::Probabilities(classes.clone(), rows)
+            }
+        }
+    }
+}
+
 /// Answers, as text.
 pub type Answers<'a> = &'a [String];
 

@@ -12,6 +12,7 @@
 //!                           └ mutants of the scorer ─ kill rate
 //! ```
 
+pub mod baseline;
 pub mod checks;
 pub mod contract;
 pub mod corpus;
@@ -27,6 +28,7 @@ pub mod probes;
 pub mod raw;
 pub mod run;
 pub mod skill;
+pub mod stored;
 pub mod table;
 pub mod wide;
 mod workshop;
@@ -35,8 +37,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::core::measurement::Baseline;
 pub use finding::Finding;
 pub use interpreter::{Interpreter, NoInterpreter};
+use workshop::Seen;
 
 /// What an audit comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +79,7 @@ pub struct Kills {
 }
 
 /// The result of an audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Audit {
     /// What it comes to.
     pub verdict: Verdict,
@@ -83,6 +87,8 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// Mutants, if they were asked for and nothing was found.
     pub mutants: Option<Kills>,
+    /// The best trivial prediction on `search`.
+    pub baseline: Option<Baseline>,
 }
 
 /// Why an evaluation can't be audited.
@@ -94,6 +100,9 @@ pub enum AuditError {
     /// The raw data.
     #[error("failed to load the data")]
     Raw(#[from] raw::RawError),
+    /// The raw data, stored as something else than CSV.
+    #[error("failed to translate the data")]
+    Stored(#[from] stored::StoredError),
     /// Its commands can't be run.
     #[error("failed to run the evaluation")]
     Run(#[from] run::RunError),
@@ -137,7 +146,11 @@ impl Subject {
 /// nothing was found.
 pub fn audit(subject: &Subject, interpreter: &Interpreter, mutants: bool) -> Audit {
     match workshop::work(subject, interpreter, mutants) {
-        Ok((findings, mutants)) => Audit {
+        Ok(Seen {
+            findings,
+            mutants,
+            baseline,
+        }) => Audit {
             verdict: if findings.is_empty() {
                 Verdict::Passed
             } else {
@@ -145,6 +158,7 @@ pub fn audit(subject: &Subject, interpreter: &Interpreter, mutants: bool) -> Aud
             },
             findings,
             mutants,
+            baseline,
         },
         Err(error) => Audit {
             verdict: Verdict::Unusable,
@@ -153,6 +167,7 @@ pub fn audit(subject: &Subject, interpreter: &Interpreter, mutants: bool) -> Aud
                 detail: crate::chain::of(&error),
             }],
             mutants: None,
+            baseline: None,
         },
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use stats::Rng;
 
+use super::baseline::Copied;
 use super::facts::{Facts, numbers};
 use super::metrics::Predictions;
 use super::prepared::{Part, ROW_ID, Split};
@@ -62,6 +63,10 @@ pub enum Ask {
     Noise(usize),
     /// The best constant of the training rows.
     Constant,
+    /// The median of the training rows.
+    Median,
+    /// A column of the inputs as it is.
+    Copy(String),
     /// The answers, reversed.
     Anti,
     /// [`Ask::Noise`] 1 with its rows in another order.
@@ -114,6 +119,7 @@ pub struct Target {
     numeric: bool,
     format: Format,
     train: Vec<String>,
+    copied: Option<Copied>,
     name: String,
 }
 
@@ -138,6 +144,9 @@ impl Target {
             numeric: !facts.classes(),
             format,
             train,
+            copied: (split.part == Part::Search && !facts.classes())
+                .then(|| Copied::of(facts, split))
+                .flatten(),
             name: facts.contract.task.target.clone(),
         }
     }
@@ -385,6 +394,16 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
         (Ask::Anti, target.anti()),
     ] {
         add(ask, AnswerSet::Real, &target.lines(&p), Some(p));
+    }
+    if target.numeric {
+        let train = numbers(target.train.iter().map(String::as_str)).unwrap_or_default();
+        let median = vec![stats::median(&train).unwrap_or(0.0); n];
+        let copied = target.copied.iter();
+        let copied = copied.map(|c| (Ask::Copy(c.name.clone()), c.values.clone()));
+        for (ask, values) in std::iter::once((Ask::Median, median)).chain(copied) {
+            let p = Predictions::Numbers(values);
+            add(ask, AnswerSet::Real, &target.lines(&p), Some(p));
+        }
     }
     let mut shuffled = lines.clone();
     Rng::new(5).shuffle(&mut shuffled[1..]);

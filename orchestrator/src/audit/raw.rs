@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::contract::Contract;
 use super::places::{self, Places};
 use super::run::{RunError, write_below};
+use super::stored::Stored;
 use super::table::{Table, TableError, bytes, files, time_key};
 use super::wide::Wide;
 
@@ -99,6 +100,8 @@ pub struct Raw {
     /// Place of the target's name, where there are several.
     pub series: Option<usize>,
     wide: Option<Wide>,
+    /// The table's files, where it is no plain CSV.
+    stored: Option<HashSet<PathBuf>>,
     /// The table's file, relative to the data folder.
     file: PathBuf,
     texts: Option<Texts>,
@@ -106,8 +109,18 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Reads the data in `folder`.
+    /// Reads the data in `folder`, with its table as plain CSV.
     pub fn load(contract: &Contract, folder: &Path) -> Result<Self, RawError> {
+        Self::translated(contract, folder, None)
+    }
+
+    /// Reads the data in `folder`; `stored` is its table where that is no
+    /// plain CSV, with the CSV that it was translated to.
+    pub fn translated(
+        contract: &Contract,
+        folder: &Path,
+        stored: Option<(&Stored, &Path)>,
+    ) -> Result<Self, RawError> {
         let data = &contract.data;
         let task = &contract.task;
         if let Some(below) = data.folder.as_ref().filter(|_| data.characters) {
@@ -125,7 +138,8 @@ impl Raw {
             let below = data.folder.clone().unwrap_or_default();
             classes_of(&folder.join(below), &task.target)?
         } else {
-            Table::read(&folder.join(&file), &name)?
+            let path = stored.map_or_else(|| folder.join(&file), |(_, csv)| csv.to_owned());
+            Table::read(&path, &name)?
         };
         let place = |field: &'static str, table: &Table, column: &str| {
             table.column(column).ok_or_else(|| RawError::Column {
@@ -195,6 +209,7 @@ impl Raw {
             identifiers,
             series: wide.as_ref().map(Wide::name_place),
             wide,
+            stored: stored.map(|(stored, _)| stored.files.iter().cloned().collect()),
             file,
             texts,
             places: None,
@@ -213,6 +228,7 @@ impl Raw {
             identifiers: Vec::new(),
             series: None,
             wide: None,
+            stored: None,
             file: PathBuf::new(),
             texts: None,
             places: Some(places),
@@ -319,11 +335,19 @@ impl Raw {
         Some(ranks(self.table.cells(column)))
     }
 
+    /// The table as CSV, with a row for each of the raw ones.
+    pub fn to_csv(&self) -> Vec<u8> {
+        match &self.wide {
+            Some(wide) => wide.with(&self.table).to_csv(),
+            None => self.table.to_csv(),
+        }
+    }
+
     /// Writes the data as a new folder; what did not change is linked from
-    /// `original`.
+    /// `original`. Files of a table that is no plain CSV are left out.
     pub fn write(&self, original: &Path, to: &Path) -> Result<(), RunError> {
         let list = files(original).map_err(RunError::file("list", original))?;
-        let mut replaced: HashSet<PathBuf> = HashSet::new();
+        let mut replaced = self.stored.clone().unwrap_or_default();
         if let Some(places) = &self.places {
             replaced.extend(places.write(to)?);
         }
@@ -341,13 +365,12 @@ impl Raw {
         }
         for (relative, path) in list {
             let target = to.join(&relative);
+            if replaced.contains(&relative) {
+                continue;
+            }
             if relative == self.file {
-                let table = match &self.wide {
-                    Some(wide) => wide.with(&self.table).to_csv(),
-                    None => self.table.to_csv(),
-                };
-                write_below(to, &relative, &table)?;
-            } else if !replaced.contains(&relative) {
+                write_below(to, &relative, &self.to_csv())?;
+            } else {
                 if let Some(parent) = target.parent() {
                     std::fs::create_dir_all(parent).map_err(RunError::file("create", parent))?;
                 }

@@ -16,8 +16,10 @@ use super::prepared::{Part, Prepared};
 use super::probes::{self, AnswerSet, Ask, Format, Probe, Target};
 use super::raw::Raw;
 use super::run::{Batch, Done, RunError, copy_folder, write_below};
+use super::stored::{Place, Stored};
 use super::table::{bytes, files};
-use super::{AuditError, Kills, Subject};
+use super::{AuditError, Kills, Subject, baseline};
+use crate::core::measurement::Baseline;
 
 /// Seed that `prepare` gets.
 const SEED: &str = "1";
@@ -31,12 +33,20 @@ pub(super) struct Workshop<'a> {
     pub(super) root: PathBuf,
 }
 
-/// Audits; gives the findings, and what became of mutants if asked for.
+/// What an audit sees.
+pub(super) struct Seen {
+    pub(super) findings: Vec<Finding>,
+    /// What became of mutants, if asked for.
+    pub(super) mutants: Option<Kills>,
+    pub(super) baseline: Option<Baseline>,
+}
+
+/// Audits.
 pub(super) fn work(
     subject: &Subject,
     interpreter: &Interpreter,
     with_mutants: bool,
-) -> Result<(Vec<Finding>, Option<Kills>), AuditError> {
+) -> Result<Seen, AuditError> {
     let contract = Contract::load(&subject.evaluation)?;
     let room = tempfile::Builder::new()
         .prefix("alphalab-audit-")
@@ -52,7 +62,8 @@ pub(super) fn work(
     };
     copy_folder(&subject.evaluation, &shop.evaluation())?;
     copy_folder(&subject.data, &shop.data("original"))?;
-    let raw = Raw::load(&shop.contract, &shop.data("original"))?;
+    let stored = Stored::of(&shop.contract.data, &shop.data("original"))?;
+    let raw = shop.raw(stored.as_ref())?;
 
     let done = shop.prepare("first", &[("original", "first")], 0)?;
     if done[0].code != 0 {
@@ -68,10 +79,11 @@ pub(super) fn work(
     let mut found = structure::check(&facts);
     found.extend(split::check(&facts));
     found.extend(predictors::check(&facts));
-    found.extend(canaries(&shop, &facts)?);
-    let (scoring, kills) = scorer(&shop, &facts, with_mutants && found.is_empty())?;
-    found.extend(scoring);
-    Ok((found, kills))
+    found.extend(canaries(&shop, &facts, stored.as_ref())?);
+    let mut seen = scorer(&shop, &facts, with_mutants && found.is_empty())?;
+    found.append(&mut seen.findings);
+    seen.findings = found;
+    Ok(seen)
 }
 
 impl Workshop<'_> {
@@ -85,6 +97,46 @@ impl Workshop<'_> {
 
     fn out(&self, name: &str) -> PathBuf {
         self.root.join("made").join(name)
+    }
+
+    /// The raw data, with its table translated if it is no plain CSV.
+    fn raw(&self, stored: Option<&Stored>) -> Result<Raw, AuditError> {
+        let original = self.data("original");
+        let Some(stored) = stored else {
+            return Ok(Raw::load(&self.contract, &original)?);
+        };
+        let csv = stored.read(self.translator(&original, &self.root.join("plain")))?;
+        let raw = Raw::translated(&self.contract, &original, Some((stored, &csv)))?;
+        Ok(raw)
+    }
+
+    /// Writes copies of the data, each as a folder of its own.
+    fn lay(&self, copies: &[(&Raw, &str)], stored: Option<&Stored>) -> Result<(), AuditError> {
+        let original = self.data("original");
+        let room = self.root.join("changed");
+        let mut made = Vec::new();
+        for (raw, name) in copies {
+            let folder = self.data(name);
+            raw.write(&original, &folder)?;
+            if stored.is_some() {
+                std::fs::create_dir_all(&folder).map_err(RunError::file("create", &folder))?;
+                let csv = PathBuf::from(format!("{name}.csv"));
+                write_below(&room, &csv, &raw.to_csv())?;
+                made.push((room.join(csv), folder));
+            }
+        }
+        if let Some(stored) = stored {
+            stored.write(self.translator(&original, &room), &made)?;
+        }
+        Ok(())
+    }
+
+    fn translator<'b>(&'b self, original: &'b Path, room: &'b Path) -> Place<'b> {
+        Place {
+            interpreter: self.interpreter,
+            original,
+            room,
+        }
     }
 
     /// Runs `prepare` on (data, output) pairs.
@@ -148,13 +200,15 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Prepares the same and the changed data in another process, on another day.
-fn canaries(shop: &Workshop<'_>, facts: &Facts<'_>) -> Result<Vec<Finding>, AuditError> {
-    let original = shop.data("original");
-    facts.raw.write(&original, &shop.data("same"))?;
+fn canaries(
+    shop: &Workshop<'_>,
+    facts: &Facts<'_>,
+    stored: Option<&Stored>,
+) -> Result<Vec<Finding>, AuditError> {
     let variants: Vec<Variant> = canary::variants(facts);
-    for variant in &variants {
-        variant.raw.write(&original, &shop.data(&variant.name))?;
-    }
+    let mut copies = vec![(facts.raw, "same")];
+    copies.extend(variants.iter().map(|v| (&v.raw, v.name.as_str())));
+    shop.lay(&copies, stored)?;
     let mut pairs = vec![("original", "again"), ("same", "same")];
     pairs.extend(variants.iter().map(|v| (v.name.as_str(), v.name.as_str())));
     let done = shop.prepare("canaries", &pairs, 1)?;
@@ -250,11 +304,7 @@ fn made(facts: &Facts<'_>, format: Format) -> (Vec<Probe>, BTreeMap<Part, Vec<St
 }
 
 /// Scores probes and judges what came out.
-fn scorer(
-    shop: &Workshop<'_>,
-    facts: &Facts<'_>,
-    with_mutants: bool,
-) -> Result<(Vec<Finding>, Option<Kills>), AuditError> {
+fn scorer(shop: &Workshop<'_>, facts: &Facts<'_>, with_mutants: bool) -> Result<Seen, AuditError> {
     let metric = &shop.contract.metric;
     let run = |batch: &Batch, name: &str| -> Result<Vec<Outcome>, RunError> {
         let done = batch.run(shop.interpreter, &shop.root.join("batches").join(name))?;
@@ -307,10 +357,15 @@ fn scorer(
             "The score depends on the clock, the process, the order of a set or an unseeded generator.",
         ));
     }
-    let kills = if with_mutants && found.is_empty() {
+    let mutants = if with_mutants && found.is_empty() {
         Some(mutants::kills(shop, &scored, &batch)?)
     } else {
         None
     };
-    Ok((found, kills))
+    found.extend(mutants.as_ref().and_then(mutants::judge));
+    Ok(Seen {
+        findings: found,
+        mutants,
+        baseline: baseline::measure(&scored),
+    })
 }

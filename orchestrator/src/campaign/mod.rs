@@ -1,6 +1,7 @@
 //! A campaign's directory: where its files are, and how one comes to be.
 
 mod data;
+pub mod extras;
 mod tasks;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::explore::ExploreError;
 use crate::store::{Batch, DATABASE, Store, StoreError};
 
 pub use data::{DataError, folder_hash, link as link_data, seal};
+pub use extras::{Extra, ExtrasError, Installed};
 pub use tasks::{TaskError, find as find_tasks, hash as task_hash};
 
 /// A letter in the inbox.
@@ -88,6 +90,11 @@ impl Layout {
     /// The data, by links.
     pub fn data(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    /// Packages that agents have beside those of their environment.
+    pub fn python_extras(&self) -> PathBuf {
+        self.dir.join("python-extras")
     }
 
     /// The evaluation.
@@ -180,6 +187,9 @@ pub enum CreateError {
     /// The adapter can't be copied.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
+    /// The extras can't be put there.
+    #[error(transparent)]
+    Extras(#[from] ExtrasError),
     /// The data can't be linked.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -261,6 +271,7 @@ pub fn create(
     adapter: &Adapter,
     settings: Settings,
     chosen: Option<Chosen>,
+    extras: Option<&Installed>,
     at_ms: i64,
 ) -> Result<(Store, State), CreateError> {
     let target = Layout::of(dir).dir;
@@ -297,6 +308,9 @@ pub fn create(
     adapter.copy_to(&layout.adapter())?;
     if chosen.is_some() {
         set_up_workspace(&layout, Path::new(&settings.data))?;
+    }
+    if let Some(extras) = extras {
+        extras.put(&layout.python_extras())?;
     }
     let text =
         toml::to_string(&settings).map_err(|error| CreateError::Settings(Box::new(error)))?;

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Failure, Places, exit, show};
 use crate::audit::corpus::{self, CorpusError, Expect, Row, Summary};
 use crate::audit::{Audit, Finding, Interpreter, NoInterpreter, Subject, Verdict};
+use crate::campaign::Layout;
 use crate::ui::plain;
 
 /// What to audit.
@@ -75,7 +76,10 @@ fn single(
             subject.data.display()
         )));
     }
+    // A campaign's evaluation may use what was installed for the campaign.
+    let extras = Layout::of(folder).python_extras();
     let interpreter = Interpreter::find(&places.environment)?;
+    let interpreter = interpreter.with_extras(Some(extras).filter(|folder| folder.is_dir()));
     let audit = crate::audit::audit(&subject, &interpreter, !options.no_mutants);
     let right = audit.verdict == Verdict::Passed;
     if options.json {
@@ -85,6 +89,7 @@ fn single(
             "verdict": audit.verdict,
             "findings": audit.findings,
             "mutants": audit.mutants,
+            "baseline": audit.baseline,
         }));
     } else {
         print!("{}", text(&audit));
@@ -102,6 +107,14 @@ fn listed(findings: &[Finding], into: &mut String) {
 fn text(audit: &Audit) -> String {
     let mut out = format!("{}\n", audit.verdict.word());
     listed(&audit.findings, &mut out);
+    if let Some(baseline) = &audit.baseline {
+        let _ = writeln!(
+            out,
+            "best trivial prediction: {} on search, {}",
+            baseline.value,
+            plain(&baseline.name)
+        );
+    }
     if let Some(kills) = &audit.mutants {
         let _ = writeln!(
             out,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::adapter::{AdapterError, UnknownAdapter};
-use crate::campaign::{CreateError, TaskError};
+use crate::campaign::{CreateError, ExtrasError, TaskError};
 use crate::driver::DriverError;
 use crate::explore::ExploreError;
 use crate::model::UnknownModel;
@@ -59,6 +59,19 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::chain::of(self.error.as_ref()))
+    }
+}
+
+impl From<ExtrasError> for Failure {
+    fn from(error: ExtrasError) -> Self {
+        let exit = match error {
+            ExtrasError::Unreachable { .. } => exit::EXTERNAL,
+            _ => exit::INPUT,
+        };
+        Self {
+            exit,
+            error: error.into(),
+        }
     }
 }
 
@@ -121,6 +134,7 @@ impl From<DriverError> for Failure {
     fn from(error: DriverError) -> Self {
         match error {
             DriverError::Store(error) => error.into(),
+            DriverError::Extras(error) => error.into(),
             DriverError::Adapter(_)
             | DriverError::Task(_)
             | DriverError::Files(_)

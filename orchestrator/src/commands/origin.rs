@@ -113,6 +113,10 @@ impl Origin {
         filled.strategy = filled.strategy.or(Some(then.strategy));
         filled.workers = filled.workers.or(Some(then.workers));
         filled.seed = filled.seed.or(Some(then.seed));
+        if filled.python_extras.is_empty() {
+            let extras = then.python.as_ref().map(|python| python.extras.clone());
+            filled.python_extras = extras.unwrap_or_default();
+        }
         filled.until = filled.until.or(Some(then.until));
         let executor = || Some(then.executor.clone());
         filled.executor = filled.executor.or_else(executor);

@@ -8,7 +8,7 @@ use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
 use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
-use crate::campaign::{self, Layout};
+use crate::campaign::{self, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{
     EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
@@ -16,7 +16,7 @@ use crate::core::settings::{
 use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
 use crate::core::strategy::Strategy;
-use crate::driver::{Ended, Session, now_ms};
+use crate::driver::{Bench, Ended, Session, now_ms};
 use crate::model::key::Environment;
 use crate::model::{ChatModel, PriceTable, Setup, replay};
 use crate::store::{Batch, Reader, Store};
@@ -66,6 +66,8 @@ pub struct RunOptions {
     pub until: Option<u8>,
     /// Whether agents may look at the web, and at what of it.
     pub web: Option<WebSettings>,
+    /// Packages for agents, as `name==version`.
+    pub python_extras: Vec<String>,
 }
 
 /// Starts a campaign and drives it.
@@ -84,6 +86,11 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         None => options.clone(),
     };
     let options = &filled;
+    let extras: Vec<Extra> = options
+        .python_extras
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, ExtrasError>>()?;
     let (model, prices) = open_model(&options.model, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
@@ -107,13 +114,17 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         }
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
-    let settings = settings(options, places, &adapter, data)?;
+    let mut settings = settings(options, places, &adapter, data)?;
+    let bench = built.as_ref().map(|(_, bench, _)| bench);
+    let extras = installed(&extras, bench)?;
+    settings.python = extras.as_ref().map(|extras| extras.settings.clone());
     let web = open_web(&settings)?;
     let (lab, chosen, bench) = match built {
         None => (Some(places.lab(&settings.lab, &layout)?), None, None),
         Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
     };
-    let (store, state) = campaign::create(&dir, &adapter, settings, chosen, now_ms())?;
+    let (store, state) =
+        campaign::create(&dir, &adapter, settings, chosen, extras.as_ref(), now_ms())?;
     let prices = toml::to_string(&prices).map_err(Failure::bug)?;
     sandbox::fs::write_atomic(&layout.prices(), prices)?;
     drive(
@@ -131,6 +142,21 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         },
         &dir,
     )
+}
+
+/// Installs the packages that are declared, for agents that have a use for
+/// them.
+fn installed(extras: &[Extra], bench: Option<&Bench>) -> Result<Option<Installed>, Failure> {
+    if extras.is_empty() {
+        return Ok(None);
+    }
+    let Some(bench) = bench else {
+        return Err(Failure::input(
+            "--python-extra is for campaigns whose agents build an evaluation, and here a lab measures",
+        ));
+    };
+    eprintln!("installing {} python extras …", extras.len());
+    Ok(Some(campaign::extras::install(&bench.python, extras)?))
 }
 
 /// Continues a campaign.
@@ -309,6 +335,7 @@ fn settings(
                 .or_else(|| Environment::of_process().get(SEARCH_URL)),
             ..web
         }),
+        python: None,
     })
 }
 

@@ -220,6 +220,14 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         "web          {}",
         web.map_or("off".to_owned(), seen_of_the_web)
     );
+    if let Some(baseline) = &state.measured {
+        let _ = writeln!(
+            out,
+            "baseline     {}, {}",
+            number(baseline.value, baseline.ci),
+            clean(&baseline.name)
+        );
+    }
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(
             out,

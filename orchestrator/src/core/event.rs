@@ -10,7 +10,7 @@ use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
-pub use super::measurement::{FrozenTask, Measurement, Score};
+pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
 use super::playbook::Entry;
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
@@ -202,6 +202,10 @@ pub enum Event {
         tasks: Vec<FrozenTask>,
         /// Hash over all of it.
         hash: ContentHash,
+        /// The best trivial prediction, where the evaluation's audit scored
+        /// one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Baseline>,
     },
     /// An agent began.
     AgentStarted {

@@ -149,11 +149,17 @@ impl State {
                 task.closed = Some(reason.clone());
                 Ok(())
             }
-            Event::EvaluationFrozen { tasks, hash, .. } => {
+            Event::EvaluationFrozen {
+                tasks,
+                hash,
+                baseline,
+                ..
+            } => {
                 if self.frozen.is_some() {
                     return Err(twice("evaluation", hash));
                 }
                 self.frozen = Some((tasks.clone(), hash.clone()));
+                self.measured.clone_from(baseline);
                 Ok(())
             }
             Event::AgentStarted {

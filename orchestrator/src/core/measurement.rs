@@ -14,6 +14,18 @@ pub struct FrozenTask {
     pub inspection: ContentHash,
 }
 
+/// What a candidate is compared with: the best prediction that learns nothing,
+/// as the frozen evaluation scored it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What it predicts.
+    pub name: String,
+    /// Its score on `search`.
+    pub value: f64,
+    /// The score's 95% interval, where rows don't hang together.
+    pub ci: Option<Interval>,
+}
+
 /// A number from a lab, with the verdict it comes with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {

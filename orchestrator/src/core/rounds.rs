@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Body;
 use super::ids::AgentId;
+use super::measurement::Baseline;
 
 /// Who found something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub struct Audited {
     /// the checks reject; absent where none were tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutants: Option<[u32; 2]>,
+    /// The best trivial prediction; absent where none was scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// The whole audit.
     pub document: Body,
     /// Hash of the evaluation's files; absent where they can't be read.

@@ -1,7 +1,7 @@
 //! Resolved settings of a campaign: what `campaign.toml` holds and what
 //! every decision is made from.
 
-use protocol::Direction;
+use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
@@ -134,6 +134,9 @@ pub struct Settings {
     /// How agents may look at the web; absent where they may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<WebSettings>,
+    /// Packages that agents have beside those of their environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonSettings>,
 }
 
 fn last_phase() -> u8 {
@@ -162,6 +165,16 @@ pub struct WebSettings {
     /// Hosts that may be reached although they are not on the public internet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_hosts: Vec<String>,
+}
+
+/// Packages that were installed into the campaign's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonSettings {
+    /// What was declared, as `name==version`.
+    pub extras: Vec<String>,
+    /// Hash of the lock and all that was installed.
+    pub hash: ContentHash,
 }
 
 /// Version of [`Settings`].

@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
-use super::event::{Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under};
+use super::event::{
+    Baseline, Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under,
+};
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::index::Index;
 use super::playbook::Entry;
@@ -249,6 +251,8 @@ pub struct State {
     pub lab: Option<(String, String)>,
     /// The evaluation, once frozen.
     pub frozen: Option<(Vec<FrozenTask>, ContentHash)>,
+    /// The best trivial prediction, if the frozen evaluation has scored one.
+    pub measured: Option<Baseline>,
     /// The tasks, in the order of the settings.
     pub tasks: Vec<Task>,
     /// The board.
@@ -291,6 +295,7 @@ impl Default for State {
             rounds: Vec::new(),
             lab: None,
             frozen: None,
+            measured: None,
             tasks: Vec::new(),
             experiments: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -389,7 +394,16 @@ impl State {
 
     /// Value of the metric that equals the baseline, if it was measured.
     pub fn baseline(&self) -> Option<f64> {
-        self.settings.as_ref()?.metric.baseline_value
+        let measured = self.measured.as_ref().map(|baseline| baseline.value);
+        measured.or_else(|| self.settings.as_ref()?.metric.baseline_value)
+    }
+
+    /// What the metric is relative to, in words: what was measured, else what
+    /// the settings say.
+    pub fn baseline_name(&self) -> Option<&str> {
+        let measured = self.measured.as_ref().map(|baseline| &baseline.name);
+        let settings = self.settings.as_ref().map(|s| &s.metric.baseline);
+        measured.or(settings).map(String::as_str)
     }
 
     /// True if `a` is better than `b` in the metric's direction.
@@ -480,6 +494,7 @@ impl State {
             "rounds": self.rounds,
             "lab": self.lab,
             "frozen": self.frozen,
+            "measured": self.measured,
             "tasks": self.tasks,
             "experiments": experiments,
             "agents": agents,

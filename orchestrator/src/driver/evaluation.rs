@@ -1,7 +1,7 @@
 //! Auditing and freezing an evaluation that agents have built.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use protocol::ContentHash;
 
@@ -35,13 +35,16 @@ impl Driver {
         }
         self.calling.insert(key.clone());
         let layout = self.session.layout.clone();
+        let extras = self.extras();
         let tell = self.slots.teller();
         self.acts.push(Act::Thread(Box::new(move || {
             let subject = Subject {
                 evaluation: layout.evaluation(),
                 data: layout.data(),
             };
-            let outcome = catch_unwind(AssertUnwindSafe(|| look(&subject, &bench.environment)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                look(&subject, &bench.environment, extras)
+            }));
             let outcome =
                 outcome.unwrap_or_else(|_| Err("the auditor failed; this is a bug".to_owned()));
             // A driver that is gone asks again on resuming.
@@ -81,6 +84,7 @@ impl Driver {
                     mutants: outcome.audit.mutants.as_ref().map(|kills| {
                         [kills.changed, kills.killed].map(|n| n.try_into().unwrap_or(u32::MAX))
                     }),
+                    baseline: outcome.audit.baseline.clone(),
                     document: batch.body(document),
                     evaluation: outcome.evaluation,
                     data: outcome.data,
@@ -112,6 +116,7 @@ impl Driver {
 
     /// Freezes the evaluation that passed, if it is still the one that did.
     pub(super) fn freeze(&mut self) -> Result<bool, DriverError> {
+        self.check_extras()?;
         let layout = &self.session.layout;
         let folder = layout.evaluation();
         let state = &self.session.state;
@@ -129,6 +134,7 @@ impl Driver {
         seal(&folder)?;
         let settings = state.settings.as_ref().ok_or(DriverError::Stuck)?;
         let data = audited.data.clone().ok_or(DriverError::Stuck)?;
+        let baseline = audited.baseline.clone();
         let name = Path::new(&settings.data)
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -143,6 +149,7 @@ impl Driver {
                 inspection: now,
             }],
             hash,
+            baseline,
         })?;
         Ok(true)
     }
@@ -152,8 +159,10 @@ impl Driver {
 fn look(
     subject: &Subject,
     environment: &[(std::ffi::OsString, std::ffi::OsString)],
+    extras: Option<PathBuf>,
 ) -> Result<AuditOutcome, String> {
     let interpreter = Interpreter::find(environment).map_err(|error| crate::chain::of(&error))?;
+    let interpreter = interpreter.with_extras(extras);
     if let Some(path) = odd_file(&subject.evaluation) {
         return Ok(AuditOutcome {
             audit: Audit {
@@ -163,6 +172,7 @@ fn look(
                     detail: format!("`{path}` is no regular file: an evaluation consists of files"),
                 }],
                 mutants: None,
+                baseline: None,
             },
             evaluation: None,
             data: None,

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
-use crate::campaign::{DataError, Layout, TaskError};
+use crate::campaign::extras::verify;
+use crate::campaign::{DataError, ExtrasError, Layout, TaskError};
 use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
 use crate::core::ids::AgentId;
@@ -111,6 +112,9 @@ pub enum DriverError {
     /// The evaluation or the data can't be hashed or sealed.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// What was installed for agents is not what it was.
+    #[error(transparent)]
+    Extras(#[from] ExtrasError),
     /// The evaluation is not what it was.
     #[error("the evaluation has changed since it was frozen: restore it, or start a new campaign")]
     OtherEvaluation,
@@ -264,6 +268,7 @@ enum Act {
 impl Driver {
     fn run(&mut self) -> Result<Ended, DriverError> {
         self.check_frozen()?;
+        self.check_extras()?;
         loop {
             if let RunState::Finished(reason) = self.session.state.run {
                 self.flush()?;
@@ -460,6 +465,15 @@ impl Driver {
             })?;
         }
         self.unseen.extend(session.store.stage(seq, at_ms, batch)?);
+        Ok(())
+    }
+
+    /// What was installed for agents must still be there.
+    pub(super) fn check_extras(&self) -> Result<(), DriverError> {
+        let settings = self.session.state.settings.as_ref();
+        if let Some(python) = settings.and_then(|settings| settings.python.as_ref()) {
+            verify(&self.session.layout.python_extras(), python)?;
+        }
         Ok(())
     }
 

@@ -229,7 +229,11 @@ impl Driver {
 
     fn packages(&self) -> Vec<String> {
         let bench = self.session.bench.as_ref();
-        bench.map_or_else(Vec::new, |_| crate::explore::packages())
+        let mut packages = bench.map_or_else(Vec::new, |_| crate::explore::packages());
+        let settings = self.session.state.settings.as_ref();
+        let extras = settings.and_then(|settings| settings.python.as_ref());
+        packages.extend(extras.iter().flat_map(|python| python.extras.clone()));
+        packages
     }
 }
 

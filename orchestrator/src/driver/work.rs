@@ -1,5 +1,6 @@
 //! Work in agents' folders: who may see what, and what came of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Act, Driver, DriverError};
@@ -191,6 +192,7 @@ impl Driver {
                 .bench
                 .as_ref()
                 .map(|bench| bench.python.folder().to_owned()),
+            extras: self.extras(),
             logs: layout.logs().join("agents").join(id.to_string()),
             scratch: layout.scratch(),
             longest_s: settings
@@ -203,6 +205,13 @@ impl Driver {
                 Some(Web::Recorded(_)) | None => None,
             },
         }
+    }
+
+    /// Where packages are that were installed for this campaign, if any were.
+    pub(super) fn extras(&self) -> Option<PathBuf> {
+        let settings = self.session.state.settings.as_ref()?;
+        settings.python.as_ref()?;
+        Some(self.session.layout.python_extras())
     }
 
     /// Changes a file of the adapter, and the settings with its manifest. An

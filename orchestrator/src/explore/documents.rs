@@ -35,6 +35,13 @@ pub struct Source {
     pub delimiter: Option<String>,
     /// Whether a CSV file's first line names its columns.
     pub header: Option<bool>,
+    /// What has compressed it, if anything has.
+    #[serde(default)]
+    pub compression: Option<String>,
+    /// In a folder: the files that were read, one or several of one schema, by
+    /// their paths below it.
+    #[serde(default)]
+    pub tables: Vec<String>,
 }
 
 /// How data are laid out.

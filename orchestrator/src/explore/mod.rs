@@ -22,5 +22,5 @@ pub use error::{DataProblem, ExploreError};
 pub use facts::{facts, outside};
 pub use plan::{Item, Plan, PlanError};
 pub use profile::{Profile, ProfileLimits, ProfileRequest, Used, profile};
-pub use python::{AgentsPython, packages};
+pub use python::{AgentsPython, packages, pins};
 pub use scripts::{PROFILE, write_scripts};

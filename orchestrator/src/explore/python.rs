@@ -20,6 +20,15 @@ pub fn packages() -> Vec<String> {
         .collect()
 }
 
+/// The same with their versions, as `name==version`.
+pub fn pins() -> Vec<String> {
+    LOCK.lines()
+        .filter(|line| !line.starts_with(['#', ' ']) && line.contains("=="))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The environment that `cargo xtask setup` makes for agents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentsPython {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::board;
 use crate::core::budget::Ledger;
-use crate::core::rank;
+use crate::core::rank::{self, Leaderboard};
 use crate::core::state::State;
 
 /// Version of these documents.
@@ -16,10 +16,6 @@ pub fn leaderboard(state: &State) -> Value {
     let board = rank::leaderboard(state);
     let settings = state.settings.as_ref();
     let metric = settings.map(|s| &s.metric);
-    let simulated = board.rows.iter().any(|row| row.simulated);
-    let baseline = metric.filter(|_| !simulated).map(
-        |metric| json!({ "name": metric.baseline, "value": metric.baseline_value, "ci": null }),
-    );
     let rows: Vec<Value> = board
         .rows
         .iter()
@@ -51,11 +47,22 @@ pub fn leaderboard(state: &State) -> Value {
         "metric": metric.map(|m| m.name.as_str()),
         "unit": metric.map(|m| m.unit.as_str()),
         "direction": metric.map_or(Direction::Maximise, |m| m.direction),
-        "baseline": baseline,
+        "baseline": baseline(state, &board),
         "rows": rows,
         "summary": board.summary,
         "unverified": board.unverified,
     })
+}
+
+/// What candidates are compared with; without a value where nobody has
+/// measured one, and nothing on a simulator.
+fn baseline(state: &State, board: &Leaderboard) -> Option<Value> {
+    if board.rows.iter().any(|row| row.simulated) {
+        return None;
+    }
+    let name = state.baseline_name()?;
+    let ci = state.measured.as_ref().and_then(|measured| measured.ci);
+    Some(json!({ "name": name, "value": state.baseline(), "ci": ci }))
 }
 
 /// `alphalab status --json`, as of `now_ms`; `live` says whether a process is
@@ -81,7 +88,8 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             (column.word().to_owned(), json!(n))
         })
         .collect();
-    let best = rank::leaderboard(state).rows.first().map(|row| {
+    let board = rank::leaderboard(state);
+    let best = board.rows.first().map(|row| {
         json!({
             "experiment": row.experiment.to_string(),
             "task": row.task,
@@ -115,6 +123,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "shares": shares,
         "forecast": budget.forecast().filter(|_| live),
         "best": best,
+        "baseline": baseline(state, &board),
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),

@@ -187,10 +187,14 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
         writeln!(
             out,
             "The baseline is {}{}.\n",
-            settings.metric.baseline,
-            match settings.metric.baseline_value {
-                Some(value) => format!(": {} = {value}", settings.metric.name),
-                None => "; nobody has measured it".to_owned(),
+            plain(state.baseline_name().unwrap_or_default()),
+            match (&state.measured, settings.metric.baseline_value) {
+                (Some(measured), _) => {
+                    let shown = number(measured.value, measured.ci);
+                    format!(": {} = {shown} on `search`", settings.metric.name)
+                }
+                (None, Some(value)) => format!(": {} = {value}", settings.metric.name),
+                (None, None) => "; nobody has measured it".to_owned(),
             }
         )?;
     }

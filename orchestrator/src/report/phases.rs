@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::plain;
+use super::markdown::{number, plain};
 use crate::core::rounds::Round;
 use crate::core::state::State;
 
@@ -34,6 +34,15 @@ pub(super) fn write(out: &mut String, state: &State) -> std::fmt::Result {
         None => "None has passed so far.".to_owned(),
     };
     writeln!(out, "{verdict}\n")?;
+    if let Some(baseline) = &state.measured {
+        let metric = state.settings.as_ref().map_or("", |s| &s.metric.name);
+        writeln!(
+            out,
+            "The best trivial prediction is {}: {metric} = {} on `search`.\n",
+            plain(&baseline.name),
+            number(baseline.value, baseline.ci)
+        )?;
+    }
     writeln!(out, "| round | mechanical audit | critic | tester |")?;
     writeln!(out, "|---|---|---|---|")?;
     for round in &state.rounds {

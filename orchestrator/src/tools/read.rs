@@ -86,7 +86,7 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         "metric": {
             "name": settings.metric.name,
             "direction": settings.metric.direction,
-            "baseline_value": settings.metric.baseline_value,
+            "baseline_value": state.baseline(),
         },
         "policy": {
             "finalists": settings.policy.finalists,

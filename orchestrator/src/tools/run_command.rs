@@ -18,6 +18,8 @@ use sandbox::{
 };
 use serde::Serialize;
 
+use crate::campaign::extras::MODULES;
+
 /// A command, and where and within what it runs.
 #[derive(Clone, Debug)]
 pub struct CommandSpec {
@@ -31,6 +33,8 @@ pub struct CommandSpec {
     pub evaluation: Option<PathBuf>,
     /// The agents' Python environment.
     pub python: Option<PathBuf>,
+    /// Packages that it has beside its own, read-only.
+    pub extras: Option<PathBuf>,
     /// What lies inside the above but is nobody's business.
     pub hidden: Vec<PathBuf>,
     /// Whether the network is granted.
@@ -67,6 +71,7 @@ impl CommandSpec {
             read_only: Vec::new(),
             evaluation: None,
             python: None,
+            extras: None,
             hidden: Vec::new(),
             network: false,
             limits: Limits::agent(),
@@ -285,7 +290,8 @@ pub fn run(spec: &CommandSpec, cancel: &AtomicBool) -> Result<CommandResult, Run
     let scratch = Scratch::new(&spec.scratch)?;
     let mut read_only = spec.read_only.clone();
     read_only.push(spec.logs.clone());
-    let policy = Policy::agent(&AgentPlaces {
+    read_only.extend(spec.extras.clone());
+    let mut policy = Policy::agent(&AgentPlaces {
         workspace: spec.workspace.clone(),
         scratch: scratch.0.clone(),
         read_only,
@@ -294,6 +300,9 @@ pub fn run(spec: &CommandSpec, cancel: &AtomicBool) -> Result<CommandResult, Run
         hidden: spec.hidden.clone(),
         network: spec.network,
     });
+    if let Some(extras) = &spec.extras {
+        policy = policy.env("PYTHONPATH", extras.join(MODULES));
+    }
     let copy = |file| Output::Copy {
         file,
         cap_bytes: spec.log_bytes,

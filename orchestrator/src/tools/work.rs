@@ -40,6 +40,8 @@ pub struct Desk {
     pub evaluation: Option<PathBuf>,
     /// The agents' Python.
     pub python: Option<PathBuf>,
+    /// Packages that were installed for the campaign.
+    pub extras: Option<PathBuf>,
     /// Folder for whole outputs; only this agent reads it.
     pub logs: PathBuf,
     /// Folder for scratch folders.
@@ -334,6 +336,7 @@ fn run(text: String, longest_s: u64, desk: &Desk, name: &str, cancel: &AtomicBoo
         read_only: desk.read_only.clone(),
         evaluation: desk.evaluation.clone(),
         python: desk.python.clone(),
+        extras: desk.extras.clone(),
         network: desk.network,
         backend: desk.backend,
         name: name.to_owned(),

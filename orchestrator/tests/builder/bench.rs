@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use orchestrator::audit::{Audit, Interpreter, Subject, Verdict, audit};
 use orchestrator::explore::{
-    AgentsPython, Profile, ProfileLimits, ProfileRequest, profile, write_scripts,
+    AgentsPython, Profile, ProfileLimits, ProfileRequest, Schema, profile, write_scripts,
 };
 use orchestrator::model::builtin::evaluation::{Brief, Found, Metric, Undesignable, design};
 
@@ -36,6 +36,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) target: Option<&'a str>,
     pub(crate) metric: Option<&'a Metric>,
     pub(crate) mutants: bool,
+    /// What stands in `prepare.py`, and what is put there instead.
+    pub(crate) spoil: &'a [(&'a str, &'a str)],
 }
 
 impl Default for Wish<'_> {
@@ -46,6 +48,7 @@ impl Default for Wish<'_> {
             target: None,
             metric: None,
             mutants: false,
+            spoil: &[],
         }
     }
 }
@@ -56,6 +59,7 @@ pub(crate) struct Outcome {
     pub(crate) audit: Audit,
     pub(crate) contract: toml::Table,
     pub(crate) prepare: String,
+    pub(crate) schema: Schema,
     pub(crate) found: Vec<Found>,
 }
 
@@ -84,6 +88,20 @@ impl Outcome {
         let end = list.find(']').expect("an end");
         list[..end].contains(&format!("\"{column}\""))
     }
+}
+
+/// Runs Python in a folder, with what agents have.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a generator of test data, trusted and outside what is tested"
+)]
+pub(crate) fn convert(folder: &Path, code: &str) {
+    let python = python().expect("was found before");
+    let status = std::process::Command::new(python.interpreter())
+        .args(["-c", code])
+        .current_dir(folder)
+        .status();
+    assert!(status.expect("starts").success());
 }
 
 /// Profiles the data below `folder/data`.
@@ -129,6 +147,11 @@ pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option
         let evaluation = folder.path().join("evaluation");
         fs::create_dir_all(&evaluation).expect("creates");
         for (file, text) in &files {
+            let mut text = text.clone();
+            for (there, instead) in wish.spoil.iter().filter(|_| file == "prepare.py") {
+                assert!(text.contains(there), "{there}");
+                text = text.replace(there, instead);
+            }
             fs::write(evaluation.join(file), text).expect("writes");
         }
         let started = Instant::now();
@@ -153,7 +176,13 @@ pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option
         for survivor in audit.mutants.iter().flat_map(|k| &k.survivors) {
             println!("    survived: {survivor}");
         }
-        if audit.verdict == Verdict::Passed || round == ROUNDS {
+        found.extend(audit.findings.iter().map(|f| Found {
+            by: "auditor".to_owned(),
+            check: f.check.to_owned(),
+            detail: f.detail.clone(),
+        }));
+        let last = round == ROUNDS || !wish.spoil.is_empty();
+        if audit.verdict == Verdict::Passed || last {
             let text = |file: &str| {
                 let file = files.iter().find(|(name, _)| name == file);
                 file.map(|(_, text)| text.clone()).expect("the file")
@@ -163,14 +192,10 @@ pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option
                 audit,
                 contract: text("evaluation.toml").parse().expect("TOML"),
                 prepare: text("prepare.py"),
+                schema: profile.schema,
                 found,
             });
         }
-        found.extend(audit.findings.iter().map(|f| Found {
-            by: "auditor".to_owned(),
-            check: f.check.to_owned(),
-            detail: f.detail.clone(),
-        }));
     }
     None
 }

@@ -77,6 +77,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             timeout_s: 10,
         }),
         web: None,
+        python: None,
     }
 }
 
@@ -275,6 +276,7 @@ impl Run {
                 passed,
                 faults,
                 mutants: Some([3, 3]),
+                baseline: None,
                 document: Body::Inline(json!({})),
                 evaluation: Some(hash()),
                 data: Some(hash()),
@@ -294,6 +296,7 @@ impl Run {
                     inspection: hash(),
                 }],
                 hash: hash(),
+                baseline: None,
             });
         } else {
             let round = self.state.rounds.last().expect("a round").number;

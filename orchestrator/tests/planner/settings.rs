@@ -52,5 +52,6 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         until: 3,
         evaluation: None,
         web: None,
+        python: None,
     }
 }

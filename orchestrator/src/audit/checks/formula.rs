@@ -77,8 +77,12 @@ pub(super) fn reference(scored: &Scored<'_>) -> Vec<Finding> {
         let (Some(predictions), Some(value)) = (&probe.predictions, outcome.value()) else {
             continue;
         };
-        // At the optimum rounding and clipping rule.
-        if matches!(probe.ask, Ask::Oracle | Ask::Anti) {
+        // At the optimum rounding and clipping rule, and where both are 0 usage
+        // does.
+        if matches!(
+            probe.ask,
+            Ask::Oracle | Ask::Anti | Ask::Median | Ask::Copy(_)
+        ) {
             continue;
         }
         let answers = &scored.answers[&probe.part];

@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod formula;
+mod order;
 pub mod places;
 pub mod predictors;
 pub mod score;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::contract::Kind;
+use super::order;
 use crate::audit::facts::Facts;
 use crate::audit::finding::{Finding, short};
-use crate::audit::prepared::{Part, ROW_ID, Split};
+use crate::audit::prepared::{Part, ROW_ID};
 use crate::audit::skill::{Answer, answer, by_value, column_skill, least_squares, skill};
 use crate::audit::table::number;
 
@@ -31,7 +31,7 @@ pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
         found.extend(groups(facts));
     }
     found.extend(identifiers(facts));
-    found.extend(order(facts));
+    found.extend(order::check(facts));
     found
 }
 
@@ -389,55 +389,6 @@ fn number_in(id: &str) -> Option<String> {
 /// A name without its digits.
 fn words_in(id: &str) -> String {
     id.chars().filter(|c| !c.is_ascii_digit()).collect()
-}
-
-/// Neighbours in the file must not have the same answer.
-fn order(facts: &Facts<'_>) -> Vec<Finding> {
-    if facts.raw.time.is_some() || facts.contract.task.kind == Kind::Forecast {
-        return Vec::new();
-    }
-    let classes = facts.classes();
-    let mut found = Vec::new();
-    for split in &facts.prepared.splits {
-        let skill = place_skill(facts, split, classes);
-        if skill > SUSPICIOUS {
-            found.push(Finding::new(
-                "row-order",
-                &format!(
-                    "predicted each answer of {} from the rows before and after it in the inputs",
-                    split.part.name()
-                ),
-                &format!(
-                    "that explains {:.0}% of what a constant gets wrong",
-                    100.0 * skill
-                ),
-                "The order of the inputs gives the answers away; shuffle them.",
-            ));
-        }
-    }
-    found
-}
-
-fn place_skill(facts: &Facts<'_>, split: &Split, classes: bool) -> f64 {
-    let answers: Option<Vec<Answer>> = facts
-        .answered(split)
-        .into_iter()
-        .map(|(_, a)| answer(classes, a))
-        .collect();
-    let Some(answers) = answers.filter(|a| a.len() >= FEWEST) else {
-        return 0.0;
-    };
-    let predicted: Vec<Answer> = (0..answers.len())
-        .map(|n| {
-            let before = if n > 0 { &answers[n - 1] } else { &answers[1] };
-            let after = answers.get(n + 1).unwrap_or(before);
-            match (before, after) {
-                (Answer::Number(a), Answer::Number(b)) => Answer::Number(f64::midpoint(*a, *b)),
-                _ => before.clone(),
-            }
-        })
-        .collect();
-    skill(classes, &predicted, &answers)
 }
 
 #[cfg(test)]

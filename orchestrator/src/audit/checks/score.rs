@@ -56,7 +56,8 @@ impl Outcome {
         }
     }
 
-    pub(super) fn value(&self) -> Option<f64> {
+    /// The value, if there is one.
+    pub fn value(&self) -> Option<f64> {
         match self {
             Self::Value { value, .. } => Some(*value),
             Self::Refused(_) | Self::Unusable(_) => None,

@@ -248,6 +248,7 @@ impl Planner<'_> {
             version,
             tasks,
             hash,
+            baseline: None,
         }
     }
 

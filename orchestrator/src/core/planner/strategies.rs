@@ -15,7 +15,7 @@ const WAITING_PER_SLOT: usize = 2;
 impl Planner<'_> {
     /// Experiments that are not among the best of their task any more, which
     /// are done; `waiting` keeps the others.
-    pub(super) fn overtaken<'a>(&self, waiting: &mut Vec<&'a Experiment>) -> Vec<Decision> {
+    pub(super) fn overtaken(&self, waiting: &mut Vec<&Experiment>) -> Vec<Decision> {
         if waiting.len() <= KEPT {
             return Vec::new();
         }

@@ -49,6 +49,7 @@ fn settings() -> Settings {
         until: 2,
         evaluation: None,
         web: None,
+        python: None,
     }
 }
 

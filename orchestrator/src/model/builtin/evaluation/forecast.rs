@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::metric::Choice;
 use super::python::{Value, program};
 use super::remedies::Remedies;
+use super::source::RawTable;
 use super::{Brief, Designed, Undesignable, horizon};
 use crate::audit::prepared::ROW_ID;
 use crate::audit::wide::{COLUMN, VALUE};
@@ -54,6 +55,7 @@ struct Lengths {
 
 pub(super) fn design(
     brief: &Brief<'_>,
+    raw: &RawTable,
     choice: &Choice,
     remedies: &Remedies,
 ) -> Result<Designed, Undesignable> {
@@ -97,8 +99,8 @@ pub(super) fn design(
     let texts = |names: &[String]| Value::Texts(names.to_vec());
     let months = months(facts);
     let left: Vec<(String, String)> = remedies.left_out.clone().into_iter().collect();
-    let constants = [
-        ("TABLE", Value::Text(brief.data.to_owned()), "The data."),
+    let mut constants = raw.constants();
+    constants.extend([
         ("TIME", Value::Text(time.clone()), "Column of times."),
         (
             "TARGETS",
@@ -182,7 +184,7 @@ pub(super) fn design(
             Value::Flag(choice.is_scaled()),
             "Whether the metric is relative to a naive forecast.",
         ),
-    ];
+    ]);
     let about = format!(
         "Forecasts {} from rolling origins.\n\nEach row asks for one value, some steps after an origin; its inputs are \
          what was known at the origin.\nEarly rows are learnt from; later ones are hidden: search, then select, then \
@@ -193,15 +195,13 @@ pub(super) fn design(
             "a series"
         },
     );
-    let prepare = program(
-        &about,
-        &constants,
-        &[
-            include_str!("python/save.py"),
-            include_str!("python/times.py"),
-            include_str!("python/forecast.py"),
-        ],
-    );
+    let mut pieces = vec![
+        include_str!("python/save.py"),
+        include_str!("python/times.py"),
+    ];
+    pieces.extend(raw.pieces());
+    pieces.push(include_str!("python/forecast.py"));
+    let prepare = program(&about, &constants, &pieces);
     let text = |value: &String| toml::Value::String(value.clone());
     let targets = if several {
         let names = guess.targets.iter().map(text).collect();
@@ -213,7 +213,7 @@ pub(super) fn design(
         kind: "forecast",
         target: answer,
         task: vec![targets, ("time", text(time))],
-        data: vec![("table", toml::Value::String(brief.data.to_owned()))],
+        data: raw.contract(),
         prepare,
     })
 }

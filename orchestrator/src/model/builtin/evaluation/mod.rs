@@ -12,6 +12,7 @@ mod horizon;
 mod metric;
 mod python;
 mod remedies;
+mod source;
 mod table;
 mod texts;
 
@@ -21,6 +22,7 @@ use metric::Choice;
 pub use metric::canonical;
 use protocol::Direction;
 use remedies::Remedies;
+use source::RawTable;
 
 /// Fewest rows or texts of which four parts can be made.
 const FEWEST: u64 = 60;
@@ -111,9 +113,11 @@ pub fn design(brief: &Brief<'_>) -> Result<Vec<(String, String)>, Undesignable> 
         | TaskKind::LanguageModelling => {}
     }
     let running = kind == TaskKind::LanguageModelling;
-    if of_table && !running {
-        readable(brief.schema)?;
-    }
+    let raw = if of_table && !running {
+        Some(RawTable::of(brief)?)
+    } else {
+        None
+    };
     if brief.schema.rows < FEWEST && !running {
         return Err(Undesignable::new(
             format!(
@@ -129,11 +133,11 @@ pub fn design(brief: &Brief<'_>) -> Result<Vec<(String, String)>, Undesignable> 
     );
     let choice = metric::choose(brief, classes)?;
     let remedies = Remedies::of(brief);
-    let designed = match kind {
-        TaskKind::Forecast => forecast::design(brief, &choice, &remedies)?,
-        TaskKind::LanguageModelling => characters::design(brief, &remedies)?,
-        _ if of_table => table::design(brief, &remedies)?,
-        _ => texts::design(brief, &remedies)?,
+    let designed = match (kind, &raw) {
+        (TaskKind::LanguageModelling, _) => characters::design(brief, &remedies)?,
+        (TaskKind::Forecast, Some(raw)) => forecast::design(brief, raw, &choice, &remedies)?,
+        (_, Some(raw)) => table::design(brief, raw, &remedies)?,
+        (_, None) => texts::design(brief, &remedies)?,
     };
     let score = choice.script(&designed.target);
     Ok(vec![
@@ -197,35 +201,4 @@ impl Designed {
         lines.push(String::new());
         lines.join("\n")
     }
-}
-
-/// Whether evaluations can read the table: they know one kind of file.
-fn readable(schema: &Schema) -> Result<(), Undesignable> {
-    let source = &schema.source;
-    let packed = std::path::Path::new(&source.name)
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
-    let plain = source.format == "csv"
-        && source.delimiter.as_deref() == Some(",")
-        && source.header == Some(true)
-        && !packed;
-    if plain {
-        return Ok(());
-    }
-    let what = match source.format.as_str() {
-        "csv" if packed => "a compressed CSV".to_owned(),
-        "csv" if source.header != Some(true) => "a CSV without names of columns".to_owned(),
-        "csv" => format!(
-            "a CSV whose delimiter is `{}`",
-            source.delimiter.as_deref().unwrap_or("unknown")
-        ),
-        other => format!("of the format {other}"),
-    };
-    Err(Undesignable::new(
-        format!(
-            "`{}` is {what}, and audits read plain CSV with commas and a header",
-            source.name
-        ),
-        "convert it, for example with pandas: `read_….to_csv(\"data.csv\", index=False)`",
-    ))
 }

@@ -75,9 +75,10 @@ fn list(open: char, items: Vec<String>, close: char) -> String {
 }
 
 /// What programs import, with the word that shows that they use it.
-const IMPORTS: [(&str, &str); 14] = [
+const IMPORTS: [(&str, &str); 17] = [
     ("import argparse", "argparse."),
     ("import csv", "csv."),
+    ("import gzip", "gzip."),
     ("import hashlib", "hashlib."),
     ("import itertools", "itertools."),
     ("import json", "json."),
@@ -87,7 +88,9 @@ const IMPORTS: [(&str, &str); 14] = [
     ("import statistics", "statistics."),
     ("import sys", "sys."),
     ("import zlib", "zlib."),
+    ("import pyarrow.parquet", "pyarrow.parquet."),
     ("from collections import Counter", "Counter("),
+    ("from collections import defaultdict", "defaultdict("),
     ("from datetime import datetime, timezone", "datetime"),
     ("from pathlib import Path", "Path"),
 ];

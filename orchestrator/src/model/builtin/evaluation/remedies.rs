@@ -57,8 +57,12 @@ impl Remedies {
                 .columns
                 .iter()
                 .any(|c| c.name == finding.subject);
-            if finding.id == "leak-suspect" && column {
-                let why = format!("the profile suspects a leak: {}", finding.saw);
+            let why = match finding.id.as_str() {
+                "leak-suspect" => format!("the profile suspects a leak: {}", finding.saw),
+                "nested-values" => finding.saw.clone(),
+                _ => continue,
+            };
+            if column {
                 remedies.left_out.insert(finding.subject.clone(), why);
             }
         }

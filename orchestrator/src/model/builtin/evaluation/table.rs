@@ -2,6 +2,7 @@
 
 use super::python::{Value, program};
 use super::remedies::{Copies, Remedies};
+use super::source::RawTable;
 use super::{Brief, Designed, Undesignable};
 use crate::audit::prepared::ROW_ID;
 use crate::explore::{Column, Role, TaskKind};
@@ -35,7 +36,11 @@ const ENTITIES: [&str; 16] = [
     "participant",
 ];
 
-pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed, Undesignable> {
+pub(super) fn design(
+    brief: &Brief<'_>,
+    raw: &RawTable,
+    remedies: &Remedies,
+) -> Result<Designed, Undesignable> {
     let guess = &brief.findings.guess;
     let Some(target) = &guess.target else {
         return Err(Undesignable::new(
@@ -97,8 +102,8 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         Value::Texts(if wanted { names(columns) } else { Vec::new() })
     };
     let left: Vec<(String, String)> = remedies.left_out.clone().into_iter().collect();
-    let mut constants = vec![
-        ("TABLE", Value::Text(brief.data.to_owned()), "The data."),
+    let mut constants = raw.constants();
+    constants.extend([
         (
             "TARGET",
             Value::Text(target.clone()),
@@ -121,11 +126,10 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
             Value::Number(remedies.shuffle),
             "Added to the seed, where another order gave answers away by chance.",
         ),
-    ];
-    let mut pieces = vec![
-        include_str!("python/save.py"),
-        include_str!("python/table.py"),
-    ];
+    ]);
+    let mut pieces = vec![include_str!("python/save.py")];
+    pieces.extend(raw.pieces());
+    pieces.push(include_str!("python/table.py"));
     let about = if let Some(time) = &time {
         constants.push((
             "TIME",
@@ -214,7 +218,7 @@ pub(super) fn design(brief: &Brief<'_>, remedies: &Remedies) -> Result<Designed,
         },
         target: target.clone(),
         task,
-        data: vec![("table", toml::Value::String(brief.data.to_owned()))],
+        data: raw.contract(),
         prepare,
     })
 }

@@ -7,8 +7,7 @@ def known(text):
 
 def read(path):
     """The rows of each series by slot, with their numbers, and the last slot."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [(number, row) for number, row in enumerate(csv.DictReader(file)) if known(row[TIME])]
+    rows = [(number, row) for number, row in enumerate(raw_rows(path)) if known(row[TIME])]
     moments = {row[TIME]: moment(row[TIME]) for _, row in rows}
     times = sorted(set(moments.values()))
     if BY_POSITION:

@@ -7,6 +7,5 @@ def known(text):
 
 def read(path):
     """The rows that have a target, with their numbers."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = enumerate(csv.DictReader(file))
-        return [(number, row) for number, row in rows if (row[TARGET].strip() if CLASSES else known(row[TARGET]))]
+    rows = enumerate(raw_rows(path))
+    return [(number, row) for number, row in rows if (row[TARGET].strip() if CLASSES else known(row[TARGET]))]
