@@ -28,6 +28,10 @@ struct Task {
     /// Number of templates; each is half as good as the one before.
     #[serde(default = "two")]
     templates: u32,
+    /// Values of a parameter of its own, the middle of which is best; none
+    /// without it.
+    #[serde(default)]
+    tiles: i64,
     /// Time a request takes.
     #[serde(default)]
     delay_ms: u64,
@@ -211,7 +215,7 @@ fn task(source: &str) -> Result<Task, LabError> {
 
 fn inspect(source: &str) -> Result<ReplyBody, LabError> {
     let task = task(source)?;
-    let params = vec![
+    let mut params = vec![
         ParamSpec {
             name: "UNROLL".to_owned(),
             kind: ParamKind::Choice {
@@ -235,6 +239,18 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
             default: json!(false),
         },
     ];
+    if task.tiles > 0 {
+        params.push(ParamSpec {
+            name: "TILE".to_owned(),
+            kind: ParamKind::Int {
+                low: 1,
+                high: task.tiles,
+                step: 1,
+                log: false,
+            },
+            default: json!(1),
+        });
+    }
     let spaces = (0..task.templates)
         .map(|number| Space {
             template: format!("template{number}"),
@@ -293,8 +309,11 @@ fn report(dir: &Path, split: Option<Split>, attempt: u32) -> Result<Report, LabE
         std::thread::sleep(std::time::Duration::from_millis(task.delay_ms));
     }
     let index: i32 = template.trim_start_matches("template").parse().unwrap_or(0);
-    let away =
-        (number("UNROLL", 2.0) / 8.0).log2().abs() + (number("BLOCK", 16.0) / 64.0).log2().abs();
+    let tiles = task.tiles.max(1) as f64;
+    let tile = (number("TILE", tiles / 2.0) - tiles / 2.0).abs() / tiles;
+    let away = tile
+        + (number("UNROLL", 2.0) / 8.0).log2().abs()
+        + (number("BLOCK", 16.0) / 64.0).log2().abs();
     let value = task.best * 0.5_f64.powi(index) * 0.9_f64.powf(away) * if flag { 1.0 } else { 0.8 };
     let width = if split.is_some() { 0.01 } else { 0.04 };
     let seed = format!("{split:?}/{attempt}");

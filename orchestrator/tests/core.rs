@@ -100,6 +100,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
         simulated: false,
         caveats: Vec::new(),
         took_ms: 5,
+        idle_ms: None,
     })
 }
 

@@ -158,6 +158,7 @@ fn measured(split: Split, value: f64) -> Attempt {
             simulated: false,
             caveats: Vec::new(),
             took_ms: 1,
+            idle_ms: None,
         },
     }
 }

@@ -201,6 +201,7 @@ impl Run {
                     simulated: false,
                     caveats: Vec::new(),
                     took_ms: 2000,
+                    idle_ms: None,
                 };
                 let next = after_measure(&self.state.experiments[&experiment]);
                 self.apply(Event::Measured {

@@ -86,4 +86,8 @@ pub struct Measurement {
     pub caveats: Vec<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// How long its slot had nothing to do before, in milliseconds; absent for
+    /// a slot's first work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<f64>,
 }

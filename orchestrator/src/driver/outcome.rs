@@ -27,7 +27,11 @@ impl Driver {
         match done {
             Done::Described(it) => self.described(&it),
             Done::Inspected(it) => self.inspected(key, &it),
-            Done::Report { report, took_ms } => self.reported(key, &report, took_ms),
+            Done::Report {
+                report,
+                took_ms,
+                idle_ms,
+            } => self.reported(key, &report, took_ms, idle_ms),
             Done::Died { reason, signal } => self.died(key, reason, signal),
             Done::Failed(error) => self.failed(key, error),
             Done::Turn(answer) => self.turn_done(key, *answer),
@@ -102,6 +106,7 @@ impl Driver {
         key: &EffectKey,
         report: &Report,
         took_ms: u64,
+        idle_ms: Option<f64>,
     ) -> Result<(), DriverError> {
         let score = Score::of(report, &self.metric());
         match key {
@@ -125,6 +130,7 @@ impl Driver {
                         .map(|check| format!("{}: {}", check.name, check.detail))
                         .collect(),
                     took_ms,
+                    idle_ms,
                 };
                 self.measured(batch, *experiment, *attempt, measurement)
             }
@@ -284,6 +290,7 @@ impl Driver {
                     simulated: false,
                     caveats: Vec::new(),
                     took_ms: 0,
+                    idle_ms: None,
                 };
                 self.measured(Batch::new(), *experiment, *attempt, measurement)
             }

@@ -68,6 +68,8 @@ pub enum Done {
         report: Box<Report>,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// How long the slot had nothing to do before, in milliseconds.
+        idle_ms: Option<f64>,
     },
     /// The worker died over it.
     Died {
@@ -196,13 +198,19 @@ struct Slot {
 
 impl Slot {
     fn serve(&mut self, queue: &Mutex<Receiver<Job>>) {
+        let mut free_since: Option<Instant> = None;
         loop {
             let job = match queue.lock() {
                 Ok(queue) => queue.recv(),
                 Err(_) => return,
             };
             let Ok(job) = job else { return };
-            let done = self.perform(&job);
+            let idle = free_since.map(|since| since.elapsed().as_secs_f64() * 1e3);
+            let mut done = self.perform(&job);
+            if let Done::Report { idle_ms, .. } = &mut done {
+                *idle_ms = idle;
+            }
+            free_since = Some(Instant::now());
             if self.tell.send(Told::Done { key: job.key, done }).is_err() {
                 return;
             }
@@ -226,7 +234,11 @@ impl Slot {
             Ok(ReplyBody::Described(it)) => Done::Described(it),
             Ok(ReplyBody::Inspected(it)) => Done::Inspected(it),
             Ok(ReplyBody::Report(report)) => match misfit(&report, &job.request) {
-                None => Done::Report { report, took_ms },
+                None => Done::Report {
+                    report,
+                    took_ms,
+                    idle_ms: None,
+                },
                 Some(why) => Done::Failed(LabError {
                     message: format!("the lab's report does not answer the request: {why}"),
                     again: false,
@@ -247,7 +259,11 @@ impl Slot {
                 self.worker = None;
                 // It may have died right after its work was done.
                 match prepare_reattach(request) {
-                    Some(report) => Done::Report { report, took_ms },
+                    Some(report) => Done::Report {
+                        report,
+                        took_ms,
+                        idle_ms: None,
+                    },
                     None => Done::Died {
                         reason: message,
                         signal,

@@ -1,0 +1,134 @@
+//! Ten thousand experiments on 64 slots of the synthetic lab: how many are
+//! dispatched in a second, how long slots wait between two, how large the log
+//! gets, how long it takes to take such a campaign up again, and how much
+//! memory all that needs. Measures only; nothing passes or fails.
+//!
+//! ```text
+//! cargo build --release -p orchestrator --bins --examples
+//! target/release/examples/scale --experiments 10000 --slots 64
+//! ```
+
+#[path = "overhead/watch.rs"]
+mod watch;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use clap::Parser;
+use orchestrator::core::event::Event;
+use orchestrator::store::{DATABASE, Reader, Store};
+use serde_json::{Value, json};
+
+/// Measures a large campaign.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Experiments to evaluate.
+    #[arg(long, default_value_t = 10_000)]
+    experiments: u32,
+    /// Slots, each with a lab process of its own.
+    #[arg(long, default_value_t = 64)]
+    slots: u32,
+    /// Half the time that an evaluation takes, in milliseconds.
+    #[arg(long, default_value_t = 50)]
+    delay_ms: u64,
+}
+
+fn main() -> ExitCode {
+    match measure(&Cli::parse()) {
+        Ok(document) => {
+            println!("{document}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("scale: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(cli: &Cli) -> Result<Value, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let tasks = folder.path().join("tasks");
+    std::fs::create_dir(&tasks)?;
+    for number in 0..8 {
+        let text = format!("best = 2.0\ntiles = 60\ndelay_ms = {}\n", cli.delay_ms);
+        std::fs::write(tasks.join(format!("t{number}.toml")), text)?;
+    }
+    let dir = folder.path().join("campaign");
+    let begun = Instant::now();
+    let seen = watch::run(campaign(cli, &tasks, &dir)?)?;
+    let took_s = begun.elapsed().as_secs_f64();
+    let log = Reader::open(&dir)?.log()?;
+    let mut idle: Vec<f64> = Vec::new();
+    let mut times: Vec<i64> = Vec::new();
+    for logged in &log {
+        if let Event::Measured { measurement, .. } = &logged.event {
+            idle.extend(measurement.idle_ms);
+            times.push(logged.at_ms);
+        }
+    }
+    idle.sort_by(f64::total_cmp);
+    let of = |share: f64| stats::quantile(&idle, share).unwrap_or(f64::NAN);
+    // Without the start of the lab's processes and the last measurements.
+    let window = times
+        .last()
+        .zip(times.first())
+        .map(|(b, a)| (b - a) as f64 / 1e3);
+    let per_s = times.len() as f64 / window.unwrap_or(f64::NAN);
+    let events = log.len();
+    drop(log);
+    let begun = Instant::now();
+    let (store, state) = Store::open(&dir)?;
+    let resume_s = begun.elapsed().as_secs_f64();
+    let spent = state.index.spent;
+    drop(store);
+    let database_mib = std::fs::metadata(dir.join(DATABASE))?.len() as f64 / f64::from(1 << 20);
+    let [p50, p99] = [of(0.5), of(0.99)];
+    let rss = seen.peak_rss_kib as f64 / 1024.0;
+    eprintln!("experiments  per s  idle p50 ms  p99 ms  events  database MiB  resume s  peak MiB");
+    eprintln!(
+        "{spent:<12} {per_s:<6.0} {p50:<12.2} {p99:<7.2} {events:<7} {database_mib:<13.1} \
+         {resume_s:<9.2} {rss:.1}"
+    );
+    Ok(json!({
+        "schema": 1,
+        "experiments": spent,
+        "slots": cli.slots,
+        "per_s": per_s,
+        "idle_p50_ms": p50,
+        "idle_p99_ms": p99,
+        "events": events,
+        "database_mib": database_mib,
+        "resume_s": resume_s,
+        "peak_rss_mib": rss,
+        "took_s": took_s,
+    }))
+}
+
+fn campaign(cli: &Cli, tasks: &Path, dir: &Path) -> Result<Command, Box<dyn Error>> {
+    let own = std::env::current_exe()?;
+    let examples = own.parent().ok_or("this program has no folder")?;
+    let adapter = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adapter");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a measurement drives the real binary"
+    )]
+    let mut command = Command::new(examples.with_file_name("alphalab"));
+    command
+        .args(["run", "--strategy", "random", "--adapter"])
+        .arg(adapter)
+        .arg("--data")
+        .arg(tasks)
+        .arg("--dir")
+        .arg(dir)
+        .args(["--workers", &cli.slots.to_string()])
+        .args(["--experiments", &cli.experiments.to_string()])
+        .args(["--hours", "2"])
+        .env("ALPHALAB_BIN_DIR", examples)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
