@@ -55,6 +55,11 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
         Command::Report(look) => commands::report(&look.dir, look.json),
         Command::Stop(look) => commands::stop(&look.dir, look.json),
+        Command::Replay { look, at } => commands::replay(&look.dir, at, look.json),
+        Command::Fork { look, at, to } => commands::fork(&look.dir, at, to, look.json),
+        Command::Verify { look, remeasure } => {
+            commands::verify(&look.dir, remeasure, look.json, &places)
+        }
         Command::Audit(audit) => {
             let options = AuditOptions {
                 what: match audit.corpus {
