@@ -13,8 +13,8 @@ use crate::core::strategy::Strategy;
 /// Finds better kernels by itself, and says how it knows.
 ///
 /// Exit codes: 0 done, 1 bug, 2 usage, 3 configuration or input, 10 finished
-/// without a verified result or a replay that diverged, 11 budget spent before anything was measured,
-/// 12 stopped (resumable), 20 the model's provider lets nobody go on (resumable).
+/// without a verified result, a replay that diverged or a campaign that does
+/// not hold, 11 budget spent before anything was measured, 12 stopped (resumable), 20 the model's provider lets nobody go on (resumable).
 #[derive(Debug, Parser)]
 #[command(name = "alphalab", version)]
 pub struct Cli {
@@ -43,6 +43,41 @@ pub enum Command {
     Stop(Look),
     /// Change the course of a campaign, while it runs or before it goes on.
     Steer(Steering),
+    /// Fold a campaign's log again, and execute nothing: what it comes to, and
+    /// how many events of each kind there are.
+    Replay {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// Only up to this event, and say how the campaign stood then.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+        at: Option<u64>,
+    },
+    /// Make a campaign that begins with another's first events, from the freeze
+    /// of the evaluation on; `alphalab resume` goes on with it.
+    Fork {
+        /// The other campaign, and whether to print JSON.
+        #[command(flatten)]
+        look: Look,
+        /// The last event it has in common with the other.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+        at: u64,
+        /// Directory of the new campaign [default: DIR-at-SEQ].
+        #[arg(long = "dir", value_name = "NEW")]
+        to: Option<PathBuf>,
+    },
+    /// Check a campaign against its log: the chain of events, the files, every
+    /// number of the report. Writes nothing.
+    ///
+    /// Exit code 10 if anything does not hold.
+    Verify {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// Measure the best K rows of the leaderboard again, in fresh processes.
+        #[arg(long, value_name = "K", default_value_t = 0)]
+        remeasure: usize,
+    },
     /// Try an evaluation, or a corpus of them, for leaks and faults.
     ///
     /// Exit code 10 if anything is wrong with the evaluation, or if less than

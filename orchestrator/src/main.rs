@@ -61,6 +61,11 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Steer(steering) => {
             commands::steer(&steering.dir, steering.what.into(), steering.json)
         }
+        Command::Replay { look, at } => commands::replay(&look.dir, at, look.json),
+        Command::Fork { look, at, to } => commands::fork(&look.dir, at, to, look.json),
+        Command::Verify { look, remeasure } => {
+            commands::verify(&look.dir, remeasure, look.json, &places)
+        }
         Command::Audit(audit) => {
             let options = AuditOptions {
                 what: match audit.corpus {

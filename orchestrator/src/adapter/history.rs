@@ -387,6 +387,12 @@ impl AdapterHistory {
 /// The texts of the adapter in `folder` from before its first change; nothing
 /// is written, so that whoever drives the campaign is not disturbed.
 pub fn originals(folder: &Path) -> Result<BTreeMap<&'static str, String>, HistoryError> {
+    as_of(folder, 0)
+}
+
+/// The texts of the adapter in `folder` as they were after its first `changes`
+/// changes; nothing is written.
+pub fn as_of(folder: &Path, changes: u32) -> Result<BTreeMap<&'static str, String>, HistoryError> {
     let mut texts = BTreeMap::new();
     for name in FILES {
         if let Some(text) = text_of(&folder.join(name))? {
@@ -395,7 +401,8 @@ pub fn originals(folder: &Path) -> Result<BTreeMap<&'static str, String>, Histor
     }
     let place = folder.join(HISTORY);
     refuse_link(&place)?;
-    for number in numbers(&place)?.into_iter().rev() {
+    let later = numbers(&place)?.into_iter().rev();
+    for number in later.take_while(|number| *number > changes) {
         let entry = place.join(format!("{number:04}"));
         let Some(name) = known(&read_entry(&entry)?.file) else {
             continue;
@@ -406,6 +413,53 @@ pub fn originals(folder: &Path) -> Result<BTreeMap<&'static str, String>, Histor
         };
     }
     Ok(texts)
+}
+
+/// One change, with the texts on either side of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What was done.
+    pub entry: Entry,
+    /// The file's text before; none where there was no file.
+    pub before: Option<String>,
+    /// And after.
+    pub after: Option<String>,
+}
+
+/// All changes of the adapter in `folder`, oldest first; nothing is written.
+pub fn changes(folder: &Path) -> Result<Vec<Change>, HistoryError> {
+    let place = folder.join(HISTORY);
+    refuse_link(&place)?;
+    numbers(&place)?
+        .into_iter()
+        .map(|number| {
+            let entry = place.join(format!("{number:04}"));
+            Ok(Change {
+                before: text_of(&entry.join(BEFORE))?,
+                after: text_of(&entry.join(AFTER))?,
+                entry: read_entry(&entry)?,
+            })
+        })
+        .collect()
+}
+
+/// Copies the first `changes` entries of one adapter's history to another.
+pub fn copy_history(from: &Path, to: &Path, changes: u32) -> Result<(), HistoryError> {
+    let place = from.join(HISTORY);
+    refuse_link(&place)?;
+    let earlier = numbers(&place)?.into_iter();
+    for number in earlier.take_while(|number| *number <= changes) {
+        let name = format!("{number:04}");
+        let target = to.join(HISTORY).join(&name);
+        fs::create_dir_all(&target).map_err(failed("create", &target))?;
+        for file in [ENTRY, BEFORE, AFTER] {
+            let source = place.join(&name).join(file);
+            if source.exists() {
+                fs::copy(&source, target.join(file)).map_err(failed("copy", &source))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Numbers of the entries in a history, in order.

@@ -39,7 +39,10 @@ pub use error::AdapterError;
 pub use example::{Extent, context as example_context};
 pub use facts::{ColumnFacts, ColumnKind, DataFacts, FileFacts, TimeFacts};
 pub use files::{FILES, KNOWLEDGE, MANIFEST, PromptRole};
-pub use history::{AdapterHistory, Entry, EntryKind, HistoryError, Patch, originals};
+pub use history::{
+    AdapterHistory, Change, Entry, EntryKind, HistoryError, Patch, as_of, changes, copy_history,
+    originals,
+};
 pub use manifest::{
     Budgets, EvaluationCommands, ExperimentLayout, Judge, Manifest, Metric, NoJudge,
 };

@@ -17,7 +17,7 @@ pub struct DataError {
     source: io::Error,
 }
 
-fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataError {
+pub(super) fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataError {
     let path = path.to_owned();
     move |source| DataError {
         operation,

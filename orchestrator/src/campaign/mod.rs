@@ -2,6 +2,7 @@
 
 mod data;
 pub mod extras;
+mod pins;
 mod tasks;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::store::{Batch, DATABASE, Store, StoreError};
 
 pub use data::{DataError, folder_hash, link as link_data, seal};
 pub use extras::{Extra, ExtrasError, Installed};
+pub use pins::{pin, pins};
 pub use tasks::{TaskError, find as find_tasks, hash as task_hash};
 
 /// A letter in the inbox.
@@ -204,6 +206,19 @@ pub enum CreateError {
     Write(#[from] sandbox::fs::WriteError),
 }
 
+/// What a campaign begins with, beside its adapter.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// Its settings.
+    pub settings: Settings,
+    /// The models' prices, as TOML.
+    pub prices: String,
+    /// What the adapter was chosen by, where the campaign builds its evaluation.
+    pub chosen: Option<Chosen>,
+    /// What is brought along from other campaigns.
+    pub carried: Vec<Event>,
+}
+
 /// What an adapter was chosen by, for a campaign that builds its evaluation.
 #[derive(Clone, Debug)]
 pub struct Chosen {
@@ -218,7 +233,7 @@ pub struct Chosen {
 }
 
 /// Folders that the exploration writes, shown at the top by links.
-const WORKSPACE: [&str; 4] = ["scripts", "plots", "notes", "data_report"];
+pub(crate) const WORKSPACE: [&str; 4] = ["scripts", "plots", "notes", "data_report"];
 
 /// Whether a campaign could be set up in `dir`, without doing it: looking at
 /// the data may take long, and the user should know before.
@@ -269,40 +284,23 @@ pub fn check_vacant(dir: &Path) -> Result<(), CreateError> {
 pub fn create(
     dir: &Path,
     adapter: &Adapter,
-    settings: Settings,
-    chosen: Option<Chosen>,
+    beginning: Beginning,
     extras: Option<&Installed>,
     at_ms: i64,
 ) -> Result<(Store, State), CreateError> {
+    let Beginning {
+        settings,
+        prices,
+        chosen,
+        carried,
+    } = beginning;
     let target = Layout::of(dir).dir;
     check_vacant(dir)?;
-    let file = |operation, path: &Path| {
-        let path = path.to_owned();
-        move |source| CreateError::File {
-            operation,
-            path,
-            source,
-        }
-    };
-    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-        return Err(CreateError::Path(dir.to_owned()));
-    };
-    std::fs::create_dir_all(parent).map_err(file("create", parent))?;
-    let making = parent.join(format!(
-        ".{}.{}.making",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    remove_leftovers(parent, &name.to_string_lossy());
+    let making = making(&target)?;
     let layout = Layout {
         dir: making.clone(),
     };
-    for folder in [
-        layout.dir.clone(),
-        layout.experiments(),
-        layout.reports(),
-        layout.logs(),
-    ] {
+    for folder in [layout.experiments(), layout.reports(), layout.logs()] {
         std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
     }
     adapter.copy_to(&layout.adapter())?;
@@ -315,6 +313,9 @@ pub fn create(
     let text =
         toml::to_string(&settings).map_err(|error| CreateError::Settings(Box::new(error)))?;
     sandbox::fs::write_atomic(&layout.settings(), text)?;
+    sandbox::fs::write_atomic(&layout.prices(), prices)?;
+    let mut pinned = pins(&layout, &layout.adapter())?;
+    pinned.extend(pin(&layout, &layout.prices())?);
     let mut store = Store::create(&making)?;
     let mut batch = Batch::new();
     batch.push(
@@ -337,23 +338,49 @@ pub fn create(
             },
         );
     }
+    let files = batch.body(Value::Object(pinned));
+    batch.push(Actor::Harness, Event::FilesPinned { files });
+    for event in carried {
+        batch.push(Actor::User, event);
+    }
     store.append(0, at_ms, batch)?;
     drop(store);
-    std::fs::rename(&making, &target).map_err(file("rename to", &target))?;
+    move_in(&making, &target)?;
     Ok(Store::open(&target)?)
+}
+
+/// An empty folder beside a campaign's directory, in which it is made.
+pub(crate) fn making(dir: &Path) -> Result<PathBuf, CreateError> {
+    let target = Layout::of(dir).dir;
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(CreateError::Path(dir.to_owned()));
+    };
+    std::fs::create_dir_all(parent).map_err(file("create", parent))?;
+    let name = name.to_string_lossy();
+    remove_leftovers(parent, &name);
+    let making = parent.join(format!(".{name}.{}.making", std::process::id()));
+    std::fs::create_dir_all(&making).map_err(file("create", &making))?;
+    Ok(making)
+}
+
+/// Makes what is complete appear under its name.
+pub(crate) fn move_in(making: &Path, dir: &Path) -> Result<(), CreateError> {
+    let target = Layout::of(dir).dir;
+    std::fs::rename(making, &target).map_err(file("rename to", &target))
+}
+
+fn file(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CreateError {
+    let path = path.to_owned();
+    move |source| CreateError::File {
+        operation,
+        path,
+        source,
+    }
 }
 
 /// Makes the folders of phases 1 and 2, with links to what people look for at
 /// the top. The links are relative: a campaign can be moved.
 fn set_up_workspace(layout: &Layout, data: &Path) -> Result<(), CreateError> {
-    let file = |operation, path: &Path| {
-        let path = path.to_owned();
-        move |source| CreateError::File {
-            operation,
-            path,
-            source,
-        }
-    };
     let workspace = layout.workspace();
     for name in WORKSPACE {
         let folder = workspace.join(name);

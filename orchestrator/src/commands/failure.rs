@@ -7,6 +7,7 @@ use crate::adapter::{AdapterError, UnknownAdapter};
 use crate::campaign::{CreateError, ExtrasError, TaskError};
 use crate::driver::DriverError;
 use crate::explore::ExploreError;
+use crate::fork::ForkError;
 use crate::model::UnknownModel;
 use crate::store::StoreError;
 
@@ -97,6 +98,16 @@ impl From<StoreError> for Failure {
 impl From<CreateError> for Failure {
     fn from(error: CreateError) -> Self {
         Self::input(error)
+    }
+}
+
+impl From<ForkError> for Failure {
+    fn from(error: ForkError) -> Self {
+        match error {
+            ForkError::Create(error) => error.into(),
+            ForkError::Store(error) => error.into(),
+            other => Self::input(other),
+        }
     }
 }
 

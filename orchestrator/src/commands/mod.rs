@@ -4,20 +4,26 @@
 mod audit;
 mod doctor;
 mod failure;
+mod fork;
 mod origin;
 mod places;
+mod replay;
 mod resolve;
 mod run;
 mod show;
 mod steer;
 mod stop;
 mod table;
+mod verify;
 
 pub use audit::{AuditOptions, Audited, audit};
 pub use doctor::doctor;
 pub use failure::{Failure, exit};
+pub use fork::fork;
 pub use places::Places;
+pub use replay::replay;
 pub use run::{RunOptions, resume, run};
 pub use show::{leaderboard, report, status};
 pub use steer::steer;
 pub use stop::stop;
+pub use verify::verify;

@@ -8,7 +8,7 @@ use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
 use super::{Failure, Places, exit, table};
 use crate::adapter::Adapter;
-use crate::campaign::{self, Extra, ExtrasError, Installed, Layout};
+use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::settings::{
     EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
@@ -123,10 +123,13 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         None => (Some(places.lab(&settings.lab, &layout)?), None, None),
         Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
     };
-    let (store, state) =
-        campaign::create(&dir, &adapter, settings, chosen, extras.as_ref(), now_ms())?;
-    let prices = toml::to_string(&prices).map_err(Failure::bug)?;
-    sandbox::fs::write_atomic(&layout.prices(), prices)?;
+    let beginning = Beginning {
+        settings,
+        prices: toml::to_string(&prices).map_err(Failure::bug)?,
+        chosen,
+        carried: Vec::new(),
+    };
+    let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
     drive(
         Session {
             observer: ui::observer(&layout),
@@ -395,9 +398,9 @@ fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
 }
 
 fn write_report(dir: &Path, layout: &Layout) -> Result<(), Failure> {
-    let log = Reader::open(dir)?.log()?;
+    let (log, head) = Reader::open(dir)?.anchored_log()?;
     let state = State::fold(&log).map_err(Failure::bug)?;
-    Ok(crate::report::write(layout, &state, &log)?)
+    Ok(crate::report::write(layout, &state, &log, &head)?)
 }
 
 /// Shows what came out; the directory is the last line on stdout.

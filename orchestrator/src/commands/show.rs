@@ -36,10 +36,10 @@ pub fn leaderboard(dir: &Path, json: bool) -> Result<u8, Failure> {
 
 /// Writes the report anew and prints where it is, or prints it.
 pub fn report(dir: &Path, json: bool) -> Result<u8, Failure> {
-    let log = Reader::open(dir)?.log()?;
+    let (log, head) = Reader::open(dir)?.anchored_log()?;
     let state = State::fold(&log).map_err(Failure::bug)?;
     let layout = Layout::of(dir);
-    report::write(&layout, &state, &log)?;
+    report::write(&layout, &state, &log, &head)?;
     if json {
         print_json(&serde_json::json!({
             "schema": 1,

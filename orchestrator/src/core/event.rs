@@ -9,6 +9,7 @@ pub use super::act::{EffectKey, FailureCost};
 use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
 use super::budget::Amount;
+use super::carried::Carried;
 use super::ids::{AgentId, ExperimentId, TryId};
 pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
 use super::playbook::Entry;
@@ -103,6 +104,28 @@ pub enum Event {
     CampaignFinished {
         /// Why.
         reason: FinishReason,
+    },
+    /// What came before was copied from another campaign, which may have gone
+    /// on otherwise. This one is stopped.
+    CampaignForked {
+        /// Hash of the last event copied.
+        of: ContentHash,
+        /// Its place.
+        at: u64,
+        /// The other campaign's directory, as it was named.
+        dir: String,
+    },
+    /// From here on these files are known by their content.
+    FilesPinned {
+        /// Hash of each, by its path in the campaign's directory.
+        files: Body,
+    },
+    /// What another campaign has learned was brought along.
+    PlaybookCarried {
+        /// Hash of the last event of the other's log.
+        from: ContentHash,
+        /// What it had learned.
+        entries: Vec<Carried>,
     },
     /// The adapter was chosen or drafted.
     AdapterResolved {
@@ -410,6 +433,9 @@ impl Event {
             }),
             Self::AuditDone { round, .. } => Some(EffectKey::Audit { round: *round }),
             Self::CampaignStarted { .. }
+            | Self::CampaignForked { .. }
+            | Self::FilesPinned { .. }
+            | Self::PlaybookCarried { .. }
             | Self::AdapterResolved { .. }
             | Self::AdapterPatched { .. }
             | Self::PlanChanged { .. }

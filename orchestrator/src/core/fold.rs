@@ -88,6 +88,15 @@ impl State {
                 self.steering.requests.insert(request.clone());
                 Ok(())
             }
+            Event::CampaignForked { at, .. } => {
+                if *at != self.seq {
+                    return Err(missing("event", at));
+                }
+                // The time since its last event was the other campaign's.
+                self.clock.close();
+                self.run = RunState::Stopped;
+                Ok(())
+            }
             event => {
                 self.expect_run("event", &[RunState::Running])?;
                 self.apply_running(event, logged.at_ms)
@@ -108,12 +117,18 @@ impl State {
 
     fn apply_running(&mut self, event: &Event, at_ms: i64) -> Result<(), Illegal> {
         match event {
-            // Handled by the caller.
-            Event::CampaignStarted { .. }
+            // Handled by the caller; pins are for whoever verifies.
+            Event::FilesPinned { .. }
+            | Event::CampaignStarted { .. }
             | Event::CampaignResumed {}
             | Event::CampaignStopped { .. }
+            | Event::CampaignForked { .. }
             | Event::CampaignFinished { .. }
             | Event::Steered { .. } => Ok(()),
+            Event::PlaybookCarried { entries, .. } => {
+                self.carried.extend(entries.iter().cloned());
+                Ok(())
+            }
             Event::PhaseStarted { phase } => {
                 self.phase = *phase;
                 Ok(())

@@ -118,6 +118,9 @@ impl State {
             | Event::CampaignResumed {}
             | Event::CampaignStopped { .. }
             | Event::CampaignFinished { .. }
+            | Event::CampaignForked { .. }
+            | Event::FilesPinned { .. }
+            | Event::PlaybookCarried { .. }
             | Event::AdapterResolved { .. }
             | Event::AdapterPatched { .. }
             | Event::PlanChanged { .. }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
+use super::carried::Carried;
 use super::event::{
     Baseline, Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under,
 };
@@ -267,6 +268,8 @@ pub struct State {
     pub failures: BTreeMap<EffectKey, Failures>,
     /// What was learned.
     pub playbook: Vec<Entry>,
+    /// What other campaigns had learned.
+    pub carried: Vec<Carried>,
     /// What paid calls have cost.
     pub paid: Amount,
     /// Reservations of paid calls that were cut off: their cost isn't known.
@@ -303,6 +306,7 @@ impl Default for State {
             intents: BTreeSet::new(),
             failures: BTreeMap::new(),
             playbook: Vec::new(),
+            carried: Vec::new(),
             paid: Amount::default(),
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),

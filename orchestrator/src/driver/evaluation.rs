@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use protocol::ContentHash;
+use serde_json::Value;
 
 use super::{Act, Driver, DriverError, now_ms};
 use crate::audit::{self, Audit, Interpreter, Subject, Verdict};
-use crate::campaign::{folder_hash, seal};
+use crate::campaign::{folder_hash, pins, seal};
 use crate::core::event::{Actor, EffectKey, Event, FailureCost, FrozenTask};
 use crate::core::planner::MAX_FAILURES;
 use crate::core::rounds::{Audited, Fault};
@@ -140,17 +141,24 @@ impl Driver {
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         let hash = ContentHash::of_parts([now.as_str().as_bytes(), data.as_str().as_bytes()]);
-        self.record(Event::EvaluationFrozen {
-            lab: String::new(),
-            version: String::new(),
-            tasks: vec![FrozenTask {
-                name,
-                source: data,
-                inspection: now,
-            }],
-            hash,
-            baseline,
-        })?;
+        let mut batch = Batch::new();
+        let pinned = batch.body(Value::Object(pins(layout, &folder)?));
+        batch.push(
+            Actor::Harness,
+            Event::EvaluationFrozen {
+                lab: String::new(),
+                version: String::new(),
+                tasks: vec![FrozenTask {
+                    name,
+                    source: data,
+                    inspection: now,
+                }],
+                hash,
+                baseline,
+            },
+        );
+        batch.push(Actor::Harness, Event::FilesPinned { files: pinned });
+        self.append(batch)?;
         Ok(true)
     }
 }

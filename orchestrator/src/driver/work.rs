@@ -251,6 +251,8 @@ impl Driver {
         };
         let settings = self.resettled(&before);
         let mut batch = Batch::new();
+        let pinned = crate::campaign::pin(&self.session.layout, &folder.join(&file))?;
+        let pinned = batch.body(pinned.into_iter().collect());
         let answer = serde_json::json!({ "change": change, "metric": settings.metric });
         batch.push(
             Actor::Agent(agent),
@@ -262,6 +264,7 @@ impl Driver {
                 settings: (settings != before).then(|| Box::new(settings)),
             },
         );
+        batch.push(Actor::Harness, Event::FilesPinned { files: pinned });
         let worked = Worked {
             status: AnswerStatus::Ok,
             body: answer,

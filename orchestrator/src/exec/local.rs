@@ -338,11 +338,8 @@ fn prepare(request: &Request) -> Result<Option<Box<Report>>, String> {
             experiment, dir, ..
         } => (experiment, dir),
     };
-    std::fs::create_dir_all(dir)
-        .map_err(|error| format!("failed to create `{}`: {error}", dir.display()))?;
-    let text = serde_json::to_vec_pretty(experiment).map_err(|error| error.to_string())?;
-    sandbox::fs::write_atomic(&dir.join("experiment.json"), text)
-        .map_err(|error| crate::chain::of(&error))?;
+    let document = experiment_json(experiment).map_err(|error| error.to_string())?;
+    write_files(dir, &Files::from([document])).map_err(|error| crate::chain::of(&error))?;
     match request {
         Request::Evaluate { reattach: true, .. } => Ok(prepare_reattach(request)),
         _ => Ok(None),
@@ -378,6 +375,15 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
     Ok(())
 }
 
+/// The file in which a lab finds what it is to measure.
+pub const EXPERIMENT: &str = "experiment.json";
+
+/// Name and content of an experiment's [`EXPERIMENT`].
+pub fn experiment_json(experiment: &Experiment) -> Result<(String, String), serde_json::Error> {
+    let text = serde_json::to_string_pretty(experiment)?;
+    Ok((EXPERIMENT.to_owned(), text))
+}
+
 /// The finished report of this very attempt, if there is one.
 fn prepare_reattach(request: &Request) -> Option<Box<Report>> {
     let Request::Evaluate { dir, attempt, .. } = request else {
@@ -388,9 +394,14 @@ fn prepare_reattach(request: &Request) -> Option<Box<Report>> {
     misfit(&report, request).is_none().then(|| Box::new(report))
 }
 
+/// Where a lab leaves what belongs to an attempt, below the experiment's folder.
+pub fn attempt_folder(attempt: u32) -> String {
+    format!("attempt-{attempt}")
+}
+
 /// Where a lab leaves the report of an attempt.
-fn report_path(dir: &Path, attempt: u32) -> PathBuf {
-    dir.join(format!("attempt-{attempt}")).join("report.json")
+pub fn report_path(dir: &Path, attempt: u32) -> PathBuf {
+    dir.join(attempt_folder(attempt)).join("report.json")
 }
 
 /// Why a report can't be the answer to a request.

@@ -5,5 +5,6 @@ mod local;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{
-    AuditOutcome, Done, Job, LabError, Local, Request, Told, WriteFilesError, write_files,
+    AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, Told, WriteFilesError,
+    attempt_folder, experiment_json, report_path, write_files,
 };

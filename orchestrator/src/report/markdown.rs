@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use protocol::{Interval, Split};
 
+use super::Anchor;
 use crate::core::event::Score;
 use crate::core::playbook::{Entry, Evidence};
 use crate::core::rank::{self, Leaderboard, Standing};
@@ -60,11 +61,12 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// The report. Every number names the experiment it comes from.
-pub fn report(state: &State) -> String {
+pub fn report(state: &State, anchor: &Anchor) -> String {
     let mut out = String::new();
     let board = rank::leaderboard(state);
     // Writing to a String can't fail.
     let _ = write_report(&mut out, state, &board);
+    let _ = write!(out, "\n## Proof\n\n{anchor}\n");
     out
 }
 

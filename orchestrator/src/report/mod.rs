@@ -1,29 +1,57 @@
 //! Documents made from the log alone: the report, its charts, the playbook,
 //! and the JSON that others script against.
 
+mod anchor;
 mod chart;
 mod json;
 mod markdown;
 mod phases;
 
+use std::path::PathBuf;
+
+use protocol::ContentHash;
+
 use crate::campaign::Layout;
 use crate::core::event::Logged;
 use crate::core::state::State;
 
+pub use anchor::Anchor;
 pub use json::{leaderboard as leaderboard_json, status as status_json};
 pub use markdown::{number, playbook, report, standing};
 
-/// Writes the report, its charts and the playbook of a campaign.
+/// Writes the report, its charts and the playbook of a campaign; `head` is the
+/// hash of the last event of `log`.
 pub fn write(
     layout: &Layout,
     state: &State,
     log: &[Logged],
+    head: &ContentHash,
 ) -> Result<(), sandbox::fs::WriteError> {
     let reports = layout.reports();
     // A folder that can't be made shows in the first write.
     let _ = std::fs::create_dir_all(&reports);
-    sandbox::fs::write_atomic(&reports.join("tasks.svg"), chart::tasks(state))?;
-    sandbox::fs::write_atomic(&reports.join("progress.svg"), chart::progress(state, log))?;
-    sandbox::fs::write_atomic(&layout.report(), report(state))?;
-    sandbox::fs::write_atomic(&layout.playbook(), playbook(&state.playbook))
+    for (path, text) in documents(layout, state, log, head) {
+        sandbox::fs::write_atomic(&path, text)?;
+    }
+    Ok(())
+}
+
+/// The same, by their paths; the report is the first.
+pub fn documents(
+    layout: &Layout,
+    state: &State,
+    log: &[Logged],
+    head: &ContentHash,
+) -> [(PathBuf, String); 4] {
+    let reports = layout.reports();
+    let anchor = Anchor {
+        events: state.seq,
+        head: head.clone(),
+    };
+    [
+        (layout.report(), report(state, &anchor)),
+        (reports.join("tasks.svg"), chart::tasks(state)),
+        (reports.join("progress.svg"), chart::progress(state, log)),
+        (layout.playbook(), playbook(&state.playbook)),
+    ]
 }

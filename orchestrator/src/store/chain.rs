@@ -19,7 +19,25 @@ pub(super) struct Row {
     pub hash: String,
 }
 
+/// All rows, in order, for [`Row::read`].
+pub(super) const SELECT: &str = "SELECT seq, time_ms, actor, kind, version, payload, prev_hash, hash \
+     FROM events ORDER BY seq";
+
 impl Row {
+    /// Takes a row as it is.
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get::<_, i64>(0)? as u64,
+            time_ms: row.get(1)?,
+            actor: row.get(2)?,
+            kind: row.get(3)?,
+            version: row.get(4)?,
+            payload: row.get(5)?,
+            prev_hash: row.get(6)?,
+            hash: row.get(7)?,
+        })
+    }
+
     /// Serialises an event that follows the row with hash `prev_hash`.
     pub(super) fn of(logged: &Logged, prev_hash: &str, version: u32) -> Result<Self, StoreError> {
         let (kind, payload) = split(&logged.event).map_err(StoreError::Serialise)?;

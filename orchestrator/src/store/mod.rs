@@ -7,12 +7,14 @@ mod chain;
 mod error;
 mod lock;
 mod reader;
+mod scan;
 mod sync;
 mod writer;
 
 pub use error::StoreError;
 pub use lock::{Lock, running_pid};
-pub use reader::Reader;
+pub use reader::{Depth, Reader};
+pub use scan::{Break, Link, Scan, blobs_in};
 pub use writer::{Batch, Store};
 
 /// Name of the database in a campaign's directory.

@@ -7,17 +7,26 @@ use std::path::{Path, PathBuf};
 use protocol::ContentHash;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::chain::Row;
+use super::chain::{Row, SELECT};
 use super::{APPLICATION_ID, DATABASE, LAYOUT_VERSION, StoreError};
 use crate::core::event::{Body, EVENT_VERSION, Logged};
 use crate::core::state::State;
 use crate::document::Document;
 
+/// How closely SQLite looks at its own structure.
+#[derive(Clone, Copy, Debug)]
+pub enum Depth {
+    /// At its pages.
+    Quick,
+    /// At its indexes too.
+    Full,
+}
+
 /// Reads a campaign's database; never writes.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
-    dir: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) dir: PathBuf,
 }
 
 impl Reader {
@@ -38,10 +47,7 @@ impl Reader {
 
     /// Every event, with the chain and SQLite's own structure verified.
     pub fn verified_log(&self) -> Result<Vec<Logged>, StoreError> {
-        let verdict: String = self
-            .connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|source| unreadable(&self.dir, "check", source))?;
+        let verdict = self.structure(Depth::Quick)?;
         if verdict != "ok" {
             return Err(self.corrupt(verdict));
         }
@@ -51,6 +57,26 @@ impl Reader {
     /// Every event, with the chain verified.
     pub fn log(&self) -> Result<Vec<Logged>, StoreError> {
         log(&self.connection, &self.dir)
+    }
+
+    /// Every event and the hash of the last, with the chain verified.
+    pub fn anchored_log(&self) -> Result<(Vec<Logged>, ContentHash), StoreError> {
+        let (log, head) = anchored(&self.connection, &self.dir)?;
+        let head = head
+            .parse()
+            .map_err(|_| self.corrupt("the log has no event".to_owned()))?;
+        Ok((log, head))
+    }
+
+    /// What SQLite says about its own structure: `ok`, or what is wrong.
+    pub fn structure(&self, depth: Depth) -> Result<String, StoreError> {
+        let pragma = match depth {
+            Depth::Quick => "PRAGMA quick_check(1)",
+            Depth::Full => "PRAGMA integrity_check(1)",
+        };
+        self.connection
+            .query_row(pragma, [], |row| row.get(0))
+            .map_err(|source| unreadable(&self.dir, "check", source))
     }
 
     /// The state that the log folds to.
@@ -153,27 +179,14 @@ pub(super) fn probe(dir: &Path) -> Result<(), StoreError> {
 
 /// Every event, with the chain verified.
 pub(super) fn log(connection: &Connection, dir: &Path) -> Result<Vec<Logged>, StoreError> {
+    anchored(connection, dir).map(|(log, _)| log)
+}
+
+/// Every event, with the hash of the last.
+fn anchored(connection: &Connection, dir: &Path) -> Result<(Vec<Logged>, String), StoreError> {
     let failed = |source| unreadable(dir, "read", source);
-    let mut statement = connection
-        .prepare(
-            "SELECT seq, time_ms, actor, kind, version, payload, prev_hash, hash \
-             FROM events ORDER BY seq",
-        )
-        .map_err(failed)?;
-    let rows = statement
-        .query_map([], |row| {
-            Ok(Row {
-                seq: row.get::<_, i64>(0)? as u64,
-                time_ms: row.get(1)?,
-                actor: row.get(2)?,
-                kind: row.get(3)?,
-                version: row.get(4)?,
-                payload: row.get(5)?,
-                prev_hash: row.get(6)?,
-                hash: row.get(7)?,
-            })
-        })
-        .map_err(failed)?;
+    let mut statement = connection.prepare(SELECT).map_err(failed)?;
+    let rows = statement.query_map([], Row::read).map_err(failed)?;
     let corrupt = |why: String| StoreError::Corrupt {
         dir: dir.to_owned(),
         why,
@@ -202,7 +215,7 @@ pub(super) fn log(connection: &Connection, dir: &Path) -> Result<Vec<Logged>, St
         );
         head = row.hash;
     }
-    Ok(log)
+    Ok((log, head))
 }
 
 pub(super) fn blob(

@@ -9,7 +9,7 @@ use protocol::ContentHash;
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::Value;
 
-use super::chain::Row;
+use super::chain::{Row, SELECT};
 use super::lock::Lock;
 use super::reader::{blob, document, log, text, unreadable};
 use super::sync::Syncer;
@@ -115,6 +115,56 @@ impl Store {
             syncer: syncer(dir),
             _lock: lock,
         })
+    }
+
+    /// Makes a database in `dir`, which must exist and have none, that begins
+    /// with the first `events` events of another log, as they are, and the blobs
+    /// that those need.
+    pub fn create_from(dir: &Path, from: &Reader, events: u64) -> Result<Self, StoreError> {
+        let mut store = Self::create(dir)?;
+        store
+            .connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(failed)?;
+        for row in rows(&from.connection, &from.dir, events)? {
+            let logged = row.parse().map_err(StoreError::Serialise)?;
+            for hash in super::blobs_in(&logged)? {
+                let content = from.blob(&hash)?;
+                store.insert_blob(&hash, &content)?;
+            }
+            store.insert_row(&row)?;
+            store.seq = row.seq;
+            store.head = row.hash;
+        }
+        store.commit()?;
+        Ok(store)
+    }
+
+    fn insert_blob(&self, hash: &ContentHash, content: &[u8]) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO blobs (hash, content) VALUES (?1, ?2)")
+            .and_then(|mut insert| insert.execute(params![hash.as_str(), content]))
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    fn insert_row(&self, row: &Row) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    row.seq as i64,
+                    row.time_ms,
+                    row.actor,
+                    row.kind,
+                    row.version,
+                    row.payload,
+                    row.prev_hash,
+                    row.hash
+                ])
+            })
+            .map_err(failed)?;
+        Ok(())
     }
 
     /// Opens a campaign for writing and folds its log. Everything is verified
@@ -228,15 +278,8 @@ impl Store {
                 .map_err(failed)?;
         }
         for (hash, content) in &batch.blobs {
-            self.connection
-                .prepare_cached("INSERT OR IGNORE INTO blobs (hash, content) VALUES (?1, ?2)")
-                .and_then(|mut insert| insert.execute(params![hash.as_str(), content]))
-                .map_err(failed)?;
+            self.insert_blob(hash, content)?;
         }
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-            .map_err(failed)?;
         let mut appended = Vec::with_capacity(batch.events.len());
         for (actor, event) in batch.events {
             let logged = Logged {
@@ -246,18 +289,7 @@ impl Store {
                 event,
             };
             let row = Row::of(&logged, &self.head, EVENT_VERSION)?;
-            insert
-                .execute(params![
-                    row.seq as i64,
-                    row.time_ms,
-                    row.actor,
-                    row.kind,
-                    row.version,
-                    row.payload,
-                    row.prev_hash,
-                    row.hash
-                ])
-                .map_err(failed)?;
+            self.insert_row(&row)?;
             self.head = row.hash;
             self.seq = logged.seq;
             appended.push(logged);
@@ -284,6 +316,16 @@ impl Store {
     pub fn document(&self, body: &Body) -> Result<Value, StoreError> {
         document(&self.connection, &self.dir, body)
     }
+}
+
+/// The first rows of a log.
+fn rows(connection: &Connection, dir: &Path, events: u64) -> Result<Vec<Row>, StoreError> {
+    let failed = |source| unreadable(dir, "read", source);
+    let mut statement = connection.prepare(SELECT).map_err(failed)?;
+    let rows = statement.query_map([], Row::read).map_err(failed)?;
+    rows.take(usize::try_from(events).unwrap_or(usize::MAX))
+        .collect::<Result<_, _>>()
+        .map_err(failed)
 }
 
 fn syncer(dir: &Path) -> Syncer {

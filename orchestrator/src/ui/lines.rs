@@ -133,12 +133,20 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             format!("{}: {experiment} {how}: {what}", task_of(experiment))
         }
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
+        Event::PlaybookCarried { entries, .. } => {
+            format!(
+                "{} lessons of another campaign are carried along",
+                entries.len()
+            )
+        }
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",
             need.usd
         ),
         Event::PhaseStarted { .. }
+        | Event::CampaignForked { .. }
+        | Event::FilesPinned { .. }
         | Event::PlanChanged { .. }
         | Event::EffectIntended { .. }
         | Event::ModelCalled { .. }
