@@ -79,6 +79,17 @@ impl Reader {
             .map_err(|source| unreadable(&self.dir, "check", source))
     }
 
+    /// Place of the last event; 0 without one.
+    pub fn last_seq(&self) -> Result<u64, StoreError> {
+        let last: i64 = self
+            .connection
+            .query_row("SELECT COALESCE(MAX(seq), 0) FROM events", [], |row| {
+                row.get(0)
+            })
+            .map_err(|source| unreadable(&self.dir, "read", source))?;
+        Ok(last as u64)
+    }
+
     /// The state that the log folds to.
     pub fn state(&self) -> Result<State, StoreError> {
         let log = self.log()?;

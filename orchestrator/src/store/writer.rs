@@ -171,13 +171,18 @@ impl Store {
     /// read-only first.
     pub fn open(dir: &Path) -> Result<(Self, State), StoreError> {
         let verified = Reader::open(dir)?.verified_log()?;
-        State::fold(&verified).map_err(|error| StoreError::Corrupt {
+        let mut state = State::fold(&verified).map_err(|error| StoreError::Corrupt {
             dir: dir.to_owned(),
             why: error.to_string(),
         })?;
+        drop(verified);
         let lock = Lock::take(dir)?;
         // Whoever held the lock before may have appended meanwhile.
-        let state = Reader::open(dir)?.state()?;
+        let reader = Reader::open(dir)?;
+        if reader.last_seq()? != state.seq {
+            state = reader.state()?;
+        }
+        drop(reader);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(dir.join(DATABASE), flags)
             .map_err(|source| unreadable(dir, "open", source))?;
