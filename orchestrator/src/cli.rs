@@ -329,24 +329,18 @@ impl Phase {
     }
 }
 
-/// Roles that can have a share; an assistant uses that of whom it helps.
-const SHARERS: [Role; 7] = [
-    Role::Strategist,
-    Role::Worker,
-    Role::Supervisor,
-    Role::Explorer,
-    Role::Builder,
-    Role::Critic,
-    Role::Tester,
-];
-
 fn share(text: &str) -> Result<(Role, f64), String> {
-    let known = || SHARERS.map(Role::word).join(", ");
+    // An assistant uses the share of whom it helps.
+    let sharers = || {
+        Role::ALL
+            .into_iter()
+            .filter(|role| *role != Role::Assistant)
+    };
+    let known = || sharers().map(Role::word).collect::<Vec<_>>().join(", ");
     let (role, part) = text
         .split_once('=')
         .ok_or_else(|| "must be ROLE=PART, as in explorer=0.3".to_owned())?;
-    let role = SHARERS
-        .into_iter()
+    let role = sharers()
         .find(|known| known.word() == role)
         .ok_or_else(|| format!("`{role}` is no role with a share: {}", known()))?;
     let part = above_zero(part)?;

@@ -193,6 +193,7 @@ fn folders(from: &Layout, to: &Layout) -> Result<(), ForkError> {
         Layout::evaluation,
         Layout::workspace,
         Layout::data,
+        Layout::python_extras,
     ];
     for place in kept {
         copy(&place(from), &place(to))?;
@@ -280,6 +281,9 @@ fn copy(from: &Path, to: &Path) -> Result<(), ForkError> {
             let entry = entry.map_err(copying(from))?;
             copy(&entry.path(), &to.join(entry.file_name()))?;
         }
+        // What was sealed is sealed again.
+        let like = from.metadata().map_err(copying(from))?.permissions();
+        fs::set_permissions(to, like).map_err(copying(to))?;
     }
     // A pipe or a socket is nothing to keep.
     Ok(())

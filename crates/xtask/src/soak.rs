@@ -9,20 +9,20 @@ use crate::ui::Ui;
 use crate::workspace::Workspace;
 use crate::{compile, setup, spawn};
 
-/// The long tests.
+/// The long tests, each with its time on two cores once it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Soak {
-    /// Campaigns that are killed at random instants, and resumed; 5 min
+    /// Campaigns that are killed at random instants, and resumed; 4 min
     Kills,
-    /// 500 faults of model providers over many campaigns; 20 min
+    /// 500 faults of model providers over many campaigns; 2 min
     Faults,
-    /// Every dialect through all roles to the end of phase 2; 10 min
+    /// Every dialect through all roles to the end of phase 2; 2 min
     Roles,
-    /// A table of 1 GiB, or of ALPHALAB_SOAK_MIB MiB, in bounded memory; 5 min
+    /// A table of 1 GiB, or of ALPHALAB_SOAK_MIB MiB, in bounded memory; 2 min a GiB
     BigData,
-    /// Mutants of every kind of scorer; 10 min
+    /// Mutants of every kind of scorer; 6 min
     Scorers,
-    /// Every case of the corpus of sound and flawed evaluations; 40 min
+    /// Every case of the corpus of sound and flawed evaluations; 25 min
     Corpus,
 }
 

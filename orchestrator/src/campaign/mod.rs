@@ -215,8 +215,6 @@ pub struct Beginning {
     pub prices: String,
     /// What the adapter was chosen by, where the campaign builds its evaluation.
     pub chosen: Option<Chosen>,
-    /// What is brought along from other campaigns.
-    pub carried: Vec<Event>,
 }
 
 /// What an adapter was chosen by, for a campaign that builds its evaluation.
@@ -292,7 +290,6 @@ pub fn create(
         settings,
         prices,
         chosen,
-        carried,
     } = beginning;
     let target = Layout::of(dir).dir;
     check_vacant(dir)?;
@@ -340,9 +337,6 @@ pub fn create(
     }
     let files = batch.body(Value::Object(pinned));
     batch.push(Actor::Harness, Event::FilesPinned { files });
-    for event in carried {
-        batch.push(Actor::User, event);
-    }
     store.append(0, at_ms, batch)?;
     drop(store);
     move_in(&making, &target)?;

@@ -127,7 +127,6 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         settings,
         prices: toml::to_string(&prices).map_err(Failure::bug)?,
         chosen,
-        carried: Vec::new(),
     };
     let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
     drive(
@@ -272,6 +271,22 @@ fn settings(
             "adapter `{}` has no lab here, and experiments that an evaluation's own commands measure are not \
              there yet: add --until phase2 to build and audit the evaluation",
             manifest.name
+        )));
+    }
+    let last = if built_for.is_some() {
+        1..=until
+    } else {
+        3..=until
+    };
+    if let Some(gate) = options.gates.iter().find(|gate| !last.contains(gate)) {
+        let known: Vec<String> = last.map(|phase| format!("phase{phase}")).collect();
+        return Err(Failure::input(format!(
+            "--gate phase{gate}: this campaign has no such beginning to wait for; it has {}",
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
         )));
     }
     let (tasks, evaluation) = if let Some(data) = built_for {

@@ -182,6 +182,10 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         "state        {word}, phase {}, {} events\n",
         state.phase, state.seq
     );
+    if let Some(what) = state.waits_for().filter(|_| live) {
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "waits        {what}");
+    }
     let counts: Vec<String> = board::ALL
         .iter()
         .map(|column| {

@@ -34,6 +34,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Strategist,
+        Self::Worker,
+        Self::Supervisor,
+        Self::Explorer,
+        Self::Builder,
+        Self::Critic,
+        Self::Tester,
+        Self::Assistant,
+    ];
+
     /// The word used in requests, prompts and tables.
     pub fn word(self) -> &'static str {
         match self {

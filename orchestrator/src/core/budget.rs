@@ -189,6 +189,13 @@ impl SessionClock {
         self.last = at_ms;
     }
 
+    /// The session goes on, if its clock was closed.
+    pub fn reopen(&mut self, at_ms: i64) {
+        if self.open_since.is_none() {
+            self.open(at_ms);
+        }
+    }
+
     /// The session ends at its last event.
     pub fn close(&mut self) {
         if let Some(since) = self.open_since.take() {

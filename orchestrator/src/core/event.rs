@@ -9,7 +9,6 @@ pub use super::act::{EffectKey, FailureCost};
 use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
 use super::budget::Amount;
-use super::carried::Carried;
 use super::ids::{AgentId, ExperimentId, TryId};
 pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
 use super::playbook::Entry;
@@ -119,13 +118,6 @@ pub enum Event {
     FilesPinned {
         /// Hash of each, by its path in the campaign's directory.
         files: Body,
-    },
-    /// What another campaign has learned was brought along.
-    PlaybookCarried {
-        /// Hash of the last event of the other's log.
-        from: ContentHash,
-        /// What it had learned.
-        entries: Vec<Carried>,
     },
     /// The adapter was chosen or drafted.
     AdapterResolved {
@@ -435,7 +427,6 @@ impl Event {
             Self::CampaignStarted { .. }
             | Self::CampaignForked { .. }
             | Self::FilesPinned { .. }
-            | Self::PlaybookCarried { .. }
             | Self::AdapterResolved { .. }
             | Self::AdapterPatched { .. }
             | Self::PlanChanged { .. }

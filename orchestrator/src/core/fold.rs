@@ -70,6 +70,7 @@ impl State {
             }
             Event::CampaignStopped { .. } => {
                 self.expect_run("campaign_stopped", &[RunState::Running])?;
+                self.stop_waiting();
                 self.run = RunState::Stopped;
                 self.clock.tick(logged.at_ms);
                 self.clock.close();
@@ -125,10 +126,6 @@ impl State {
             | Event::CampaignForked { .. }
             | Event::CampaignFinished { .. }
             | Event::Steered { .. } => Ok(()),
-            Event::PlaybookCarried { entries, .. } => {
-                self.carried.extend(entries.iter().cloned());
-                Ok(())
-            }
             Event::PhaseStarted { phase } => {
                 self.phase = *phase;
                 Ok(())

@@ -120,7 +120,6 @@ impl State {
             | Event::CampaignFinished { .. }
             | Event::CampaignForked { .. }
             | Event::FilesPinned { .. }
-            | Event::PlaybookCarried { .. }
             | Event::AdapterResolved { .. }
             | Event::AdapterPatched { .. }
             | Event::PlanChanged { .. }

@@ -7,7 +7,6 @@ pub mod act;
 pub mod agent;
 pub mod board;
 pub mod budget;
-pub mod carried;
 pub mod compaction;
 pub mod event;
 pub mod fold;

@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
-use super::carried::Carried;
 use super::event::{
     Baseline, Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under,
 };
@@ -268,8 +267,6 @@ pub struct State {
     pub failures: BTreeMap<EffectKey, Failures>,
     /// What was learned.
     pub playbook: Vec<Entry>,
-    /// What other campaigns had learned.
-    pub carried: Vec<Carried>,
     /// What paid calls have cost.
     pub paid: Amount,
     /// Reservations of paid calls that were cut off: their cost isn't known.
@@ -306,7 +303,6 @@ impl Default for State {
             intents: BTreeSet::new(),
             failures: BTreeMap::new(),
             playbook: Vec::new(),
-            carried: Vec::new(),
             paid: Amount::default(),
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),
@@ -455,8 +451,10 @@ impl State {
             ledger.unsettled = of(self.unsettled);
         }
         budget.wall_s.spent = match self.run {
-            RunState::Running => self.clock.spent_s(now_ms),
-            RunState::New | RunState::Stopped | RunState::Finished(_) => self.clock.logged_s(),
+            RunState::Running if self.waits_for().is_none() => self.clock.spent_s(now_ms),
+            RunState::New | RunState::Running | RunState::Stopped | RunState::Finished(_) => {
+                self.clock.logged_s()
+            }
         };
         budget
     }

@@ -155,6 +155,10 @@ impl State {
     /// Grants a wish; on an error nothing has changed.
     pub(super) fn steer(&mut self, what: &Steer, at_ms: i64) -> Result<(), Illegal> {
         self.can_steer(what)?;
+        self.stop_waiting();
+        if self.run == RunState::Running && !self.steering.paused {
+            self.clock.reopen(at_ms);
+        }
         let steering = &mut self.steering;
         match what {
             Steer::Pause {} => {
@@ -194,15 +198,36 @@ impl State {
         Ok(())
     }
 
-    /// Whether the campaign waits for a person, and for what.
+    /// What the campaign waits for a person to do, if it does.
     pub fn waits_for(&self) -> Option<String> {
         if self.steering.paused {
-            return Some("it is paused".to_owned());
+            return Some("it is paused (`alphalab steer DIR resume`)".to_owned());
         }
-        // A lab's own inspection stands for the phases before the experiments.
-        let later = self.phase.saturating_add(1)..=3;
-        let next = later.into_iter().find(|phase| self.is_gated(*phase));
-        next.map(|phase| format!("phase {phase} waits for approval"))
+        let phase = self.next_phase().filter(|phase| self.is_gated(*phase))?;
+        let idle = self.index.live.is_empty() && self.intents.is_empty();
+        idle.then(|| {
+            format!("phase {phase} waits for approval (`alphalab steer DIR approve phase{phase}`)")
+        })
+    }
+
+    /// The phase that comes next. A lab's own inspection stands for those
+    /// before the experiments.
+    fn next_phase(&self) -> Option<u8> {
+        let settings = self.settings.as_ref()?;
+        let next = if settings.evaluation.is_some() {
+            self.phase.saturating_add(1)
+        } else {
+            3
+        };
+        (self.phase < next && next <= 3).then_some(next)
+    }
+
+    /// Closes the clock at the last event if nothing but a person has been
+    /// waited for since: such time is nobody's.
+    pub(super) fn stop_waiting(&mut self) {
+        if self.run == RunState::Running && self.waits_for().is_some() {
+            self.clock.close();
+        }
     }
 
     /// Whether a phase may not begin before a person says so.

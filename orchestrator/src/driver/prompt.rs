@@ -62,7 +62,9 @@ impl Driver {
             context.insert("metric".to_owned(), json!(settings.metric));
             context.insert("policy".to_owned(), json!(settings.policy));
         }
-        let playbook = if state.playbook.is_empty() {
+        let full = state.settings.as_ref();
+        let full = full.is_some_and(|settings| settings.strategy.has_strategist());
+        let playbook = if state.playbook.is_empty() || !full {
             String::new()
         } else {
             crate::report::playbook(&state.playbook)

@@ -67,7 +67,7 @@ impl Driver {
         Ok(Ok(self.session.state.seq))
     }
 
-    /// What the campaign waits for, said once.
+    /// Whether nothing is under way because a person is waited for.
     pub(super) fn waits_for_person(&self) -> bool {
         self.session.state.waits_for().is_some()
     }

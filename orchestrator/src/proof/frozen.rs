@@ -1,9 +1,10 @@
-//! The frozen evaluation: its files, the data, the tasks' files.
+//! The frozen evaluation: its files, the data, the tasks' files, and the
+//! packages it runs with.
 
 use std::path::PathBuf;
 
 use super::{Campaign, Findings};
-use crate::campaign::{folder_hash, task_hash};
+use crate::campaign::{extras, folder_hash, task_hash};
 
 pub(super) fn check(campaign: &Campaign<'_>, findings: &mut Findings) {
     let (Some(settings), Some((frozen, hash))) = (&campaign.state.settings, &campaign.state.frozen)
@@ -12,6 +13,11 @@ pub(super) fn check(campaign: &Campaign<'_>, findings: &mut Findings) {
         return;
     };
     let before = findings.0.len();
+    if let Some(python) = &settings.python
+        && let Err(error) = extras::verify(&campaign.layout.python_extras(), python)
+    {
+        findings.failed("evaluation", crate::chain::of(&error));
+    }
     let built = settings.evaluation.is_some();
     for task in frozen {
         if built {

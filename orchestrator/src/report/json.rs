@@ -108,7 +108,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             Some((role.word().to_owned(), document))
         })
         .collect();
-    json!({
+    let mut document = json!({
         "schema": SCHEMA,
         "phase": state.phase,
         "state": word(state, live),
@@ -128,7 +128,11 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
         "web": state.settings.as_ref().and_then(|settings| settings.web.as_ref()),
-    })
+    });
+    if let Some(what) = state.waits_for().filter(|_| live) {
+        document["waits_for"] = json!(what);
+    }
+    document
 }
 
 /// A campaign that says it is running without a process was interrupted.

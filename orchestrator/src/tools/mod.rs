@@ -30,6 +30,7 @@ use crate::core::agent::Role;
 use crate::core::ids::AgentId;
 use crate::core::planner::{ToolKind, ToolKinds};
 use crate::core::state::{Agent, State};
+use crate::core::strategy::Strategy;
 
 /// What using a tool does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,9 @@ impl Tool {
         if !self.roles.contains(&who.role) {
             return false;
         }
+        if NOT_IN_BASELINES.contains(&self.name) && !who.strategy.has_looks() {
+            return false;
+        }
         // What an assistant has seen, whoever it works for will know.
         let asks = match who.role {
             Role::Assistant => who.leader,
@@ -94,6 +98,8 @@ pub struct Who {
     pub leader: Option<Role>,
     /// Whether agents of the campaign may look at the web.
     pub web: bool,
+    /// How the campaign searches.
+    pub strategy: Strategy,
 }
 
 impl Who {
@@ -110,20 +116,16 @@ impl Who {
             role,
             leader: leader.map(|leader| leader.role),
             web: settings.is_some_and(|settings| settings.web.is_some()),
+            strategy: settings
+                .map(|settings| settings.strategy)
+                .unwrap_or_default(),
         }
     }
 }
 
-const ALL: &[Role] = &[
-    Role::Strategist,
-    Role::Worker,
-    Role::Supervisor,
-    Role::Explorer,
-    Role::Builder,
-    Role::Critic,
-    Role::Tester,
-    Role::Assistant,
-];
+/// What a baseline strategy goes without.
+const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
+const ALL: &[Role] = &Role::ALL;
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 const STRATEGIST: &[Role] = &[Role::Strategist];
 const WORKER: &[Role] = &[Role::Worker];
@@ -409,7 +411,12 @@ mod tests {
     fn the_web_is_for_those_who_build_and_judge_nothing() {
         let may = |name: &str, role, leader, web| {
             let tool = all().iter().find(|tool| tool.name == name).expect("a tool");
-            tool.is_for(Who { role, leader, web })
+            tool.is_for(Who {
+                role,
+                leader,
+                web,
+                strategy: Strategy::Full,
+            })
         };
         for name in ["web_search", "fetch_url"] {
             for role in ALL {

@@ -133,12 +133,6 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             format!("{}: {experiment} {how}: {what}", task_of(experiment))
         }
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
-        Event::PlaybookCarried { entries, .. } => {
-            format!(
-                "{} lessons of another campaign are carried along",
-                entries.len()
-            )
-        }
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",
@@ -165,11 +159,13 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
 #[derive(Debug)]
 pub(super) struct Lines {
     log: Log,
+    /// What a person was last told to be waited for.
+    waits: Option<String>,
 }
 
 impl Lines {
     pub(super) fn new(log: Log) -> Self {
-        Self { log }
+        Self { log, waits: None }
     }
 }
 
@@ -183,5 +179,14 @@ impl Observer for Lines {
 
     fn phase(&mut self, _: &State, _: &EffectKey, _: &str) {}
 
-    fn tick(&mut self, _: &State, _: i64) {}
+    fn tick(&mut self, state: &State, now_ms: i64) {
+        let waits = state.waits_for();
+        if waits != self.waits {
+            if let Some(what) = &waits {
+                let at_s = state.budget(now_ms).wall_s.spent;
+                eprintln!("[{at_s:6.1} s] waiting: {what}");
+            }
+            self.waits = waits;
+        }
+    }
 }

@@ -186,6 +186,9 @@ impl Observer for Screen {
     }
 
     fn tick(&mut self, state: &State, now_ms: i64) {
+        if let Some(what) = state.waits_for() {
+            self.doing(&format!("waiting: {what}"));
+        }
         self.show_budget(state, now_ms);
     }
 }

@@ -1,5 +1,9 @@
 //! `alphalab fork`: the same beginning, an end of its own.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use orchestrator::campaign::{Layout, folder_hash};
 use orchestrator::core::agent::Role;
 use orchestrator::core::budget::Amount;
 use orchestrator::core::event::{Actor, Body, EffectKey, Event, Logged};
@@ -71,6 +75,30 @@ fn a_fork_goes_on_by_itself() {
     let checks = document["checks"].as_array().expect("checks");
     assert!(checks.iter().any(|check| check["name"] == "fork"));
     assert!(content(dir) == before, "the other was touched");
+}
+
+#[test]
+fn a_fork_has_the_packages_of_its_agents_and_what_was_sealed_is_sealed() {
+    let campaign = Campaign::new(&["--experiments", "1"]);
+    let frozen = campaign.event("evaluation_frozen").to_string();
+    let extras = Layout::of(&campaign.dir).python_extras();
+    let modules = extras.join("modules");
+    std::fs::create_dir_all(&modules).expect("a folder");
+    std::fs::write(modules.join("a.py"), "A = 1\n").expect("writes");
+    std::fs::set_permissions(&modules, Permissions::from_mode(0o555)).expect("seals");
+    let (dir, new) = (&campaign.dir, campaign.path("../packed"));
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let arguments = ["fork", &path(dir), "--at", &frozen, "--dir", &path(&new)];
+    succeed(command(&campaign.target, "fork", &arguments));
+    let there = Layout::of(&new).python_extras();
+    let hash = |folder| folder_hash(folder).expect("hashes");
+    assert_eq!(hash(&there), hash(&extras));
+    let mode = there
+        .join("modules")
+        .metadata()
+        .expect("is there")
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o555);
 }
 
 #[test]

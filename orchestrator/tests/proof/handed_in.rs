@@ -25,7 +25,6 @@ fn campaign(dir: &Path, settings: Settings) {
         settings,
         prices: "schema = 1\n".to_owned(),
         chosen: None,
-        carried: Vec::new(),
     };
     let (mut store, state) = create(dir, &adapter, beginning, None, 1).expect("a campaign");
     let files = Files::from([

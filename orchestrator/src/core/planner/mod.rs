@@ -11,6 +11,8 @@ mod phases;
 mod strategies;
 mod workers;
 
+use std::collections::BTreeSet;
+
 use protocol::{ContentHash, Split};
 
 pub use effect::{Decision, Effect};
@@ -99,7 +101,9 @@ impl Planner<'_> {
             return setup;
         }
         let mut decisions = self.stop_for_budget();
-        decisions.extend(self.stop_for_person());
+        if decisions.is_empty() {
+            decisions = self.stop_for_person();
+        }
         decisions.extend(self.board());
         decisions.extend(self.closings());
         if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
@@ -130,11 +134,14 @@ impl Planner<'_> {
     /// Agents whose experiments a person has given up.
     fn stop_for_person(&self) -> Vec<Decision> {
         let wanted = &self.state.steering.cancelled;
-        wanted
+        let owners: BTreeSet<AgentId> = wanted
             .iter()
             .filter_map(|id| self.state.experiments.get(id))
             .filter(|e| RESERVES.contains(&e.state))
             .filter_map(|e| e.owner.filter(|owner| self.is_live(*owner)))
+            .collect();
+        owners
+            .into_iter()
             .map(|agent| {
                 Decision::Record(Event::AgentStopped {
                     agent,
