@@ -28,6 +28,16 @@ pub struct Cli {
 pub enum Command {
     /// Start a campaign; without arguments, on the shipped tasks.
     Run(Box<Run>),
+    /// Run the same campaign with several strategies and seeds, one after
+    /// another, and compare what they found. The same command again goes on
+    /// where it was stopped.
+    #[command(
+        mut_arg("strategy", |arg| arg.hide(true)),
+        mut_arg("seed", |arg| arg.hide(true)),
+        mut_arg("gate", |arg| arg.hide(true)),
+        mut_arg("until", |arg| arg.hide(true))
+    )]
+    Compare(Box<Compare>),
     /// Continue a campaign that was stopped or killed.
     Resume {
         /// Directory of the campaign.
@@ -302,6 +312,29 @@ pub struct Run {
     /// Seed of the search [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// `alphalab compare`.
+#[derive(Debug, clap::Args)]
+pub struct Compare {
+    /// Strategies, separated by commas; each is compared with the last.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_parser = strategy,
+        default_value = "single-shot,random,greedy,full"
+    )]
+    pub strategies: Vec<Strategy>,
+    /// How many seeds, from 1 on; intervals are over these.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub seeds: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What every campaign is run with; --dir is the folder of them all.
+    #[command(flatten)]
+    pub run: Run,
 }
 
 /// A phase of a campaign.

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use orchestrator::cli::{self, Cli, Command};
-use orchestrator::commands::{self, AuditOptions, Audited, Failure, Places, RunOptions, exit};
+use orchestrator::commands::{
+    self, AuditOptions, Audited, Comparison, Failure, Places, RunOptions, exit,
+};
 use orchestrator::core::settings::WebSettings;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -24,34 +26,14 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<u8, Failure> {
     let places = Places::read(std::env::vars_os());
     match command {
-        Command::Run(run) => {
-            let run = *run;
-            let options = RunOptions {
-                data: run.data,
-                tasks: run.tasks,
-                objective: run.objective,
-                adapter: run.adapter,
-                model: run.model,
-                experiments: run.experiments,
-                hours: run.hours,
-                usd: run.usd,
-                tokens: run.tokens,
-                workers: run.workers,
-                executor: run.executor,
-                device: run.device,
-                dir: run.dir,
-                seed: run.seed,
-                strategy: run.strategy,
-                gates: run.gate.into_iter().map(cli::Phase::number).collect(),
-                shares: run.share.into_iter().collect(),
-                until: run.until.map(cli::Phase::number),
-                web: run.web.then_some(WebSettings {
-                    search_url: run.search_url,
-                    allowed_hosts: run.web_allow,
-                }),
-                python_extras: run.python_extras,
+        Command::Run(run) => commands::run(&options(*run), &places, stop_flag()?),
+        Command::Compare(compare) => {
+            let what = Comparison {
+                strategies: compare.strategies,
+                seeds: compare.seeds,
+                json: compare.json,
             };
-            commands::run(&options, &places, stop_flag()?)
+            commands::compare(&what, &options(compare.run), &places, &stop_flag()?)
         }
         Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
@@ -82,6 +64,35 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
             commands::audit(&options, &places)
         }
         Command::Doctor { json, lab } => commands::doctor(&places, &lab, json),
+    }
+}
+
+/// What a run is asked for.
+fn options(run: cli::Run) -> RunOptions {
+    RunOptions {
+        data: run.data,
+        tasks: run.tasks,
+        objective: run.objective,
+        adapter: run.adapter,
+        model: run.model,
+        experiments: run.experiments,
+        hours: run.hours,
+        usd: run.usd,
+        tokens: run.tokens,
+        workers: run.workers,
+        executor: run.executor,
+        device: run.device,
+        dir: run.dir,
+        seed: run.seed,
+        strategy: run.strategy,
+        gates: run.gate.into_iter().map(cli::Phase::number).collect(),
+        shares: run.share.into_iter().collect(),
+        until: run.until.map(cli::Phase::number),
+        web: run.web.then_some(WebSettings {
+            search_url: run.search_url,
+            allowed_hosts: run.web_allow,
+        }),
+        python_extras: run.python_extras,
     }
 }
 

@@ -101,6 +101,32 @@ pub fn student_t_sf(t: f64, df: f64) -> f64 {
     if t >= 0.0 { tail } else { 1.0 - tail }
 }
 
+/// The value that a t-distributed variable with `df` degrees of freedom stays
+/// below with probability `p`: the inverse of its distribution function, by
+/// bisection.
+pub fn student_t_quantile(p: f64, df: f64) -> f64 {
+    if !(0.0..1.0).contains(&p) || p == 0.0 || df.is_nan() || df <= 0.0 {
+        return f64::NAN;
+    }
+    if p < 0.5 {
+        return -student_t_quantile(1.0 - p, df);
+    }
+    let (mut lo, mut hi) = (0.0, 1.0);
+    while student_t_sf(hi, df) > 1.0 - p {
+        hi *= 2.0;
+    }
+    // Each step halves the bracket: more of them change nothing.
+    for _ in 0..200 {
+        let middle = 0.5 * (lo + hi);
+        if student_t_sf(middle, df) > 1.0 - p {
+            lo = middle;
+        } else {
+            hi = middle;
+        }
+    }
+    0.5 * (lo + hi)
+}
+
 /// ln Γ(x) for x > 0 (Lanczos, g = 7).
 fn ln_gamma(x: f64) -> f64 {
     const COEFFICIENTS: [f64; 9] = [

@@ -1,5 +1,7 @@
 //! Numbers that describe a sample.
 
+use crate::distribution::student_t_quantile;
+
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -44,6 +46,22 @@ pub fn variance(sample: &[f64]) -> Option<f64> {
     let mean = mean(sample)?;
     let squares: f64 = sample.iter().map(|x| (x - mean).powi(2)).sum();
     Some(squares / (sample.len() - 1) as f64)
+}
+
+/// Student's interval of the mean of a normal sample: mean ± t · s / √n;
+/// `None` for fewer than two values or a confidence outside 0 .. 1.
+pub fn mean_interval(sample: &[f64], confidence: f64) -> Option<Interval> {
+    if !(confidence > 0.0 && confidence < 1.0) {
+        return None;
+    }
+    let (mean, variance) = (mean(sample)?, variance(sample)?);
+    let n = sample.len() as f64;
+    let t = student_t_quantile(0.5 + confidence / 2.0, n - 1.0);
+    let half = t * (variance / n).sqrt();
+    Some(Interval {
+        lo: mean - half,
+        hi: mean + half,
+    })
 }
 
 /// Middle value, or the mean of the two middle ones; `None` for an empty

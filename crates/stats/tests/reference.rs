@@ -7,8 +7,8 @@
 
 use stats::{
     Alternative, Resampling, bca, benjamini_hochberg, geomean, holm, mad, mann_whitney, mean,
-    median, normal_cdf, normal_quantile, percentile, quantile, sign_test, student_t_sf, welch,
-    wilcoxon,
+    mean_interval, median, normal_cdf, normal_quantile, percentile, quantile, sign_test,
+    student_t_quantile, student_t_sf, welch, wilcoxon,
 };
 
 const SIDES: [Alternative; 3] = [
@@ -267,4 +267,29 @@ fn bootstrap_intervals() {
         close(found.lo, 2.75, 1e-12);
         close(found.hi, 3.9, 1e-12);
     }
+}
+
+/// `scipy.stats.t.ppf(p, df)`.
+#[test]
+fn student_t_quantiles() {
+    for (p, df, expected) in [
+        (0.975, 1.0, 12.706_204_736_432_095),
+        (0.975, 4.0, 2.776_445_105_197_798_7),
+        (0.9, 10.0, 1.372_183_641_110_336_3),
+        (0.025, 4.0, -2.776_445_105_197_798_7),
+    ] {
+        close(student_t_quantile(p, df), expected, 1e-9);
+    }
+    assert!(student_t_quantile(1.0, 4.0).is_nan());
+    assert!(student_t_quantile(0.5, 0.0).is_nan());
+}
+
+/// `scipy.stats.t.interval(0.95, len(x) - 1, np.mean(x), scipy.stats.sem(x))`.
+#[test]
+fn interval_of_a_mean() {
+    let interval = mean_interval(&X, 0.95).unwrap();
+    close(interval.lo, 1.216_612_303_618_121_3, 1e-9);
+    close(interval.hi, 2.316_721_029_715_212, 1e-9);
+    assert!(mean_interval(&X[..1], 0.95).is_none());
+    assert!(mean_interval(&X, 1.0).is_none());
 }

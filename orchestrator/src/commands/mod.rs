@@ -2,6 +2,7 @@
 //! resolved values and know nothing of the command line.
 
 mod audit;
+mod compare;
 mod doctor;
 mod failure;
 mod fork;
@@ -17,6 +18,7 @@ mod table;
 mod verify;
 
 pub use audit::{AuditOptions, Audited, audit};
+pub use compare::{Comparison, compare};
 pub use doctor::doctor;
 pub use failure::{Failure, exit};
 pub use fork::fork;

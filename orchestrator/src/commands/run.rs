@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use serde::{Deserialize, Serialize};
+
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
 use super::{Failure, Places, exit, table};
@@ -16,7 +18,7 @@ use crate::core::settings::{
 use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
 use crate::core::strategy::Strategy;
-use crate::driver::{Bench, Ended, Session, now_ms};
+use crate::driver::{Bench, Ended, Observer, Session, now_ms};
 use crate::model::key::Environment;
 use crate::model::{ChatModel, PriceTable, Setup, replay};
 use crate::store::{Batch, Reader, Store};
@@ -25,7 +27,8 @@ use crate::{tools, ui};
 
 /// What a run is asked for; absent values come from the recorded campaign that
 /// it replays, or from the adapter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunOptions {
     /// Folder of tasks, or one task.
     pub data: Option<PathBuf>,
@@ -72,6 +75,19 @@ pub struct RunOptions {
 
 /// Starts a campaign and drives it.
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
+    drive(begin(options, places, stop, &ui::observer)?)
+}
+
+/// Makes whoever watches a campaign.
+type Watch<'a> = &'a dyn Fn(&Layout) -> Box<dyn Observer>;
+
+/// A campaign that has its directory and its first event, and nothing more.
+pub(super) fn begin(
+    options: &RunOptions,
+    places: &Places,
+    stop: Arc<AtomicBool>,
+    watch: Watch<'_>,
+) -> Result<Session, Failure> {
     // Everything that can be wrong with the input is found before anything
     // is written.
     let dir = options.dir.clone().unwrap_or_else(default_dir);
@@ -129,21 +145,18 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         chosen,
     };
     let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
-    drive(
-        Session {
-            observer: ui::observer(&layout),
-            store,
-            state,
-            adapter,
-            model,
-            lab,
-            bench,
-            web,
-            stop,
-            layout,
-        },
-        &dir,
-    )
+    Ok(Session {
+        observer: watch(&layout),
+        store,
+        state,
+        adapter,
+        model,
+        lab,
+        bench,
+        web,
+        stop,
+        layout,
+    })
 }
 
 /// Installs the packages that are declared, for agents that have a use for
@@ -163,11 +176,34 @@ fn installed(extras: &[Extra], bench: Option<&Bench>) -> Result<Option<Installed
 
 /// Continues a campaign.
 pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
+    match take_up(dir, places, stop, &ui::observer)? {
+        TakenUp::Going(session) => drive(*session),
+        TakenUp::Finished(state) => {
+            eprintln!("this campaign is finished already");
+            conclude(&Layout::of(dir), &state)
+        }
+    }
+}
+
+/// A campaign that was there before.
+pub(super) enum TakenUp {
+    /// It goes on.
+    Going(Box<Session>),
+    /// It is over.
+    Finished(Box<State>),
+}
+
+/// A campaign that was stopped or killed, ready to go on.
+pub(super) fn take_up(
+    dir: &Path,
+    places: &Places,
+    stop: Arc<AtomicBool>,
+    watch: Watch<'_>,
+) -> Result<TakenUp, Failure> {
     let (mut store, mut state) = Store::open(dir)?;
     let layout = Layout::of(dir);
     if matches!(state.run, RunState::Finished(_)) {
-        eprintln!("this campaign is finished already");
-        return conclude(dir, &layout, &state);
+        return Ok(TakenUp::Finished(Box::new(state)));
     }
     let Some(settings) = state.settings.clone() else {
         return Err(Failure::input(format!(
@@ -188,21 +224,18 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
     for logged in store.append(state.seq, now_ms(), batch)? {
         state.apply(&logged).map_err(Failure::bug)?;
     }
-    drive(
-        Session {
-            observer: ui::observer(&layout),
-            store,
-            state,
-            adapter,
-            model,
-            lab,
-            bench,
-            web,
-            stop,
-            layout,
-        },
-        dir,
-    )
+    Ok(TakenUp::Going(Box::new(Session {
+        observer: watch(&layout),
+        store,
+        state,
+        adapter,
+        model,
+        lab,
+        bench,
+        web,
+        stop,
+        layout,
+    })))
 }
 
 /// The model that plays the roles. It makes one attempt at a time: the driver
@@ -373,22 +406,23 @@ fn of_strategy(policy: Policy, strategy: Strategy, experiments: u32, tasks: usiz
 }
 
 /// `campaigns/<date>-<time>`, in UTC.
-fn default_dir() -> PathBuf {
+pub(super) fn default_dir() -> PathBuf {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     Path::new("campaigns").join(stamp)
 }
 
-fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
+fn drive(session: Session) -> Result<u8, Failure> {
     let layout = session.layout.clone();
+    let dir = &layout.dir;
     let model = Arc::clone(&session.model);
     let ran = session.run();
     let replayed = model.replayed();
     let code = ran
         .map_err(Failure::from)
         .and_then(|(ended, state)| match ended {
-            Ended::Finished(_) => conclude(dir, &layout, &state),
+            Ended::Finished(_) => conclude(&layout, &state),
             Ended::Halted => {
-                write_report(dir, &layout)?;
+                write_report(&layout)?;
                 eprintln!("stopped: the model can't go on (see the log above)");
                 eprintln!("continue with: alphalab resume {}", dir.display());
                 println!("{}", dir.display());
@@ -399,7 +433,7 @@ fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
                 })
             }
             Ended::Stopped => {
-                write_report(dir, &layout)?;
+                write_report(&layout)?;
                 eprintln!("stopped; continue with: alphalab resume {}", dir.display());
                 println!("{}", dir.display());
                 Ok(exit::CANCELLED)
@@ -412,16 +446,16 @@ fn drive(session: Session, dir: &Path) -> Result<u8, Failure> {
     code.map(|code| if diverged { exit::NO_RESULT } else { code })
 }
 
-fn write_report(dir: &Path, layout: &Layout) -> Result<(), Failure> {
-    let (log, head) = Reader::open(dir)?.anchored_log()?;
+pub(super) fn write_report(layout: &Layout) -> Result<(), Failure> {
+    let (log, head) = Reader::open(&layout.dir)?.anchored_log()?;
     let state = State::fold(&log).map_err(Failure::bug)?;
     Ok(crate::report::write(layout, &state, &log, &head)?)
 }
 
 /// Shows what came out; the directory is the last line on stdout.
-fn conclude(dir: &Path, layout: &Layout, state: &State) -> Result<u8, Failure> {
-    write_report(dir, layout)?;
-    let shown = dir.display();
+fn conclude(layout: &Layout, state: &State) -> Result<u8, Failure> {
+    write_report(layout)?;
+    let shown = layout.dir.display();
     let reason = match state.run {
         RunState::Finished(reason) => Some(reason),
         RunState::New | RunState::Running | RunState::Stopped => None,

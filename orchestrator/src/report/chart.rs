@@ -9,14 +9,14 @@ use crate::core::event::{Event, Logged};
 use crate::core::rank::{self, Standing};
 use crate::core::state::State;
 
-const WIDTH: f64 = 820.0;
-const LEFT: f64 = 240.0;
-const RIGHT: f64 = 90.0;
-const TOP: f64 = 40.0;
-const ROW: f64 = 24.0;
+pub(super) const WIDTH: f64 = 820.0;
+pub(super) const LEFT: f64 = 240.0;
+pub(super) const RIGHT: f64 = 90.0;
+pub(super) const TOP: f64 = 40.0;
+pub(super) const ROW: f64 = 24.0;
 
 /// A logarithmic axis from `lo` to `hi`, mapped to `from`..`to` pixels.
-struct LogAxis {
+pub(super) struct LogAxis {
     lo: f64,
     hi: f64,
     from: f64,
@@ -25,7 +25,12 @@ struct LogAxis {
 
 impl LogAxis {
     /// An axis that includes all `values`, which are positive, and `baseline`.
-    fn around(values: impl Iterator<Item = f64>, baseline: f64, from: f64, to: f64) -> Self {
+    pub(super) fn around(
+        values: impl Iterator<Item = f64>,
+        baseline: f64,
+        from: f64,
+        to: f64,
+    ) -> Self {
         let (mut lo, mut hi) = (baseline / 1.5, baseline * 1.5);
         for value in values.filter(|v| v.is_finite() && *v > 0.0) {
             lo = lo.min(value / 1.15);
@@ -34,14 +39,14 @@ impl LogAxis {
         Self { lo, hi, from, to }
     }
 
-    fn at(&self, value: f64) -> f64 {
+    pub(super) fn at(&self, value: f64) -> f64 {
         let share = (value.max(self.lo) / self.lo).ln() / (self.hi / self.lo).ln();
         self.from + share * (self.to - self.from)
     }
 
     /// 1, 2, 5 times powers of ten inside the axis; powers of ten alone where
     /// that would be too many.
-    fn ticks(&self) -> Vec<f64> {
+    pub(super) fn ticks(&self) -> Vec<f64> {
         let decades = (self.hi / self.lo).log10();
         let steps: &[f64] = if decades > 3.0 {
             &[1.0]
@@ -67,13 +72,13 @@ fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-struct Svg {
+pub(super) struct Svg {
     body: String,
     height: f64,
 }
 
 impl Svg {
-    fn new(height: f64, title: &str) -> Self {
+    pub(super) fn new(height: f64, title: &str) -> Self {
         let mut svg = Self {
             body: String::new(),
             height,
@@ -82,33 +87,33 @@ impl Svg {
         svg
     }
 
-    fn text(&mut self, x: f64, y: f64, anchor: &str, font: &str, text: &str) {
+    pub(super) fn text(&mut self, x: f64, y: f64, anchor: &str, font: &str, text: &str) {
         let text = escape(text);
         self.push(&format!(
             r##"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" fill="#24292f" style="font:{font} system-ui,sans-serif">{text}</text>"##
         ));
     }
 
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
         let ((x1, y1), (x2, y2)) = (from, to);
         self.push(&format!(
             r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" stroke="{colour}" stroke-width="{width}"/>"#
         ));
     }
 
-    fn dot(&mut self, x: f64, y: f64, colour: &str, title: &str) {
+    pub(super) fn dot(&mut self, x: f64, y: f64, colour: &str, title: &str) {
         let title = escape(title);
         self.push(&format!(
             r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{colour}"><title>{title}</title></circle>"#
         ));
     }
 
-    fn push(&mut self, element: &str) {
+    pub(super) fn push(&mut self, element: &str) {
         self.body.push_str(element);
         self.body.push('\n');
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         let height = self.height;
         let mut out = String::new();
         // Writing to a String can't fail.
@@ -130,7 +135,7 @@ fn colour(standing: Option<Standing>) -> &'static str {
     }
 }
 
-fn tick_label(value: f64) -> String {
+pub(super) fn tick_label(value: f64) -> String {
     if value >= 1.0 {
         format!("{value:.0}")
     } else {

@@ -3,6 +3,7 @@
 
 mod anchor;
 mod chart;
+pub mod compare;
 mod json;
 mod markdown;
 mod phases;

@@ -1,6 +1,7 @@
 //! What a person sees while a campaign runs: one live screen on a terminal,
 //! plain lines elsewhere; the lines also go to `logs/campaign.log`.
 
+mod brief;
 mod lines;
 mod screen;
 
@@ -17,6 +18,12 @@ pub fn observer(layout: &Layout) -> Box<dyn Observer> {
     } else {
         Box::new(lines::Lines::new(log))
     }
+}
+
+/// Who counts the experiments of one campaign among many, under a title.
+pub(crate) fn brief(layout: &Layout, title: &str) -> Box<dyn Observer> {
+    let log = lines::Log::open(&layout.logs().join("campaign.log"));
+    Box::new(brief::Brief::new(log, title))
 }
 
 /// Text from outside, made harmless for a terminal.
