@@ -17,6 +17,11 @@ impl Driver {
     /// Puts a candidate on the board that was not measured yet, or closes the
     /// task. The draw follows from the seed and from what was drawn before.
     pub(super) fn draw(&mut self, task: &str) -> Result<bool, DriverError> {
+        // A draw that was decided at the same time may have closed it.
+        let closed = |task: &crate::core::state::Task| task.closed.is_some();
+        if self.session.state.task(task).is_none_or(closed) {
+            return Ok(false);
+        }
         self.read_spaces(task)?;
         let spaces = self.spaces.get(task).map_or(&[][..], Vec::as_slice);
         let state = &self.session.state;

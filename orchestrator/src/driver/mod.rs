@@ -367,14 +367,24 @@ impl Driver {
             self.append(batch)?;
             return Ok(true);
         }
+        let mut changed = false;
         for decision in decisions {
-            if let Decision::Perform(effect) = decision
-                && self.perform(effect)?
-            {
-                return Ok(true);
+            let Decision::Perform(effect) = decision else {
+                continue;
+            };
+            let apart = effect.leaves_others_be();
+            let acted = self.perform(effect)?;
+            changed |= acted;
+            // What else was decided may not be wanted any more.
+            if acted && !apart {
+                break;
             }
         }
-        Ok(false)
+        // A slot that is free doesn't wait for what is decided next.
+        if self.acts.iter().any(|act| matches!(act, Act::Slot(_))) {
+            self.flush()?;
+        }
+        Ok(changed)
     }
 
     /// Whether an act has failed and its next try is still to come.

@@ -85,6 +85,25 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether another act decided at the same time is still wanted after it: it
+    /// only notes that a slot is at work, or adds to the board.
+    pub fn leaves_others_be(&self) -> bool {
+        match self {
+            Self::Describe
+            | Self::Inspect { .. }
+            | Self::Check { .. }
+            | Self::Measure { .. }
+            | Self::Draw { .. } => true,
+            Self::Model { .. }
+            | Self::Answer { .. }
+            | Self::Refuse { .. }
+            | Self::Tool { .. }
+            | Self::Work { .. }
+            | Self::Audit { .. }
+            | Self::Freeze => false,
+        }
+    }
+
     /// Key of the act; none where the act and its outcome are one
     /// transaction.
     pub fn key(&self) -> Option<EffectKey> {

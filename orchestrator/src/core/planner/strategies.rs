@@ -52,7 +52,8 @@ impl Planner<'_> {
             .active_experiments()
             .filter(|e| e.attempts.is_empty())
             .count();
-        if waiting >= self.settings.workers as usize * WAITING_PER_SLOT || !self.may_draw() {
+        let wanted = (self.settings.workers as usize * WAITING_PER_SLOT).saturating_sub(waiting);
+        if wanted == 0 || !self.may_draw() {
             return Vec::new();
         }
         let proposed = |task: &Task| {
@@ -60,14 +61,18 @@ impl Planner<'_> {
             index.map_or(0, |TaskIndex { proposed, .. }| *proposed)
         };
         let open = self.state.tasks.iter().filter(|task| is_open(task));
-        open.min_by_key(|task| proposed(task))
-            .map(|task| {
-                Decision::Perform(Effect::Draw {
-                    task: task.name.clone(),
-                })
-            })
-            .into_iter()
-            .collect()
+        let mut open: Vec<(usize, &Task)> = open.map(|task| (proposed(task), task)).collect();
+        let left = self.state.budget(self.now_ms).experiments.left();
+        // A limit that is not there leaves infinitely many.
+        let wanted = wanted.min(left.min(wanted as f64) as usize);
+        let next = (0..wanted).filter_map(|_| {
+            let (had, task) = open.iter_mut().min_by_key(|(had, _)| *had)?;
+            *had += 1;
+            Some(Decision::Perform(Effect::Draw {
+                task: task.name.clone(),
+            }))
+        });
+        next.collect()
     }
 
     /// Nothing is under way and nobody decides: every task gets one worker,
