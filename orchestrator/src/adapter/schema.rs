@@ -325,6 +325,7 @@ fn unknown(path: &str) -> Problem {
         Some((table, _)) => names
             .iter()
             .filter_map(|name| name.strip_prefix(table)?.strip_prefix('.'))
+            .filter(|name| !name.contains('.'))
             .collect(),
         None => names
             .iter()

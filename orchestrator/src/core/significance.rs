@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use protocol::{Direction, Interval, Split};
-use serde::Serialize;
 use stats::Lord;
 
 use super::ids::ExperimentId;
@@ -27,7 +26,7 @@ const START: f64 = FALSE_DISCOVERIES / 2.0;
 const EXCLUDED: f64 = 0.025;
 
 /// A comparison.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Test {
     /// What was compared.
     pub experiment: ExperimentId,

@@ -156,7 +156,7 @@ fn comparisons(state: &State) -> Value {
             let (experiment, value) = state.leading(&task.name)?;
             Some(json!({
                 "task": task.name,
-                "experiment": experiment,
+                "experiment": experiment.to_string(),
                 "value": value,
                 "new_best": significance.is_new_best(experiment),
             }))
@@ -165,7 +165,7 @@ fn comparisons(state: &State) -> Value {
     json!({
         "tests": significance.tests(),
         "new_bests": significance.new_bests.len(),
-        "last_new_best": significance.new_bests.last(),
+        "last_new_best": significance.new_bests.last().map(super::statistics::test),
         "leading": leading,
     })
 }

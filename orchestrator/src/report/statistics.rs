@@ -10,7 +10,7 @@ use super::markdown::{digits, number, plain};
 use crate::core::event::{EffectKey, Score};
 use crate::core::gap::{self, Mean};
 use crate::core::rank::{Leaderboard, Row};
-use crate::core::significance::FALSE_DISCOVERIES;
+use crate::core::significance::{FALSE_DISCOVERIES, Test};
 use crate::core::state::{RunState, State};
 
 /// Writes it; nothing for a campaign without a verified result.
@@ -101,13 +101,26 @@ pub(super) fn document(state: &State, board: &Leaderboard) -> Value {
         "false_discoveries": FALSE_DISCOVERIES,
         "noise": noise,
         "tests": significance.tests(),
-        "new_bests": significance.new_bests,
+        "new_bests": significance.new_bests.iter().map(test).collect::<Vec<_>>(),
         "gaps": gap::gaps(state, &board.rows),
         "sealed": {
-            "experiments": state.sealed.as_ref().map(|opened| &opened.experiments),
+            "experiments": state.sealed.as_ref().map(|opened| {
+                opened.experiments.iter().map(ToString::to_string).collect::<Vec<_>>()
+            }),
             "opened_before_fork": state.sealed_elsewhere,
             "words": sealed_words(state, board),
         },
+    })
+}
+
+/// A comparison; `against` is null for the baseline.
+pub(super) fn test(test: &Test) -> Value {
+    json!({
+        "experiment": test.experiment.to_string(),
+        "task": test.task,
+        "against": test.against.map(|id| id.to_string()),
+        "p": test.p,
+        "level": test.level,
     })
 }
 
@@ -120,10 +133,10 @@ pub fn found_as(row: &Row) -> &'static str {
 pub fn small(p: f64) -> String {
     if p >= 0.001 {
         format!("{p:.3}")
-    } else if p > 0.0 {
+    } else if p >= 1e-6 {
         format!("{p:.0e}")
     } else {
-        "0".to_owned()
+        "<1e-6".to_owned()
     }
 }
 
