@@ -95,7 +95,7 @@ pub enum ForkError {
 pub fn fork(dir: &Path, at: u64, to: &Path, at_ms: i64) -> Result<ContentHash, ForkError> {
     check_vacant(to)?;
     let reader = Reader::open(dir)?;
-    let links = first(&reader, dir, at)?;
+    let (links, sealed) = first(&reader, dir, at)?;
     let log = || links.iter().map(|link| &link.logged);
     let state = State::fold(log()).map_err(|_| ForkError::Broken(dir.to_owned()))?;
     let head = links
@@ -130,6 +130,7 @@ pub fn fork(dir: &Path, at: u64, to: &Path, at_ms: i64) -> Result<ContentHash, F
                 of: head.clone(),
                 at,
                 dir: name.to_string_lossy().into_owned(),
+                sealed,
             },
         );
         store.append(at, at_ms, batch)?;
@@ -143,8 +144,9 @@ pub fn fork(dir: &Path, at: u64, to: &Path, at_ms: i64) -> Result<ContentHash, F
     made.map(|()| head)
 }
 
-/// The first `at` events of a log that holds, if a campaign can begin with them.
-fn first(reader: &Reader, dir: &Path, at: u64) -> Result<Vec<Link>, ForkError> {
+/// The first `at` events of a log that holds, if a campaign can begin with them,
+/// and the event at which it has opened its sealed split, also later.
+fn first(reader: &Reader, dir: &Path, at: u64) -> Result<(Vec<Link>, Option<u64>), ForkError> {
     let scan = reader.scan()?;
     let place = usize::try_from(at).unwrap_or(usize::MAX);
     if place > scan.links.len() || place == 0 {
@@ -169,9 +171,14 @@ fn first(reader: &Reader, dir: &Path, at: u64) -> Result<Vec<Link>, ForkError> {
             frozen,
         });
     }
+    let sealed = scan.links.iter().find_map(|link| match link.logged.event {
+        Event::SealedOpened { .. } => Some(link.logged.seq),
+        Event::CampaignForked { sealed, .. } => sealed,
+        _ => None,
+    });
     let mut links = scan.links;
     links.truncate(place);
-    Ok(links)
+    Ok((links, sealed))
 }
 
 /// The adapter as it was after so many changes.

@@ -50,6 +50,7 @@ fn settings() -> Settings {
             converged_gain: 0.02,
             turns: 20,
             retry_s: 1.0,
+            statistics: orchestrator::core::statistics::Statistics::default(),
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {

@@ -64,6 +64,7 @@ fn settings(direction: Direction) -> Settings {
             converged_gain: 0.02,
             turns: 12,
             retry_s: 1.0,
+            statistics: orchestrator::core::statistics::Statistics::default(),
         },
         tasks: TASKS
             .map(|name| TaskSource {

@@ -209,7 +209,9 @@ impl Run {
                     attempt,
                     measurement,
                 });
-                self.apply(next);
+                if let Some(next) = next {
+                    self.apply(next);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use super::validate::{self, Texts};
 use crate::core::agent::Role;
 use crate::core::settings::Policy;
 use crate::core::shares::Shares;
+use crate::core::statistics::Statistics;
 
 /// The prompts, by file.
 const PROMPTS: [(&str, &str); 10] = [
@@ -93,6 +94,7 @@ impl Draft {
                 converged_gain: 0.005,
                 turns: 100,
                 retry_s: 1.0,
+                statistics: Statistics::default(),
             },
         };
         // Plain data: it always serialises, and an empty text is refused.

@@ -14,6 +14,7 @@ use super::context::{
 use super::facts::{ColumnFacts, ColumnKind, DataFacts, FileFacts, TimeFacts};
 use super::files::PromptRole;
 use crate::core::settings::Policy;
+use crate::core::statistics::Statistics;
 
 /// How much an example says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +199,7 @@ fn policy() -> Policy {
         converged_gain: 0.02,
         turns: 40,
         retry_s: 1.0,
+        statistics: Statistics::default(),
     }
 }
 

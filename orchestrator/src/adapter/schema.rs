@@ -180,6 +180,13 @@ const FIELDS: &[Field] = &[
     field("policy.converged_gain", Required, Kind::Number(SHARE)),
     field("policy.turns", Required, Kind::Whole(10, 10_000)),
     field("policy.retry_s", Optional, Kind::Number(POSITIVE)),
+    field("policy.statistics.noise", Optional, Kind::Number(SHARE)),
+    field(
+        "policy.statistics.contenders",
+        Optional,
+        Kind::Whole(1, 1_000),
+    ),
+    field("policy.statistics.reserve", Optional, Kind::Number(SHARE)),
 ];
 
 /// Whether a path stays below the folder it is relative to.
@@ -318,6 +325,7 @@ fn unknown(path: &str) -> Problem {
         Some((table, _)) => names
             .iter()
             .filter_map(|name| name.strip_prefix(table)?.strip_prefix('.'))
+            .filter(|name| !name.contains('.'))
             .collect(),
         None => names
             .iter()

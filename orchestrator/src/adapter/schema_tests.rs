@@ -49,6 +49,10 @@ const WHOLE: &str = r#"
     converged_gain = 0.0
     turns = 10
     retry_s = 1.0
+    [policy.statistics]
+    noise = 0.01
+    contenders = 2
+    reserve = 0.2
 "#;
 
 fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {

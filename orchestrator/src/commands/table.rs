@@ -7,7 +7,7 @@ use crate::core::budget::{Forecast, Ledger};
 use crate::core::rank;
 use crate::core::settings::WebSettings;
 use crate::core::state::State;
-use crate::report::{number, standing};
+use crate::report::{found_as, number, small, standing};
 use crate::ui::clean;
 
 /// Columns padded to their widest cell; the first is left-aligned.
@@ -107,6 +107,8 @@ pub(super) fn leaderboard(state: &State) -> String {
         "95% interval",
         "n",
         "",
+        "q",
+        "found as",
         "track",
         "experiment",
     ];
@@ -121,6 +123,8 @@ pub(super) fn leaderboard(state: &State) -> String {
             ci.to_owned(),
             row.n.to_string(),
             standing(row.standing).to_owned(),
+            row.q.map_or("-".to_owned(), small),
+            found_as(row).to_owned(),
             clean(row.track.as_deref().unwrap_or("-")),
             row.experiment.to_string(),
         ]);
@@ -231,6 +235,31 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
             number(baseline.value, baseline.ci),
             clean(&baseline.name)
         );
+    }
+    let significance = &state.significance;
+    if significance.tests() > 0 {
+        let new = significance.new_bests.len();
+        let last = significance.new_bests.last();
+        let last = last.map_or(String::new(), |test| {
+            format!(", the last is {} on {}", test.experiment, clean(&test.task))
+        });
+        let _ = writeln!(
+            out,
+            "new best     {new} of {} comparisons{last}",
+            significance.tests()
+        );
+    }
+    for task in &state.tasks {
+        let leading = state.leading(&task.name);
+        let leading = leading.filter(|(id, _)| !significance.is_new_best(*id));
+        if let Some((id, value)) = leading {
+            let _ = writeln!(
+                out,
+                "leading      {} on {} ({id}), within the noise of what was best before",
+                number(value, None),
+                clean(&task.name)
+            );
+        }
     }
     if let Some(best) = rank::leaderboard(state).rows.first() {
         let _ = writeln!(

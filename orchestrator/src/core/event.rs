@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::steer::Steer;
 
 /// Version of the event payloads. A reader refuses a newer one.
-pub const EVENT_VERSION: u32 = 4;
+pub const EVENT_VERSION: u32 = 5;
 
 /// A JSON document, in place or, when it is large, as a blob of the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +113,10 @@ pub enum Event {
         at: u64,
         /// The other campaign's directory, as it was named.
         dir: String,
+        /// The event at which the other had opened its sealed split, if it had
+        /// by the time of the fork.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed: Option<u64>,
     },
     /// From here on these files are known by their content.
     FilesPinned {
@@ -380,6 +384,13 @@ pub enum Event {
         /// What was measured.
         measurement: Measurement,
     },
+    /// The search is over and the sealed split is opened, once.
+    SealedOpened {
+        /// The winners that are measured on it.
+        experiments: Vec<ExperimentId>,
+        /// Why the search was over.
+        reason: FinishReason,
+    },
     /// A person asked for something.
     Steered {
         /// What.
@@ -447,6 +458,7 @@ impl Event {
             | Self::ExperimentProposed { .. }
             | Self::CandidateSubmitted { .. }
             | Self::Moved { .. }
+            | Self::SealedOpened { .. }
             | Self::Steered { .. }
             | Self::PlaybookEntryAdded { .. } => None,
         }

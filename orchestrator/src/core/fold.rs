@@ -89,17 +89,19 @@ impl State {
                 self.steering.requests.insert(request.clone());
                 Ok(())
             }
-            Event::CampaignForked { at, .. } => {
+            Event::CampaignForked { at, sealed, .. } => {
                 if *at != self.seq {
                     return Err(missing("event", at));
                 }
                 // The time since its last event was the other campaign's.
                 self.clock.close();
                 self.run = RunState::Stopped;
+                self.sealed_elsewhere = sealed.or(self.sealed_elsewhere);
                 Ok(())
             }
             event => {
                 self.expect_run("event", &[RunState::Running])?;
+                self.check_sealed(event)?;
                 self.apply_running(event, logged.at_ms)
             }
         }
@@ -359,6 +361,10 @@ impl State {
                 );
                 Ok(())
             }
+            Event::SealedOpened {
+                experiments,
+                reason,
+            } => self.open_sealed(experiments, *reason),
             Event::PlaybookEntryAdded { entry } => {
                 self.playbook.push((**entry).clone());
                 Ok(())

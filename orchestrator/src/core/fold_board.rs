@@ -93,11 +93,16 @@ impl State {
                 attempt,
                 measurement,
             } => {
-                let state = match measurement.split {
-                    Split::Search => BoardState::Running,
-                    Split::Select | Split::Sealed => BoardState::Remeasure,
-                };
-                let found = self.experiment_in("measured", *experiment, &[state])?;
+                let found = self.experiments.get(experiment);
+                let found = found.ok_or_else(|| missing("experiment", experiment))?;
+                if !self.may_be_measured(found, measurement.split) {
+                    return Err(Illegal::Experiment {
+                        event: "measured",
+                        experiment: *experiment,
+                        state: found.state.word(),
+                    });
+                }
+                let found = self.experiment_mut(*experiment)?;
                 if *attempt as usize != found.attempts.len() + 1 {
                     return Err(missing("attempt", attempt));
                 }
@@ -111,6 +116,7 @@ impl State {
                     self.index.measured(found, measurement);
                     self.index.changed(was_spent, found);
                 }
+                self.judge(*experiment, measurement);
                 Ok(())
             }
             // The caller sends nothing else here.
@@ -140,6 +146,7 @@ impl State {
             | Event::ModelCalled { .. }
             | Event::ToolAnswered { .. }
             | Event::Tried { .. }
+            | Event::SealedOpened { .. }
             | Event::Steered { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }

@@ -62,6 +62,12 @@ pub enum Illegal {
         #[source]
         source: FeedError,
     },
+    /// A search after the sealed split was opened.
+    #[error("`{event}` after the sealed split was opened")]
+    Sealed {
+        /// What happened.
+        event: &'static str,
+    },
     /// A person's wish that can't be granted.
     #[error("can't be done: {why}")]
     Steer {

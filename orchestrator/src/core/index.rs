@@ -79,11 +79,15 @@ impl Index {
     /// An experiment was measured.
     pub(super) fn measured(&mut self, e: &Experiment, measurement: &Measurement) {
         let took = match measurement.split {
-            Split::Search => &mut self.search,
-            Split::Select | Split::Sealed => &mut self.select,
+            Split::Search => Some(&mut self.search),
+            Split::Select => Some(&mut self.select),
+            // Nothing is planned after it.
+            Split::Sealed => None,
         };
-        took.count += 1;
-        took.total_ms = took.total_ms.saturating_add(measurement.took_ms);
+        if let Some(took) = took {
+            took.count += 1;
+            took.total_ms = took.total_ms.saturating_add(measurement.took_ms);
+        }
         if let Some((_, hash)) = &e.candidate {
             let task = self.tasks.entry(e.task.clone()).or_default();
             task.measured.entry(hash.clone()).or_insert(e.id);

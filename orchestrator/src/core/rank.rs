@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::board::BoardState;
 use super::event::EffectKey;
 use super::ids::ExperimentId;
+use super::measurement::Score;
+use super::significance::FALSE_DISCOVERIES;
 use super::state::{Experiment, State};
 
 /// How a result stands against the baseline.
@@ -35,8 +37,18 @@ pub struct Row {
     pub value: f64,
     /// Its 95% interval.
     pub ci: Option<Interval>,
+    /// The interval with the spread between processes in it.
+    pub ci_widened: Option<Interval>,
     /// Samples behind it.
     pub n: u32,
+    /// Share of false ones among the results that differ from the baseline, if
+    /// this one and all clearer ones count (Benjamini and Hochberg); absent
+    /// where nothing can be compared.
+    pub q: Option<f64>,
+    /// Whether it was a new best when the search found it.
+    pub new_best: bool,
+    /// What the sealed split said.
+    pub sealed: Option<Score>,
     /// What the search had said: the gap to `value` is the winner's curse.
     pub search_value: Option<f64>,
     /// Track of the result.
@@ -76,6 +88,11 @@ pub struct Summary {
     pub won: Option<usize>,
     /// Whole interval worse than the baseline.
     pub lost: Option<usize>,
+    /// Of those won, how many are left when at most 5% of all that differ from
+    /// the baseline may be false.
+    pub won_fdr: Option<usize>,
+    /// The same of those lost.
+    pub lost_fdr: Option<usize>,
     /// Geometric mean over verified tasks, losses included.
     pub geomean: Option<f64>,
     /// Geometric mean over all tasks of what one would deploy: the result
@@ -133,11 +150,21 @@ pub fn leaderboard(state: &State) -> Leaderboard {
     for (place, row) in rows.iter_mut().enumerate() {
         row.rank = place + 1;
     }
+    control(&mut rows);
     let summary = summary(state, &rows, attempted);
     Leaderboard {
         rows,
         unverified,
         summary,
+    }
+}
+
+/// Turns the p-values of the rows into q-values.
+fn control(rows: &mut [Row]) {
+    let tested: Vec<&mut f64> = rows.iter_mut().filter_map(|row| row.q.as_mut()).collect();
+    let p: Vec<f64> = tested.iter().map(|p| **p).collect();
+    for (row, q) in tested.into_iter().zip(stats::benjamini_hochberg(&p)) {
+        *row = q;
     }
 }
 
@@ -152,7 +179,16 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         task: experiment.task.clone(),
         value,
         ci,
+        ci_widened: state.floor(&experiment.task).widened(value, ci),
         n: measurement.score.n,
+        // A p-value, until all rows are known.
+        q: state
+            .p_differs(&experiment.task, &measurement.score)
+            .filter(|_| !measurement.simulated),
+        new_best: state.significance.is_new_best(experiment.id),
+        sealed: experiment
+            .last(Split::Sealed)
+            .map(|attempt| attempt.measurement.score.clone()),
         search_value: experiment.verified(Split::Search),
         track: measurement.track.clone(),
         simulated: measurement.simulated,
@@ -256,6 +292,11 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         (!any_simulated && baseline.is_some())
             .then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())
     };
+    let controlled = |wanted| {
+        let sure = |row: &&Row| row.q.is_some_and(|q| q <= FALSE_DISCOVERIES);
+        let of = rows.iter().filter(|row| row.standing == Some(wanted));
+        count(wanted).map(|_| of.filter(sure).count())
+    };
     let deployed = |baseline: f64| -> Vec<f64> {
         let tasks = state.tasks.iter();
         tasks
@@ -274,6 +315,8 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         verified: rows.len(),
         won: count(Standing::Won),
         lost: count(Standing::Lost),
+        won_fdr: controlled(Standing::Won),
+        lost_fdr: controlled(Standing::Lost),
         geomean: stats::geomean(&real),
         geomean_deployed: if any_simulated {
             None

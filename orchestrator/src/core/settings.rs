@@ -5,6 +5,7 @@ use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
+use super::statistics::Statistics;
 use super::strategy::Strategy;
 
 /// What is compared.
@@ -75,6 +76,9 @@ pub struct Policy {
     /// the first time; the longest wait doubles each time.
     #[serde(default = "retry_s")]
     pub retry_s: f64,
+    /// How comparisons are made.
+    #[serde(default, skip_serializing_if = "Statistics::is_default")]
+    pub statistics: Statistics,
 }
 
 fn retry_s() -> f64 {

@@ -16,7 +16,9 @@ use super::ids::{AgentId, ExperimentId, TryId};
 use super::index::Index;
 use super::playbook::Entry;
 use super::rounds::Round;
+use super::sealed::Opened;
 use super::settings::Settings;
+use super::significance::Significance;
 use super::steer::Steering;
 
 /// Whether a campaign goes on.
@@ -277,6 +279,13 @@ pub struct State {
     pub refused: bool,
     /// What persons have asked for.
     pub steering: Steering,
+    /// Which improvements are more than noise.
+    pub significance: Significance,
+    /// The sealed split, once it is open.
+    pub sealed: Option<Opened>,
+    /// The event at which a campaign that this one was forked from had opened
+    /// its sealed split.
+    pub sealed_elsewhere: Option<u64>,
     /// What follows from the rest.
     pub index: Index,
 }
@@ -308,6 +317,9 @@ impl Default for State {
             reserved: BTreeMap::new(),
             refused: false,
             steering: Steering::default(),
+            significance: Significance::default(),
+            sealed: None,
+            sealed_elsewhere: None,
             index: Index::default(),
         }
     }
@@ -450,13 +462,18 @@ impl State {
             ledger.reserved = of(reserved);
             ledger.unsettled = of(self.unsettled);
         }
-        budget.wall_s.spent = match self.run {
+        budget.wall_s.spent = self.wall_spent_s(now_ms);
+        budget
+    }
+
+    /// Running time as of `now_ms`, in seconds.
+    pub fn wall_spent_s(&self, now_ms: i64) -> f64 {
+        match self.run {
             RunState::Running if self.waits_for().is_none() => self.clock.spent_s(now_ms),
             RunState::New | RunState::Running | RunState::Stopped | RunState::Finished(_) => {
                 self.clock.logged_s()
             }
-        };
-        budget
+        }
     }
 
     /// The state without times, for comparing two runs of one campaign.
@@ -503,6 +520,7 @@ impl State {
             "tries": self.tries.values().collect::<Vec<_>>(),
             "intents": self.intents,
             "playbook": self.playbook,
+            "sealed": self.sealed,
             "experiments_spent": self.budget(0).experiments.spent,
         })
     }

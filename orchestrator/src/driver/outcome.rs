@@ -167,7 +167,9 @@ impl Driver {
                 measurement,
             },
         );
-        batch.push(Actor::Harness, next);
+        if let Some(next) = next {
+            batch.push(Actor::Harness, next);
+        }
         self.append(batch)
     }
 
@@ -277,10 +279,9 @@ impl Driver {
                 experiment,
                 attempt,
             } => {
-                let split = match self.session.state.experiments.get(experiment) {
-                    Some(e) if e.state == BoardState::Remeasure => Split::Select,
-                    _ => Split::Search,
-                };
+                let state = &self.session.state;
+                let found = state.experiments.get(experiment);
+                let split = found.map_or(Split::Search, |e| state.split_of(e));
                 let measurement = Measurement {
                     split,
                     score,

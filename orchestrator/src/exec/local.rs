@@ -154,7 +154,7 @@ impl Local {
                     ..program.clone()
                 },
                 worker: None,
-                used: false,
+                used: Used::Not,
                 tell: tell.clone(),
             };
             let queue = Arc::clone(&queue);
@@ -188,11 +188,20 @@ impl Local {
     }
 }
 
+/// What a worker has looked at so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Used {
+    Not,
+    /// Nothing but winners, on the sealed split.
+    ForSealed,
+    ForMore,
+}
+
 struct Slot {
     program: LabProgram,
     worker: Option<LabWorker>,
-    /// Whether the worker has measured anything yet.
-    used: bool,
+    /// What the worker has looked at.
+    used: Used,
     tell: Sender<Told>,
 }
 
@@ -296,7 +305,12 @@ impl Slot {
                 fresh,
                 ..
             } => {
-                if *fresh && self.used {
+                // The sealed split needs a process that has seen nothing else.
+                let clean = match split {
+                    Split::Sealed => self.used != Used::ForMore,
+                    Split::Search | Split::Select => self.used == Used::Not,
+                };
+                if *fresh && !clean {
                     self.worker = None;
                 }
                 let op = Operation::Evaluate {
@@ -310,7 +324,7 @@ impl Slot {
         let mut worker = if let Some(worker) = self.worker.take() {
             worker
         } else {
-            self.used = false;
+            self.used = Used::Not;
             LabWorker::start(&self.program)?
         };
         let answer = worker.ask(op, Duration::from_secs(limit_s), &mut |step| {
@@ -321,7 +335,12 @@ impl Slot {
             });
         });
         self.worker = Some(worker);
-        self.used |= matches!(answer, Ok(ReplyBody::Report(_)));
+        if let Ok(ReplyBody::Report(report)) = &answer {
+            self.used = match (self.used, report.split) {
+                (Used::Not | Used::ForSealed, Some(Split::Sealed)) => Used::ForSealed,
+                _ => Used::ForMore,
+            };
+        }
         answer
     }
 }

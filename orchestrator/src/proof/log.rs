@@ -41,7 +41,7 @@ pub(super) fn scan(
         ),
     }
     for link in &scan.links {
-        if let Event::CampaignForked { of, at, dir } = &link.logged.event {
+        if let Event::CampaignForked { of, at, dir, .. } = &link.logged.event {
             let here = usize::try_from(*at).ok().and_then(|at| at.checked_sub(1));
             let here = here.and_then(|place| scan.links.get(place));
             if here.is_some_and(|here| here.hash == *of) {

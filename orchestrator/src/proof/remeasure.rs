@@ -7,6 +7,7 @@ use protocol::{Candidate, Interval, Split};
 use super::candidates::lab_document;
 use super::{Campaign, Findings, Remeasure};
 use crate::core::event::{EffectKey, Score};
+use crate::core::noise::Floor;
 use crate::core::planner::MAX_FAILURES;
 use crate::core::rank::{self, Row};
 use crate::core::state::Experiment;
@@ -33,13 +34,16 @@ pub(super) fn check(campaign: &Campaign<'_>, wanted: &Remeasure, findings: &mut 
     for row in rows.iter().take(wanted.rows) {
         let what = format!("{} on {}", row.experiment, row.task);
         match again(campaign, row, program) {
-            Ok(score) => compare(row, &score, &what, findings),
+            Ok(score) => {
+                let floor = campaign.state.floor(&row.task);
+                compare(row, &score, &floor, &what, findings);
+            }
             Err(why) => findings.not_possible("remeasure", format!("{what}: {why}")),
         }
     }
 }
 
-fn compare(row: &Row, now: &Score, what: &str, findings: &mut Findings) {
+fn compare(row: &Row, now: &Score, floor: &Floor, what: &str, findings: &mut Findings) {
     let then = number(row.value, row.ci);
     let Some(value) = now.verified() else {
         let (word, reason) = (now.verdict.word(), now.verdict.reason());
@@ -50,7 +54,9 @@ fn compare(row: &Row, now: &Score, what: &str, findings: &mut Findings) {
         return;
     };
     let told = format!("{what}: {then} then, {} now", number(value, now.ci));
-    match (row.ci, now.ci) {
+    // One process does not know how far another one is away.
+    let wide = |value, ci: Option<Interval>| ci.and_then(|ci| floor.widened(value, Some(ci)));
+    match (wide(row.value, row.ci), wide(value, now.ci)) {
         (Some(a), Some(b)) if overlap(a, b) => {
             findings.passed("remeasure", format!("{told}: the intervals overlap"));
         }

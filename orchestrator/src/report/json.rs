@@ -36,6 +36,15 @@ pub fn leaderboard(state: &State) -> Value {
                 "simulated": row.simulated,
                 "caveats": row.caveats,
                 "standing": row.standing,
+                "ci_widened": row.ci_widened,
+                "q": row.q,
+                "new_best": row.new_best,
+                "sealed": row.sealed.as_ref().map(|score| json!({
+                    "verdict": score.verdict.word(),
+                    "value": score.verified(),
+                    "ci": score.ci,
+                    "n": score.n,
+                })),
                 "search_value": row.search_value,
                 "hash": row.hash,
                 "report": row.report,
@@ -50,6 +59,7 @@ pub fn leaderboard(state: &State) -> Value {
         "baseline": baseline(state, &board),
         "rows": rows,
         "summary": board.summary,
+        "statistics": super::statistics::document(state, &board),
         "unverified": board.unverified,
     })
 }
@@ -123,6 +133,7 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "shares": shares,
         "forecast": budget.forecast().filter(|_| live),
         "best": best,
+        "comparisons": comparisons(state),
         "baseline": baseline(state, &board),
         "events": state.seq,
         "tries": state.tries.len(),
@@ -133,6 +144,30 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         document["waits_for"] = json!(what);
     }
     document
+}
+
+/// What was more than noise, and who leads on each task all the same.
+fn comparisons(state: &State) -> Value {
+    let significance = &state.significance;
+    let leading: Vec<Value> = state
+        .tasks
+        .iter()
+        .filter_map(|task| {
+            let (experiment, value) = state.leading(&task.name)?;
+            Some(json!({
+                "task": task.name,
+                "experiment": experiment.to_string(),
+                "value": value,
+                "new_best": significance.is_new_best(experiment),
+            }))
+        })
+        .collect();
+    json!({
+        "tests": significance.tests(),
+        "new_bests": significance.new_bests.len(),
+        "last_new_best": significance.new_bests.last().map(super::statistics::test),
+        "leading": leading,
+    })
 }
 
 /// A campaign that says it is running without a process was interrupted.

@@ -24,7 +24,7 @@ pub fn number(value: f64, ci: Option<Interval>) -> String {
 }
 
 /// Three significant digits.
-fn digits(value: f64) -> String {
+pub(super) fn digits(value: f64) -> String {
     let size = value.abs();
     if size >= 100.0 {
         format!("{value:.0}")
@@ -143,6 +143,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     if board.rows.iter().any(|row| !row.caveats.is_empty()) {
         writeln!(out)?;
     }
+    super::statistics::write(out, state, board)?;
     if !board.unverified.is_empty() {
         writeln!(out, "## Without a verified result\n")?;
         for task in &board.unverified {
@@ -172,6 +173,12 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
         "| whole interval better / worse than the baseline | {} / {} |",
         count(s.won),
         count(s.lost)
+    )?;
+    writeln!(
+        out,
+        "| of these, with false discoveries kept below 5% | {} / {} |",
+        count(s.won_fdr),
+        count(s.lost_fdr)
     )?;
     writeln!(
         out,

@@ -7,6 +7,7 @@ pub mod compare;
 mod json;
 mod markdown;
 mod phases;
+mod statistics;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use crate::core::state::State;
 pub use anchor::Anchor;
 pub use json::{leaderboard as leaderboard_json, status as status_json};
 pub use markdown::{number, playbook, report, standing};
+pub use statistics::{found_as, small};
 
 /// Writes the report, its charts and the playbook of a campaign; `head` is the
 /// hash of the last event of `log`.

@@ -9,9 +9,10 @@ use protocol::Split;
 use crate::core::agent::Role;
 use crate::core::board::BoardState;
 use crate::core::event::{EffectKey, Event, Logged};
+use crate::core::ids::ExperimentId;
 use crate::core::state::State;
 use crate::driver::Observer;
-use crate::report::number;
+use crate::report::{number, small};
 
 /// The lines on disk. A log that can't be written stops nobody.
 #[derive(Debug)]
@@ -122,6 +123,10 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         } => {
             let score = &measurement.score;
             let what = match score.verified() {
+                Some(value) if measurement.split == Split::Search => {
+                    let shown = number(value, score.ci);
+                    format!("{shown}{}", stands(state, *experiment))
+                }
                 Some(value) => number(value, score.ci),
                 None => format!("{}: {}", score.verdict.word(), score.verdict.reason()),
             };
@@ -132,6 +137,10 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             };
             format!("{}: {experiment} {how}: {what}", task_of(experiment))
         }
+        Event::SealedOpened { experiments, .. } => format!(
+            "the sealed split is opened for {} winners",
+            experiments.len()
+        ),
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
@@ -153,6 +162,23 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
     };
     let at_s = state.clock.spent_s(logged.at_ms);
     Some(format!("[{at_s:6.1} s] {}", super::clean(&text)))
+}
+
+/// Whether a candidate that was just measured is a new best, or leads without
+/// being one.
+fn stands(state: &State, id: ExperimentId) -> String {
+    let test = state.significance.last.as_ref();
+    match test.filter(|test| test.experiment == id) {
+        Some(test) if test.new_best => format!(", new best (p = {})", small(test.p)),
+        Some(test)
+            if state
+                .leading(&test.task)
+                .is_some_and(|(leading, _)| leading == id) =>
+        {
+            format!(", leading within the noise (p = {})", small(test.p))
+        }
+        Some(_) | None => String::new(),
+    }
 }
 
 /// Plain lines on stderr.

@@ -10,7 +10,7 @@ use crate::core::event::{EffectKey, Event, Logged};
 use crate::core::rank;
 use crate::core::state::{Experiment, State};
 use crate::driver::Observer;
-use crate::report::{number, standing};
+use crate::report::{found_as, number, standing};
 
 /// The live screen.
 #[derive(Debug)]
@@ -91,10 +91,11 @@ impl Screen {
             // Writing to a String can't fail.
             let _ = write!(
                 text,
-                "\n  {:<28} {:<22} {}",
+                "\n  {:<28} {:<22} {:<5} {}",
                 super::clean(&row.task),
                 number(row.value, row.ci),
-                standing(row.standing)
+                standing(row.standing),
+                found_as(row)
             );
         }
         self.table.set_message(text);
@@ -135,11 +136,10 @@ impl Observer for Screen {
                 EffectKey::Inspect { task } => self.doing(&format!("{task}: inspecting")),
                 EffectKey::Measure { experiment, .. } => {
                     if let Some(e) = state.experiments.get(experiment) {
-                        let again = e.last(Split::Search).is_some();
-                        let what = if again {
-                            "measuring again in a fresh process"
-                        } else {
-                            "measuring"
+                        let what = match state.split_of(e) {
+                            Split::Search => "measuring",
+                            Split::Select => "measuring again in a fresh process",
+                            Split::Sealed => "measuring on the sealed split",
                         };
                         self.doing(&format!("{}: {what} {experiment}", e.task));
                     }

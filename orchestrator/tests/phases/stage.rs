@@ -64,6 +64,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             converged_gain: 0.02,
             turns: 12,
             retry_s: 1.0,
+            statistics: orchestrator::core::statistics::Statistics::default(),
         },
         tasks: vec![TaskSource {
             name: "a".to_owned(),

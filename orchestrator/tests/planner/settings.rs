@@ -41,6 +41,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
             converged_gain: 0.02,
             turns: 30,
             retry_s: 1.0,
+            statistics: orchestrator::core::statistics::Statistics::default(),
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {

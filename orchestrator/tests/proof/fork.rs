@@ -160,6 +160,7 @@ fn paid_calls_under_way_count_in_full() {
             of: protocol::ContentHash::of(b"the event before"),
             at: 3,
             dir: "c".to_owned(),
+            sealed: None,
         },
         Event::CampaignResumed {},
     ];

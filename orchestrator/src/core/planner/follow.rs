@@ -31,9 +31,10 @@ pub fn after_check(e: &Experiment, verdict: Verdict) -> Vec<Event> {
     ]
 }
 
-/// The move that follows a measurement.
-pub fn after_measure(e: &Experiment) -> Event {
+/// The move that follows a measurement, if one does: what is done stays so.
+pub fn after_measure(e: &Experiment) -> Option<Event> {
     let to = match e.state {
+        BoardState::Done => return None,
         BoardState::Remeasure => BoardState::Done,
         BoardState::ToImplement
         | BoardState::Implemented
@@ -43,14 +44,13 @@ pub fn after_measure(e: &Experiment) -> Event {
         | BoardState::Finished
         | BoardState::Analyzed
         | BoardState::Fix
-        | BoardState::Done
         | BoardState::Failed
         | BoardState::Cancelled => BoardState::Finished,
     };
-    Event::Moved {
+    Some(Event::Moved {
         experiment: e.id,
         from: e.state,
         to,
         reason: String::new(),
-    }
+    })
 }

@@ -5,6 +5,7 @@
 //! again, under the same key.
 
 mod agents;
+mod closing;
 mod effect;
 mod follow;
 mod phases;
@@ -100,6 +101,9 @@ impl Planner<'_> {
         if let Some(setup) = self.set_up() {
             return setup;
         }
+        if let Some(opened) = &self.state.sealed {
+            return self.sealed(opened);
+        }
         let mut decisions = self.stop_for_budget();
         if decisions.is_empty() {
             decisions = self.stop_for_person();
@@ -117,8 +121,13 @@ impl Planner<'_> {
         {
             decisions.extend(self.draws());
         }
-        if decisions.is_empty() && self.state.intents.is_empty() {
-            decisions.extend(self.next_agent_or_end());
+        if decisions.is_empty() {
+            let begun = self.measured_when_done();
+            if self.state.intents.len() == begun.len() {
+                decisions = self.next_agent_or_end();
+            } else {
+                decisions = begun;
+            }
         }
         decisions
     }
@@ -261,7 +270,7 @@ impl Planner<'_> {
 
     /// When time is up, agents end; measurements under way go on.
     fn stop_for_budget(&self) -> Vec<Decision> {
-        if !self.out_of_time() {
+        if !self.search_is_over() {
             return Vec::new();
         }
         self.state
@@ -293,7 +302,7 @@ impl Planner<'_> {
     fn board_step(&self, e: &Experiment, free: &mut usize) -> Option<Decision> {
         let abandoned = match e.owner {
             Some(owner) => !self.is_live(owner),
-            None => self.state.steering.cancelled.contains(&e.id) || self.out_of_time(),
+            None => self.state.steering.cancelled.contains(&e.id) || self.search_is_over(),
         };
         if abandoned && RESERVES.contains(&e.state) {
             return Some(moved(
@@ -428,15 +437,15 @@ impl Planner<'_> {
             return Vec::new();
         }
         let budget = self.state.budget(self.now_ms);
-        let end = |reason| vec![Decision::Record(Event::CampaignFinished { reason })];
         if self.state.refused {
-            return end(FinishReason::BudgetSpent);
+            return self.conclude(FinishReason::BudgetSpent);
         }
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let least_s = self.least_looks() * policy.try_s + pace.evaluate_s + pace.remeasure_s;
-        if budget.experiments.left() < 1.0 || budget.wall_s.left() < least_s {
-            return end(FinishReason::BudgetSpent);
+        let search_s = budget.wall_s.left() - self.reserve_s();
+        if budget.experiments.left() < 1.0 || search_s < least_s {
+            return self.conclude(FinishReason::BudgetSpent);
         }
         if !self.settings.strategy.has_strategist() {
             return self.without_strategist();
@@ -449,7 +458,7 @@ impl Planner<'_> {
             .is_some_and(|agent| agent.role == Role::Strategist && agent.proposed == 0);
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
         if all_closed || last_round_idle {
-            return end(if self.state.experiments.is_empty() {
+            return self.conclude(if self.state.experiments.is_empty() {
                 FinishReason::NothingToDo
             } else {
                 FinishReason::Converged

@@ -17,7 +17,7 @@ impl Planner<'_> {
                 .filter_map(|agent| agent.experiment)
         };
         let deciding = self.state.live_agents().any(|a| a.role == Role::Strategist);
-        if deciding || self.state.refused || self.out_of_time() {
+        if deciding || self.state.refused || self.search_is_over() {
             return Vec::new();
         }
         // A second measurement takes a lane: a worker would wait for it in the
@@ -68,7 +68,8 @@ impl Planner<'_> {
         let pace = self.state.pace();
         let waiting = (free + live).max(1);
         let lanes = (self.settings.workers as usize).min(waiting).max(1);
-        let share = wall.left() * lanes as f64 / waiting as f64;
+        let left = (wall.left() - self.reserve_s()).max(0.0);
+        let share = left * lanes as f64 / waiting as f64;
         let after = f64::from(policy.finalists) * pace.evaluate_s + pace.remeasure_s;
         Some(wall.spent + (share - after).max(self.least_looks() * policy.try_s))
     }

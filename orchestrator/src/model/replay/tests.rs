@@ -43,6 +43,7 @@ fn settings() -> Settings {
             converged_gain: 0.1,
             turns: 9,
             retry_s: 1.0,
+            statistics: crate::core::statistics::Statistics::default(),
         },
         tasks: Vec::new(),
         data: String::new(),
