@@ -363,11 +363,13 @@ impl Phase {
 }
 
 fn share(text: &str) -> Result<(Role, f64), String> {
-    // An assistant uses the share of whom it helps.
+    // An assistant uses the share of whom it helps; who repairs and who looks
+    // back, that of the workers.
     let sharers = || {
+        let none = [Role::Assistant, Role::Fixer, Role::Analyst];
         Role::ALL
             .into_iter()
-            .filter(|role| *role != Role::Assistant)
+            .filter(move |role| !none.contains(role))
     };
     let known = || sharers().map(Role::word).collect::<Vec<_>>().join(", ");
     let (role, part) = text

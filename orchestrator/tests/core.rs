@@ -40,6 +40,7 @@ fn settings() -> Settings {
         },
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
+        staff: None,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 4,

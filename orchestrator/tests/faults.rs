@@ -54,6 +54,7 @@ fn settings(direction: Direction) -> Settings {
         },
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
+        staff: None,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
@@ -180,6 +181,7 @@ fn experiment(state: &mut State, task: &str, attempts: Vec<Attempt>) -> Experime
         candidate: None,
         waiting: None,
         attempts,
+        ruling: None,
     };
     state.experiments.insert(id, experiment);
     id

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use orchestrator::core::agent::{
-    Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall,
+    Answer, AnswerStatus, Arguments, Entry, ModelReply, RequestedCall, Role,
 };
 use orchestrator::core::board::BoardState;
 use orchestrator::core::event::{Actor, Body, Event, FailureCost, Logged, Measurement, Score};
 use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, decide};
+use orchestrator::core::rank;
 use orchestrator::core::settings::Settings;
+use orchestrator::core::staff::StaffSettings;
 use orchestrator::core::state::{RunState, State};
 use orchestrator::model::builtin::Builtin;
 use orchestrator::model::{ChatModel, Message, ToolSchema, TurnRequest};
@@ -458,6 +460,28 @@ impl World for Orderly {
     }
 }
 
+/// One round on each task with everybody who can be called.
+#[test]
+fn a_campaign_with_a_staff() {
+    let staff = Some(StaffSettings {
+        milestone_every: 1,
+        ..StaffSettings::default()
+    });
+    let mut run = start(Settings {
+        staff,
+        ..settings(1, 2, 1000.0)
+    });
+    run.drive(&mut Orderly);
+    insta::assert_snapshot!("staff", run.trace);
+    assert_eq!(run.state.staff.milestones.len(), 2);
+    let rulings = run
+        .state
+        .experiments
+        .values()
+        .filter_map(|e| e.ruling.as_ref());
+    assert_eq!(rulings.count(), 2);
+}
+
 #[test]
 fn an_orderly_campaign() {
     let mut run = start(settings(1, 4, 1000.0));
@@ -486,7 +510,7 @@ impl World for Chaos {
         let point = json!({ "template": "t", "params": { "F": flag } });
         let calls = (0..self.roll(3))
             .map(|place| {
-                let (tool, arguments) = match self.roll(12) {
+                let (tool, arguments) = match self.roll(16) {
                     0 => ("read_board", json!({})),
                     1 => ("lab_inspect", json!({ "task": task })),
                     2 => ("lab_try", point.clone()),
@@ -498,6 +522,10 @@ impl World for Chaos {
                     8 => ("update_playbook", json!({ "entries": [{ "claim": "c", "compare": [{ "with": { "experiment": id } }] }] })),
                     9 => ("finish", json!({ "summary": "s", "close": [{ "task": task, "reason": "r" }] })),
                     10 => ("finish", json!({ "summary": "s" })),
+                    11 => ("write_milestone", json!({ "text": "All [[count.measured]] of them." })),
+                    12 => ("write_milestone", json!({ "text": "It is 1.5 times as fast." })),
+                    13 => ("finish", json!({ "verdict": "demote", "reason": "r", "evidence": [{ "place": "select", "seen": "s" }] })),
+                    14 => ("finish", json!({ "verdict": "pass", "reason": "r" })),
                     _ => ("no_such_tool", json!({ "x": 1 })),
                 };
                 let arguments = match self.roll(9) {
@@ -554,8 +582,13 @@ proptest! {
         workers in 1..4_u32,
         experiments in 1..8_u32,
         wall_s in 5.0..200.0_f64,
+        staff in proptest::option::of(0..4_u32),
     ) {
-        let mut run = start(settings(workers, experiments, wall_s));
+        let staff = staff.map(|milestone_every| StaffSettings {
+            milestone_every,
+            ..StaffSettings::default()
+        });
+        let mut run = start(Settings { staff, ..settings(workers, experiments, wall_s) });
         run.drive(&mut Chaos { dice, at: 0 });
         let budget = run.state.budget(run.now_ms).experiments;
         prop_assert!(budget.spent <= f64::from(experiments));
@@ -568,5 +601,13 @@ proptest! {
         }
         prop_assert!(run.state.intents.is_empty());
         prop_assert!(run.state.live_agents().next().is_none());
+        for row in rank::leaderboard(&run.state).rows {
+            prop_assert!(run.state.experiments[&row.experiment].demoted().is_none());
+        }
+        let count = |role| run.state.agents.values().filter(|a| a.role == role).count();
+        let every = staff.map_or(0, |staff| staff.milestone_every as usize);
+        let measured = run.state.index.search.count as usize;
+        prop_assert!(count(Role::Reporter) <= measured.checked_div(every).map_or(0, |n| n + 1));
+        prop_assert!(staff.is_some() || count(Role::Auditor) == 0);
     }
 }

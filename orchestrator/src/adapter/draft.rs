@@ -96,6 +96,7 @@ impl Draft {
                 retry_s: 1.0,
                 statistics: Statistics::default(),
             },
+            staff: None,
         };
         // Plain data: it always serialises, and an empty text is refused.
         let manifest = toml::to_string(&manifest).unwrap_or_default();

@@ -110,7 +110,10 @@ impl PromptRole {
             Role::Builder => Self::Builder,
             Role::Critic => Self::Critic,
             Role::Tester => Self::Tester,
-            Role::Supervisor | Role::Assistant => return None,
+            Role::Reporter => Self::Reporter,
+            Role::Fixer => Self::Fixer,
+            Role::Analyst => Self::Analyst,
+            Role::Supervisor | Role::Assistant | Role::Auditor => return None,
         })
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::settings::{MetricSettings, Policy};
 use crate::core::shares::Shares;
+use crate::core::staff::StaffSettings;
 
 /// Budgets of a run that names none.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -65,6 +66,10 @@ pub struct Manifest {
     pub budgets: Budgets,
     /// How budgets are shared out.
     pub policy: Policy,
+    /// When the agents beside the search are called, where that is not the
+    /// usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<StaffSettings>,
 }
 
 fn is_empty_path(path: &std::path::Path) -> bool {

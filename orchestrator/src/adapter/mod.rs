@@ -58,6 +58,9 @@ const SUPERVISOR_PROMPT: &str = include_str!("supervisor.md");
 /// The same for an assistant, which knows its task and nothing else.
 const ASSISTANT: &str = "assistant.md";
 const ASSISTANT_PROMPT: &str = include_str!("assistant.md");
+/// The same for an Auditor: who mends prompts must not be able to mend this.
+const AUDITOR: &str = "auditor.md";
+const AUDITOR_PROMPT: &str = include_str!("auditor.md");
 
 /// A loaded adapter.
 #[derive(Debug)]
@@ -182,6 +185,7 @@ impl Adapter {
             None if of == Role::Assistant => {
                 self.render_text(ASSISTANT, ASSISTANT_PROMPT, &variables)
             }
+            None if of == Role::Auditor => self.render_text(AUDITOR, AUDITOR_PROMPT, &variables),
             None => self.render_text(SUPERVISOR, SUPERVISOR_PROMPT, &variables),
         }
     }

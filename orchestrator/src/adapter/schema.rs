@@ -34,6 +34,8 @@ enum Kind {
     Choice(&'static [&'static str]),
     Whole(i64, i64),
     Number(NumberRule),
+    /// `true` or `false`.
+    Truth,
     /// A list of at least one text.
     Texts(TextRule),
 }
@@ -172,6 +174,8 @@ const FIELDS: &[Field] = &[
     field("budgets.shares.builder", Optional, Kind::Number(PART)),
     field("budgets.shares.critic", Optional, Kind::Number(PART)),
     field("budgets.shares.tester", Optional, Kind::Number(PART)),
+    field("budgets.shares.reporter", Optional, Kind::Number(PART)),
+    field("budgets.shares.auditor", Optional, Kind::Number(PART)),
     field("policy.tries_per_worker", Required, Kind::Whole(1, 10_000)),
     field("policy.finalists", Required, Kind::Whole(1, 1_000)),
     field("policy.try_s", Required, Kind::Number(POSITIVE)),
@@ -187,6 +191,8 @@ const FIELDS: &[Field] = &[
         Kind::Whole(1, 1_000),
     ),
     field("policy.statistics.reserve", Optional, Kind::Number(SHARE)),
+    field("staff.milestone_every", Optional, Kind::Whole(0, 1_000_000)),
+    field("staff.audits", Optional, Kind::Truth),
 ];
 
 /// Whether a path stays below the folder it is relative to.
@@ -345,6 +351,7 @@ fn allowed(kind: Kind) -> String {
         Kind::Whole(least, most) if least == most => least.to_string(),
         Kind::Whole(least, most) => format!("a whole number from {least} to {most}"),
         Kind::Number(rule) => rule.allowed.to_owned(),
+        Kind::Truth => "true, false".to_owned(),
         Kind::Texts(rule) => format!("a list of at least one text, each {}", rule.allowed),
     }
 }
@@ -357,6 +364,7 @@ fn check_value(field: &Field, value: &DeValue<'_>) -> Option<Problem> {
             whole(value).is_some_and(|number| (least..=most).contains(&number))
         }
         Kind::Number(rule) => number(value).is_some_and(rule.holds),
+        Kind::Truth => value.as_bool().is_some(),
         Kind::Texts(rule) => value.as_array().is_some_and(|items| {
             !items.is_empty()
                 && items

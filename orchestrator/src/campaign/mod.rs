@@ -129,6 +129,11 @@ impl Layout {
         self.reports().join("report.md")
     }
 
+    /// A milestone, by its number from 1.
+    pub fn milestone(&self, number: u32) -> PathBuf {
+        self.reports().join(format!("milestone-{number}.md"))
+    }
+
     /// What was learned, for people.
     pub fn playbook(&self) -> PathBuf {
         self.dir.join("playbook.md")

@@ -379,6 +379,8 @@ fn settings(
         },
         policy,
         strategy,
+        staff: (until >= LAST_PHASE && strategy.has_strategist())
+            .then(|| manifest.staff.unwrap_or_default()),
         gates: options.gates.clone(),
         web: options.web.clone().map(|web| WebSettings {
             search_url: web

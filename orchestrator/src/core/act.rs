@@ -51,6 +51,20 @@ pub enum EffectKey {
     },
 }
 
+impl EffectKey {
+    /// The agent whose step it is; none where it is nobody's.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Model { agent, .. } | Self::Tool { agent, .. } => Some(*agent),
+            Self::Describe
+            | Self::Inspect { .. }
+            | Self::Check { .. }
+            | Self::Audit { .. }
+            | Self::Measure { .. } => None,
+        }
+    }
+}
+
 /// What a failed act cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

@@ -31,11 +31,19 @@ pub enum Role {
     Tester,
     /// Does a piece of work for another agent.
     Assistant,
+    /// Writes down where the campaign stands.
+    Reporter,
+    /// Looks at a winner before it counts, with no stake in it.
+    Auditor,
+    /// Repairs an experiment that failed and that nobody works on any more.
+    Fixer,
+    /// Says what an experiment teaches whose worker is gone.
+    Analyst,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Strategist,
         Self::Worker,
         Self::Supervisor,
@@ -44,7 +52,16 @@ impl Role {
         Self::Critic,
         Self::Tester,
         Self::Assistant,
+        Self::Reporter,
+        Self::Auditor,
+        Self::Fixer,
+        Self::Analyst,
     ];
+
+    /// Whether it works beside the search and takes no lane of it.
+    pub fn is_staff(self) -> bool {
+        matches!(self, Self::Reporter | Self::Auditor | Self::Supervisor)
+    }
 
     /// The word used in requests, prompts and tables.
     pub fn word(self) -> &'static str {
@@ -57,6 +74,10 @@ impl Role {
             Self::Critic => "critic",
             Self::Tester => "tester",
             Self::Assistant => "assistant",
+            Self::Reporter => "reporter",
+            Self::Auditor => "auditor",
+            Self::Fixer => "fixer",
+            Self::Analyst => "analyst",
         }
     }
 }

@@ -14,6 +14,7 @@ pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
 use super::playbook::Entry;
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
+use super::staff::StaffEvent;
 use super::steer::Steer;
 
 /// Version of the event payloads. A reader refuses a newer one.
@@ -403,6 +404,11 @@ pub enum Event {
         /// What.
         entry: Box<Entry>,
     },
+    /// One of the agents beside the search did something.
+    Staff {
+        /// What.
+        what: Box<StaffEvent>,
+    },
 }
 
 impl Event {
@@ -460,6 +466,7 @@ impl Event {
             | Self::Moved { .. }
             | Self::SealedOpened { .. }
             | Self::Steered { .. }
+            | Self::Staff { .. }
             | Self::PlaybookEntryAdded { .. } => None,
         }
     }

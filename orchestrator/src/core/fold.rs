@@ -189,13 +189,10 @@ impl State {
                     return Err(twice("agent", agent));
                 }
                 if let Some(id) = experiment {
-                    let experiment = self.experiment_mut(*id)?;
-                    if experiment.owner.is_some() {
-                        return Err(twice("owner of experiment", id));
-                    }
-                    experiment.owner = Some(*agent);
+                    self.take_up(*role, *id, *agent)?;
                 }
                 self.begin_round(*role, *round, *agent)?;
+                self.staff_began(*role);
                 let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
                 self.index.live.insert(*agent);
                 self.agents.insert(
@@ -369,6 +366,7 @@ impl State {
                 self.playbook.push((**entry).clone());
                 Ok(())
             }
+            Event::Staff { what } => self.apply_staff(what),
             Event::AdapterResolved { .. }
             | Event::AdapterPatched { .. }
             | Event::PlanChanged { .. }

@@ -43,6 +43,7 @@ impl State {
                     candidate: None,
                     waiting: None,
                     attempts: Vec::new(),
+                    ruling: None,
                 };
                 self.index.proposed(&proposed);
                 self.experiments.insert(*experiment, proposed);
@@ -114,6 +115,7 @@ impl State {
                 });
                 if let Some(found) = self.experiments.get(experiment) {
                     self.index.measured(found, measurement);
+                    self.staff.measured(found, measurement.split);
                     self.index.changed(was_spent, found);
                 }
                 self.judge(*experiment, measurement);
@@ -148,6 +150,7 @@ impl State {
             | Event::Tried { .. }
             | Event::SealedOpened { .. }
             | Event::Steered { .. }
+            | Event::Staff { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }
     }

@@ -64,7 +64,11 @@ impl State {
                     | Role::Supervisor
                     | Role::Explorer
                     | Role::Builder
-                    | Role::Assistant => return Err(missing("reviewer", role.word())),
+                    | Role::Assistant
+                    | Role::Reporter
+                    | Role::Auditor
+                    | Role::Fixer
+                    | Role::Analyst => return Err(missing("reviewer", role.word())),
                 };
                 if place.is_some() {
                     return Err(twice("review of round", round));

@@ -26,6 +26,7 @@ pub mod sealed;
 pub mod settings;
 pub mod shares;
 pub mod significance;
+pub mod staff;
 pub mod state;
 pub mod statistics;
 pub mod steer;

@@ -127,11 +127,7 @@ pub fn leaderboard(state: &State) -> Leaderboard {
         {
             attempted += 1;
         }
-        let best = state
-            .experiments_on(&task.name)
-            .filter_map(|e| Some((e, e.verified(Split::Select)?)))
-            .reduce(|a, b| if state.better(b.1, a.1) { b } else { a });
-        match best {
+        match winner(state, state.experiments_on(&task.name)) {
             Some((experiment, value)) => rows.extend(row(state, experiment, value)),
             None => unverified.push(Unverified {
                 task: task.name.clone(),
@@ -168,6 +164,16 @@ fn control(rows: &mut [Row]) {
     }
 }
 
+/// The best of some experiments of one task, with its number: verified, measured
+/// again, and not demoted.
+pub fn winner<'a>(
+    state: &State,
+    of: impl Iterator<Item = &'a Experiment>,
+) -> Option<(&'a Experiment, f64)> {
+    of.filter_map(|e| Some((e, e.verified(Split::Select)?)))
+        .reduce(|a, b| if state.better(b.1, a.1) { b } else { a })
+}
+
 fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;
@@ -192,7 +198,10 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         search_value: experiment.verified(Split::Search),
         track: measurement.track.clone(),
         simulated: measurement.simulated,
-        caveats: measurement.caveats.clone(),
+        caveats: {
+            let audit = state.audit_caveat(experiment).map(str::to_owned);
+            measurement.caveats.iter().cloned().chain(audit).collect()
+        },
         standing,
         report: measurement.report.clone(),
         hash: measurement.hash.clone(),
@@ -215,6 +224,12 @@ pub fn standing(state: &State, ci: Option<Interval>) -> Option<Standing> {
 
 /// Why a task has no verified result, for people.
 fn why_not(state: &State, task: &str) -> String {
+    let demoted = state
+        .experiments_on(task)
+        .filter_map(|e| Some((e.id, e.demoted()?)));
+    if let Some((experiment, ruling)) = demoted.last() {
+        return format!("{experiment} was demoted: {}", ruling.reason);
+    }
     let last = state
         .experiments_on(task)
         .filter_map(|e| Some((e, e.attempts.last()?)))

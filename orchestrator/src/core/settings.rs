@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
 use super::statistics::Statistics;
+use super::staff::StaffSettings;
 use super::strategy::Strategy;
 
 /// What is compared.
@@ -119,6 +120,10 @@ pub struct Settings {
     /// How the search goes about it.
     #[serde(default)]
     pub strategy: Strategy,
+    /// When the agents beside the search are called; absent where there are
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<StaffSettings>,
     /// Phases that a person must let begin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<u8>,

@@ -21,7 +21,11 @@ impl State {
         while let Some(leader) = of.under.and_then(|under| self.agents.get(&under.agent)) {
             of = leader;
         }
-        of.role
+        match of.role {
+            // They do a part of the workers' work.
+            Role::Fixer | Role::Analyst => Role::Worker,
+            role => role,
+        }
     }
 
     /// What a role may use of the dollars and the tokens, and has used; none

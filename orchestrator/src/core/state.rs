@@ -19,6 +19,7 @@ use super::rounds::Round;
 use super::sealed::Opened;
 use super::settings::Settings;
 use super::significance::Significance;
+use super::staff::{Ruling, StaffState, Verdict};
 use super::steer::Steering;
 
 /// Whether a campaign goes on.
@@ -126,6 +127,8 @@ pub struct Experiment {
     pub waiting: Option<(AgentId, u32)>,
     /// Its measurements.
     pub attempts: Vec<Attempt>,
+    /// What its Auditor said.
+    pub ruling: Option<Ruling>,
 }
 
 impl Experiment {
@@ -147,8 +150,17 @@ impl Experiment {
             .find(|attempt| attempt.measurement.split == split)
     }
 
-    /// Its verified number on `split`.
+    /// The ruling that it must not count, if there is one.
+    pub fn demoted(&self) -> Option<&Ruling> {
+        let ruling = self.ruling.as_ref();
+        ruling.filter(|ruling| ruling.verdict == Verdict::Demote)
+    }
+
+    /// Its verified number on `split`; none once an Auditor has demoted it.
     pub fn verified(&self, split: Split) -> Option<f64> {
+        if self.demoted().is_some() {
+            return None;
+        }
         self.last(split)?.measurement.score.verified()
     }
 }
@@ -286,6 +298,8 @@ pub struct State {
     /// The event at which a campaign that this one was forked from had opened
     /// its sealed split.
     pub sealed_elsewhere: Option<u64>,
+    /// What the agents beside the search have done.
+    pub staff: StaffState,
     /// What follows from the rest.
     pub index: Index,
 }
@@ -320,6 +334,7 @@ impl Default for State {
             significance: Significance::default(),
             sealed: None,
             sealed_elsewhere: None,
+            staff: StaffState::default(),
             index: Index::default(),
         }
     }
@@ -377,7 +392,7 @@ impl State {
     pub fn rounds(&self, task: &str) -> usize {
         self.agents
             .values()
-            .filter(|agent| !agent.is_live())
+            .filter(|agent| agent.role == Role::Worker && !agent.is_live())
             .filter_map(|agent| self.experiments.get(&agent.experiment?))
             .filter(|experiment| experiment.task == task)
             .count()
@@ -486,6 +501,7 @@ impl State {
                     "id": e.id, "task": e.task, "name": e.name, "state": e.state,
                     "reason": e.reason, "fixes": e.fixes, "candidate": e.candidate,
                     "owner": e.owner,
+                    "ruling": e.ruling,
                     "attempts": e.attempts.iter().map(|a| serde_json::json!({
                         "number": a.number,
                         "split": a.measurement.split,
@@ -521,6 +537,7 @@ impl State {
             "intents": self.intents,
             "playbook": self.playbook,
             "sealed": self.sealed,
+            "staff": self.staff,
             "experiments_spent": self.budget(0).experiments.spent,
         })
     }

@@ -192,6 +192,10 @@ impl Driver {
                     let text = batch.body(text);
                     Event::PlanChanged { agent, text }
                 }
+                Event::Staff { what } => {
+                    let what = Box::new(self.of_staff(*what, &mut batch)?);
+                    Event::Staff { what }
+                }
                 other => other,
             };
             batch.push(Actor::Agent(agent), event);

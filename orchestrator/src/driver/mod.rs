@@ -7,6 +7,7 @@ mod effects;
 mod evaluation;
 mod outcome;
 mod prompt;
+mod staff;
 mod steering;
 mod talk;
 mod turns;

@@ -37,6 +37,9 @@ impl Driver {
             Role::Builder => self.for_builder(purpose.round)?,
             Role::Critic | Role::Tester => self.for_reviewers()?,
             Role::Assistant => self.for_assistant(purpose.under)?,
+            Role::Reporter => self.for_reporter(),
+            Role::Auditor => self.for_auditor(purpose.experiment),
+            Role::Fixer | Role::Analyst => self.for_searchers(purpose.experiment),
         };
         let Value::Object(more) = more else {
             return Err(DriverError::Stuck);
@@ -225,7 +228,7 @@ impl Driver {
         })
     }
 
-    fn learnings(&self) -> String {
+    pub(super) fn learnings(&self) -> String {
         quoted(&self.session.layout.workspace(), "learnings.md")
     }
 

@@ -9,6 +9,7 @@ use crate::core::agent::{Answer, AnswerStatus, Picture, Role, Step};
 use crate::core::event::{Actor, EffectKey, Event};
 use crate::core::ids::AgentId;
 use crate::core::settings::Settings;
+use crate::core::state::{Agent, Experiment, State};
 use crate::exec::{Done, Told};
 use crate::store::Batch;
 use crate::tools;
@@ -180,7 +181,20 @@ impl Driver {
                 read_only.push(layout.adapter());
                 own
             }
-            Some(Role::Strategist | Role::Worker | Role::Assistant) | None => own,
+            Some(Role::Auditor) => {
+                let of = found.and_then(|agent| agents_experiment(&self.session.state, agent));
+                read_only.extend(of.map(|e| layout.experiments().join(e.folder())));
+                own
+            }
+            Some(
+                Role::Strategist
+                | Role::Worker
+                | Role::Assistant
+                | Role::Reporter
+                | Role::Fixer
+                | Role::Analyst,
+            )
+            | None => own,
         };
         let settings = self.session.state.settings.as_ref();
         Desk {
@@ -281,12 +295,20 @@ impl Driver {
         settings.domain.clone_from(&manifest.domain);
         settings.metric = manifest.metric.clone().into();
         settings.policy = manifest.policy;
+        if settings.staff.is_some() {
+            settings.staff = Some(manifest.staff.unwrap_or_default());
+        }
         if let (Some(evaluation), Some(commands)) = (&mut settings.evaluation, &manifest.evaluation)
         {
             evaluation.timeout_s = commands.timeout_s;
         }
         settings
     }
+}
+
+/// The experiment that an agent was started for.
+fn agents_experiment<'a>(state: &'a State, agent: &Agent) -> Option<&'a Experiment> {
+    state.experiments.get(&agent.experiment?)
 }
 
 /// What the files of a call are named.

@@ -7,6 +7,7 @@ mod adapter;
 mod candidates;
 mod frozen;
 mod log;
+mod milestones;
 mod pinned;
 mod remeasure;
 mod report;
@@ -174,6 +175,7 @@ pub fn verify(
     frozen::check(&campaign, &mut findings);
     candidates::check(&campaign, &mut findings);
     report::check(&campaign, &mut findings);
+    milestones::check(&campaign, &mut findings);
     if let Some(wanted) = remeasure(&state) {
         remeasure::check(&campaign, &wanted, &mut findings);
     }

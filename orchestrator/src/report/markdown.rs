@@ -226,7 +226,10 @@ fn experiments(out: &mut String, state: &State) -> std::fmt::Result {
             candidate(e),
             score(e, Split::Search),
             score(e, Split::Select),
-            e.state.word(),
+            match e.demoted() {
+                Some(ruling) => format!("demoted: {}", plain(&ruling.reason)),
+                None => e.state.word().to_owned(),
+            },
         )?;
     }
     writeln!(out)

@@ -4,8 +4,10 @@
 mod anchor;
 mod chart;
 pub mod compare;
+mod figures;
 mod json;
 mod markdown;
+pub mod milestone;
 mod phases;
 mod statistics;
 
@@ -18,6 +20,7 @@ use crate::core::event::Logged;
 use crate::core::state::State;
 
 pub use anchor::Anchor;
+pub use figures::{Reference, references};
 pub use json::{leaderboard as leaderboard_json, status as status_json};
 pub use markdown::{number, playbook, report, standing};
 pub use statistics::{found_as, small};

@@ -7,7 +7,7 @@ use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
 use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, Who, find, learn, parse, phases, read};
+use super::{EffectClass, Who, find, learn, parse, phases, read, staff};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -196,7 +196,17 @@ impl Call<'_> {
             "read_board" => {
                 let mut board = read::board(self.state, Some(self.agent), now_ms);
                 match self.agent.role {
-                    Role::Strategist | Role::Worker => {}
+                    Role::Strategist | Role::Worker | Role::Fixer | Role::Analyst => {}
+                    Role::Reporter => board["assignment"] = staff::to_report(self.state),
+                    // Whose work it is and what became of the rest is not its
+                    // business.
+                    Role::Auditor => {
+                        let docket = staff::docket(self.state, documents, self.agent)?;
+                        board = json!({
+                            "schema": board["schema"], "metric": board["metric"],
+                            "assignment": docket,
+                        });
+                    }
                     Role::Supervisor
                     | Role::Explorer
                     | Role::Builder
@@ -221,6 +231,9 @@ impl Call<'_> {
             "update_plan" => {
                 let wanted: UpdatePlan = parse(&self.arguments)?;
                 phases::update_plan(self.state, documents, self.agent, &wanted)
+            }
+            "write_milestone" => {
+                staff::write_milestone(self.state, self.agent, parse(&self.arguments)?)
             }
             "spawn_agent" => phases::assistant(self.state, documents, self.agent, self.number),
             "finish" => self.end(documents),
@@ -325,8 +338,12 @@ impl Call<'_> {
     /// The end of a run, in the form that the role has.
     fn end(&self, documents: &dyn Documents) -> Result<Reply, Reply> {
         match self.agent.role {
-            Role::Strategist | Role::Worker => self.finish(),
-            Role::Supervisor | Role::Builder | Role::Assistant => {
+            Role::Strategist | Role::Worker | Role::Fixer | Role::Analyst => self.finish(),
+            Role::Auditor => {
+                let finish = parse(&self.arguments)?;
+                staff::finish_audit(self.state, documents, self.agent, finish)
+            }
+            Role::Supervisor | Role::Builder | Role::Assistant | Role::Reporter => {
                 let finish: FinishWork = parse(&self.arguments)?;
                 Ok(phases::finish_work(self.agent, finish))
             }

@@ -11,6 +11,7 @@ mod learn;
 mod phases;
 mod read;
 pub mod run_command;
+mod staff;
 mod submission;
 pub mod web;
 pub mod work;
@@ -127,6 +128,8 @@ impl Who {
 const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
 const ALL: &[Role] = &Role::ALL;
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
+/// Who sees the leaderboard.
+const COMPARERS: &[Role] = &[Role::Strategist, Role::Worker, Role::Reporter];
 const STRATEGIST: &[Role] = &[Role::Strategist];
 const WORKER: &[Role] = &[Role::Worker];
 const SUPERVISOR: &[Role] = &[Role::Supervisor];
@@ -151,7 +154,24 @@ const ON_THE_WEB: &[Role] = &[
 ];
 /// Who may have assistants.
 const LEADERS: &[Role] = &[Role::Explorer, Role::Builder, Role::Tester];
-const FINISHERS: &[Role] = &[Role::Supervisor, Role::Builder, Role::Assistant];
+const FINISHERS: &[Role] = &[
+    Role::Supervisor,
+    Role::Builder,
+    Role::Assistant,
+    Role::Reporter,
+];
+const REPORTER: &[Role] = &[Role::Reporter];
+const AUDITOR: &[Role] = &[Role::Auditor];
+/// Who looks at files, in folders of its own or at those of an experiment.
+const READERS: &[Role] = &[
+    Role::Supervisor,
+    Role::Explorer,
+    Role::Builder,
+    Role::Critic,
+    Role::Tester,
+    Role::Assistant,
+    Role::Auditor,
+];
 const REVIEWERS: &[Role] = &[Role::Critic, Role::Tester];
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
@@ -166,7 +186,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "read_leaderboard",
             "Verified, re-measured results, one row per task, with intervals.",
             EffectClass::Read,
-            SEARCHERS,
+            COMPARERS,
         ),
         tool::<args::Inspect>(
             "lab_inspect",
@@ -230,7 +250,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "read_file",
             "Read lines of a text file.",
             EffectClass::Look,
-            AT_DESKS,
+            READERS,
         ),
         tool::<work_args::WriteFile>(
             "write_file",
@@ -248,7 +268,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "search_files",
             "Find lines that match a regular expression, with their files and numbers.",
             EffectClass::Look,
-            AT_DESKS,
+            READERS,
         ),
         tool::<work_args::ViewImage>(
             "view_image",
@@ -301,6 +321,22 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "End your review with what you found.",
             EffectClass::End,
             REVIEWERS,
+        ),
+        tool::<staff::WriteMilestone>(
+            "write_milestone",
+            "Hand in the milestone. Every number of a result is a reference in double square \
+             brackets: [[e0003.select]] or [[e0003.search]], [[e0003.select / baseline]] or \
+             [[e0003.select / e0001.select]] for a ratio, [[baseline]], [[summary.WHICH]], \
+             [[count.WHICH]], [[playbook.NUMBER]]. Any other number is refused, but for whole ones \
+             up to twelve without a unit, years, and numbers in headings.",
+            EffectClass::Board,
+            REPORTER,
+        ),
+        tool::<staff::FinishAudit>(
+            "finish",
+            "End your audit: may the result count?",
+            EffectClass::End,
+            AUDITOR,
         ),
     ]
 });

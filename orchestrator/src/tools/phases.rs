@@ -173,7 +173,11 @@ pub(super) fn assignment(
         | Role::Tester
         | Role::Strategist
         | Role::Worker
-        | Role::Assistant => "../..",
+        | Role::Assistant
+        | Role::Reporter
+        | Role::Auditor
+        | Role::Fixer
+        | Role::Analyst => "../..",
     };
     // A single file lies in the data folder under its own name.
     let files = facts["files"].as_array().map_or(&[][..], Vec::as_slice);

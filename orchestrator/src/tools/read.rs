@@ -3,6 +3,7 @@
 use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
+use crate::core::agent::Role;
 use crate::core::event::Score;
 use crate::core::rank;
 use crate::core::state::{Agent, State, Try};
@@ -123,7 +124,7 @@ fn task_json(state: &State, task: &crate::core::state::Task) -> Value {
             .experiment
             .and_then(|id| state.experiments.get(&id))
             .is_some_and(|e| e.task == task.name);
-        if !on_task || agent.is_live() {
+        if !on_task || agent.is_live() || agent.role != Role::Worker {
             continue;
         }
         for e in state.experiments_on(&task.name) {

@@ -141,6 +141,7 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             "the sealed split is opened for {} winners",
             experiments.len()
         ),
+        Event::Staff { what } => super::staff::describe(state, what),
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(

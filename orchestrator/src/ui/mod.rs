@@ -4,6 +4,7 @@
 mod brief;
 mod lines;
 mod screen;
+mod staff;
 
 use std::io::IsTerminal;
 

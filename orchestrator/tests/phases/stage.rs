@@ -54,6 +54,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
         },
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
+        staff: None,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,

@@ -31,6 +31,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         },
         shares: Shares::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
+        staff: None,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,

@@ -104,6 +104,24 @@ impl Effect {
         }
     }
 
+    /// The agent whose step it is; none where it is nobody's.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Model { agent, .. }
+            | Self::Answer { agent, .. }
+            | Self::Refuse { agent, .. }
+            | Self::Tool { agent, .. }
+            | Self::Work { agent, .. } => Some(*agent),
+            Self::Describe
+            | Self::Inspect { .. }
+            | Self::Audit { .. }
+            | Self::Freeze
+            | Self::Draw { .. }
+            | Self::Check { .. }
+            | Self::Measure { .. } => None,
+        }
+    }
+
     /// Key of the act; none where the act and its outcome are one
     /// transaction.
     pub fn key(&self) -> Option<EffectKey> {

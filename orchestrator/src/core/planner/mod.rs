@@ -9,6 +9,7 @@ mod closing;
 mod effect;
 mod follow;
 mod phases;
+mod staff;
 mod strategies;
 mod workers;
 
@@ -110,6 +111,8 @@ impl Planner<'_> {
         }
         decisions.extend(self.board());
         decisions.extend(self.closings());
+        decisions.extend(self.audits());
+        decisions.extend(self.milestones());
         if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
             decisions.extend(self.agents());
         }
@@ -121,12 +124,13 @@ impl Planner<'_> {
         {
             decisions.extend(self.draws());
         }
-        if decisions.is_empty() {
+        if self.only_staff_decides(&decisions) {
             let begun = self.measured_when_done();
-            if self.state.intents.len() == begun.len() {
-                decisions = self.next_agent_or_end();
+            if self.acts_of_others() == begun.len() {
+                let next = self.before_the_end(self.next_agent_or_end(), decisions.is_empty());
+                decisions.extend(next);
             } else {
-                decisions = begun;
+                decisions.extend(begun);
             }
         }
         decisions
@@ -273,8 +277,11 @@ impl Planner<'_> {
         if !self.search_is_over() {
             return Vec::new();
         }
+        // Who reports and who audits has work to do when the search is over.
+        let over = self.out_of_time();
         self.state
             .live_agents()
+            .filter(|agent| over || !agent.role.is_staff())
             .map(|agent| {
                 Decision::Record(Event::AgentStopped {
                     agent: agent.id,
@@ -401,7 +408,8 @@ impl Planner<'_> {
                     .and_then(|id| self.state.experiments.get(&id));
                 works_on.is_some_and(|e| e.task == task.name)
             });
-            if unsettled || worked_on || self.draws_on(task) {
+            let held = self.draws_on(task) || self.audit_pending(&task.name);
+            if unsettled || worked_on || held {
                 continue;
             }
             let bar = on_task()
@@ -433,7 +441,8 @@ impl Planner<'_> {
             let untouched = e.state == BoardState::ToImplement && e.owner.is_none();
             !e.state.is_terminal() && !untouched
         });
-        if pending || self.state.live_agents().next().is_some() {
+        let mut at_work = self.state.live_agents();
+        if pending || at_work.any(|agent| !agent.role.is_staff()) {
             return Vec::new();
         }
         let budget = self.state.budget(self.now_ms);
@@ -454,7 +463,7 @@ impl Planner<'_> {
             .state
             .agents
             .values()
-            .next_back()
+            .rfind(|agent| !agent.role.is_staff())
             .is_some_and(|agent| agent.role == Role::Strategist && agent.proposed == 0);
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
         if all_closed || last_round_idle {

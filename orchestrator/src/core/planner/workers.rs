@@ -14,6 +14,7 @@ impl Planner<'_> {
         let at_work = || {
             self.state
                 .live_agents()
+                .filter(|agent| !agent.role.is_staff())
                 .filter_map(|agent| agent.experiment)
         };
         let deciding = self.state.live_agents().any(|a| a.role == Role::Strategist);

@@ -4,6 +4,7 @@
 //! never prose, and keeps nothing between turns: a reply is a function of the
 //! request. So it can be resumed, replayed and tested like any other model.
 
+mod auditor;
 mod builder;
 mod claims;
 mod critic;
@@ -11,6 +12,7 @@ pub mod evaluation;
 mod explorer;
 mod history;
 mod random;
+mod reporter;
 mod search;
 mod space;
 mod strategist;
@@ -59,7 +61,9 @@ impl ChatModel for Builtin {
         let history = History::of(&request.messages, &bodies);
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
-            Role::Worker => worker::turn(&history),
+            Role::Worker | Role::Fixer | Role::Analyst => worker::turn(&history),
+            Role::Reporter => reporter::turn(&history),
+            Role::Auditor => auditor::turn(&history),
             // It asks nobody for anything, so nobody asks it.
             Role::Supervisor | Role::Assistant => supervisor::turn(&history),
             Role::Explorer => explorer::turn(&history),

@@ -126,7 +126,12 @@ pub(super) fn text(request: &TurnRequest, part: &Part, normal: &Normal) -> Strin
 /// what programs print that are functions of the data.
 fn kind(role: Role) -> Kind {
     match role {
-        Role::Strategist | Role::Worker => Kind::Measured,
+        Role::Strategist
+        | Role::Worker
+        | Role::Reporter
+        | Role::Auditor
+        | Role::Fixer
+        | Role::Analyst => Kind::Measured,
         Role::Supervisor
         | Role::Explorer
         | Role::Builder

@@ -33,6 +33,7 @@ fn settings() -> Settings {
         limits: Limits::default(),
         shares: std::collections::BTreeMap::new(),
         strategy: crate::core::strategy::Strategy::Full,
+        staff: None,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 1,

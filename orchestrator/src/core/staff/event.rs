@@ -1,0 +1,63 @@
+//! What the agents beside the search do, as events.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::core::event::Body;
+use crate::core::ids::{AgentId, ExperimentId};
+
+/// Something they did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "did", rename_all = "snake_case")]
+pub enum StaffEvent {
+    /// A Reporter wrote a milestone.
+    MilestoneWritten {
+        /// Its number, from 1.
+        number: u32,
+        /// By whom.
+        agent: AgentId,
+        /// What, with references in the place of numbers.
+        text: Body,
+    },
+    /// An Auditor has looked at a winner.
+    Ruled {
+        /// Which experiment.
+        experiment: ExperimentId,
+        /// What it says.
+        ruling: Ruling,
+    },
+}
+
+/// What an Auditor can say: it can't make anything better than it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Pass,
+    /// It must not count.
+    Demote,
+}
+
+/// What an Auditor points at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Where it is: a check by its name, a file of the candidate, or the split
+    /// of a measurement.
+    pub place: String,
+    /// What is to be seen there.
+    pub seen: String,
+}
+
+/// An Auditor's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// Whose.
+    pub agent: AgentId,
+    /// What.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+}

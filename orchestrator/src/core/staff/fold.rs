@@ -1,0 +1,91 @@
+//! Folding what the agents beside the search do.
+
+use protocol::Split;
+
+use super::{Milestone, StaffEvent, StaffState};
+use crate::core::agent::Role;
+use crate::core::ids::{AgentId, ExperimentId};
+use crate::core::illegal::{Illegal, missing, twice};
+use crate::core::state::{Experiment, State};
+
+impl State {
+    /// An agent begins on an experiment: a worker owns it from now on, an
+    /// Auditor only looks at it.
+    pub(in crate::core) fn take_up(
+        &mut self,
+        role: Role,
+        id: ExperimentId,
+        agent: AgentId,
+    ) -> Result<(), Illegal> {
+        let experiment = self.experiment_mut(id)?;
+        if role == Role::Auditor {
+            // One for each, whatever becomes of it.
+            return if self.staff.unaudited.remove(&id) {
+                Ok(())
+            } else {
+                Err(twice("audit of experiment", &id))
+            };
+        }
+        if experiment.owner.is_some() {
+            return Err(twice("owner of experiment", &id));
+        }
+        experiment.owner = Some(agent);
+        Ok(())
+    }
+
+    /// An agent has begun.
+    pub(in crate::core) fn staff_began(&mut self, role: Role) {
+        if role == Role::Reporter {
+            self.staff.reported = self.index.search.count;
+        }
+    }
+
+    pub(in crate::core) fn apply_staff(&mut self, event: &StaffEvent) -> Result<(), Illegal> {
+        match event {
+            StaffEvent::MilestoneWritten {
+                number,
+                agent,
+                text,
+            } => {
+                self.is_a(*agent, Role::Reporter)?;
+                if *number as usize != self.staff.milestones.len() + 1 {
+                    return Err(missing("milestone", number));
+                }
+                self.staff.milestones.push(Milestone {
+                    agent: *agent,
+                    text: text.clone(),
+                });
+                Ok(())
+            }
+            StaffEvent::Ruled { experiment, ruling } => {
+                self.is_a(ruling.agent, Role::Auditor)?;
+                let found = self.experiment_mut(*experiment)?;
+                if found.ruling.is_some() {
+                    return Err(twice("ruling on experiment", experiment));
+                }
+                found.ruling = Some(ruling.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn is_a(&self, agent: AgentId, role: Role) -> Result<(), Illegal> {
+        let found = self.agents.get(&agent).filter(|found| found.role == role);
+        found
+            .map(|_| ())
+            .ok_or_else(|| missing(role.word(), &agent))
+    }
+}
+
+impl StaffState {
+    /// An experiment was measured.
+    pub(in crate::core) fn measured(&mut self, e: &Experiment, split: Split) {
+        if split == Split::Select && e.verified(Split::Select).is_some() {
+            let of_task = self.remeasured.entry(e.task.clone()).or_default();
+            of_task.insert(e.id);
+            if e.ruling.is_none() {
+                self.unaudited.insert(e.id);
+            }
+        }
+    }
+}
