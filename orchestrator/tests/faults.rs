@@ -181,6 +181,7 @@ fn experiment(state: &mut State, task: &str, attempts: Vec<Attempt>) -> Experime
         candidate: None,
         waiting: None,
         attempts,
+        former: Vec::new(),
         ruling: None,
     };
     state.experiments.insert(id, experiment);

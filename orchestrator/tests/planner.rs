@@ -15,7 +15,7 @@ use orchestrator::core::event::{Actor, Body, Event, FailureCost, Logged, Measure
 use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, decide};
 use orchestrator::core::rank;
 use orchestrator::core::settings::Settings;
-use orchestrator::core::staff::StaffSettings;
+use orchestrator::core::staff::{Analyze, StaffSettings};
 use orchestrator::core::state::{RunState, State};
 use orchestrator::model::builtin::Builtin;
 use orchestrator::model::{ChatModel, Message, ToolSchema, TurnRequest};
@@ -510,7 +510,7 @@ impl World for Chaos {
         let point = json!({ "template": "t", "params": { "F": flag } });
         let calls = (0..self.roll(3))
             .map(|place| {
-                let (tool, arguments) = match self.roll(16) {
+                let (tool, arguments) = match self.roll(18) {
                     0 => ("read_board", json!({})),
                     1 => ("lab_inspect", json!({ "task": task })),
                     2 => ("lab_try", point.clone()),
@@ -526,6 +526,8 @@ impl World for Chaos {
                     12 => ("write_milestone", json!({ "text": "It is 1.5 times as fast." })),
                     13 => ("finish", json!({ "verdict": "demote", "reason": "r", "evidence": [{ "place": "select", "seen": "s" }] })),
                     14 => ("finish", json!({ "verdict": "pass", "reason": "r" })),
+                    15 => ("finish", json!({ "diagnosis": "d", "give_up": flag })),
+                    16 => ("finish", json!({ "conclusion": "c" })),
                     _ => ("no_such_tool", json!({ "x": 1 })),
                 };
                 let arguments = match self.roll(9) {
@@ -586,6 +588,7 @@ proptest! {
     ) {
         let staff = staff.map(|milestone_every| StaffSettings {
             milestone_every,
+            analyze: if milestone_every > 2 { Analyze::All } else { Analyze::Orphans },
             ..StaffSettings::default()
         });
         let mut run = start(Settings { staff, ..settings(workers, experiments, wall_s) });
@@ -609,5 +612,7 @@ proptest! {
         let measured = run.state.index.search.count as usize;
         prop_assert!(count(Role::Reporter) <= measured.checked_div(every).map_or(0, |n| n + 1));
         prop_assert!(staff.is_some() || count(Role::Auditor) == 0);
+        prop_assert!(run.state.staff.fixers.values().all(|fixers| fixers.len() <= 2));
+        prop_assert!(staff.is_some() || count(Role::Fixer) + count(Role::Analyst) == 0);
     }
 }

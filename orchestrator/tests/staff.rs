@@ -9,9 +9,11 @@ mod support;
 use std::path::Path;
 
 use orchestrator::core::agent::Role;
+use orchestrator::core::board::BoardState;
+use orchestrator::core::event::Event;
 use orchestrator::core::ids::ExperimentId;
 use orchestrator::core::rank;
-use orchestrator::core::staff::Verdict;
+use orchestrator::core::staff::{StaffSettings, Verdict};
 use orchestrator::core::state::State;
 use orchestrator::store::Reader;
 use serde_json::{Value, json};
@@ -244,4 +246,202 @@ fn a_milestone_has_no_number_of_its_own() {
     let words = "It gained 2.00 [1.96, 2.04] (e0001.select over baseline) with `F=true`, hence 2.00 [1.96, 2.04] \
                  ([e0001](../experiments/e0001-n/attempt-2/report.json), select, n = 5).";
     assert!(shown.contains(words), "{shown}");
+}
+
+/// An experiment that was refused, and whose worker has ended.
+fn refused_and_left(hand: &mut Hand) -> ExperimentId {
+    let experiment = hand.propose(None);
+    let worker = hand.begin(Role::Worker, Some(experiment));
+    hand.submit(experiment);
+    hand.checked(experiment, rejected("no such header"));
+    hand.settle();
+    hand.call(worker, "finish", json!({ "summary": "s" }));
+    experiment
+}
+
+fn rejected(reason: &str) -> protocol::Verdict {
+    protocol::Verdict::Rejected {
+        stage: "compile".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[test]
+fn what_the_check_refused_is_repaired_by_another() {
+    let mut hand = Hand::new();
+    let experiment = refused_and_left(&mut hand);
+    let fixer = hand.starts(Role::Fixer).expect("a fixer");
+    assert_eq!(hand.state.experiments[&experiment].owner, Some(fixer));
+    let board = hand.call(fixer, "read_board", json!({})).1;
+    let failure = &board["assignment"]["failure"];
+    assert_eq!(
+        (&failure["stage"], &failure["reason"], &failure["attempt"]),
+        (&json!("compile"), &json!("no such header"), &json!(1))
+    );
+    let (_, body) = hand.call(fixer, "finish", json!({ "diagnosis": "" }));
+    assert_eq!(body["error"], "`diagnosis` has 1 to 2048 bytes");
+    let arguments = json!({ "experiment": experiment, "template": "t", "params": { "F": false } });
+    hand.call(fixer, "submit_experiment", arguments);
+    hand.checked(experiment, protocol::Verdict::Ok);
+    hand.settle();
+    hand.measured(experiment, protocol::Verdict::Ok, 1.5);
+    hand.settle();
+    assert_eq!(
+        hand.state.experiments[&experiment].state,
+        BoardState::Finished
+    );
+    assert_eq!(hand.state.experiments[&experiment].former.len(), 1);
+}
+
+#[test]
+fn two_attempts_then_it_has_failed_with_the_diagnosis() {
+    let mut hand = Hand::new();
+    let experiment = refused_and_left(&mut hand);
+    for diagnosis in ["the header is not there", "nor anywhere else"] {
+        let fixer = hand.starts(Role::Fixer).expect("a fixer");
+        hand.call(fixer, "finish", json!({ "diagnosis": diagnosis }));
+    }
+    assert_eq!(hand.starts(Role::Fixer), None);
+    let e = &hand.state.experiments[&experiment];
+    assert_eq!(
+        (e.state, e.reason.as_str()),
+        (BoardState::Failed, "nor anywhere else")
+    );
+
+    // One who gives it up is the last.
+    let mut hand = Hand::new();
+    let experiment = refused_and_left(&mut hand);
+    let fixer = hand.starts(Role::Fixer).expect("a fixer");
+    let arguments = json!({ "diagnosis": "the idea needs the header", "give_up": true });
+    hand.call(fixer, "finish", arguments);
+    assert_eq!(hand.starts(Role::Fixer), None);
+    assert_eq!(
+        hand.state.experiments[&experiment].state,
+        BoardState::Failed
+    );
+
+    // Who has handed nothing in leaves nothing to repair.
+    let mut hand = Hand::new();
+    let experiment = hand.propose(None);
+    let worker = hand.begin(Role::Worker, Some(experiment));
+    hand.call(worker, "finish", json!({ "summary": "s" }));
+    assert_eq!(hand.starts(Role::Fixer), None);
+    assert_eq!(
+        hand.state.experiments[&experiment].state,
+        BoardState::Cancelled
+    );
+}
+
+#[test]
+fn the_repair_of_what_crashed_is_an_experiment_of_its_own() {
+    let mut hand = Hand::new();
+    let crashed = hand.propose(None);
+    let worker = hand.begin(Role::Worker, Some(crashed));
+    hand.submit(crashed);
+    hand.checked(crashed, protocol::Verdict::Ok);
+    hand.settle();
+    let verdict = protocol::Verdict::Crashed {
+        signal: Some(11),
+        reason: "segmentation fault".to_owned(),
+    };
+    hand.measured(crashed, verdict, 0.0);
+    hand.call(worker, "finish", json!({ "summary": "s" }));
+    let fixer = hand.starts(Role::Fixer).expect("a fixer");
+    let board = hand.call(fixer, "read_board", json!({})).1;
+    assert_eq!(board["assignment"]["failure"]["verdict"], "crashed");
+    let again = json!({ "experiment": crashed, "template": "t", "params": { "F": false } });
+    let (_, body) = hand.call(fixer, "submit_experiment", again);
+    assert_eq!(body["error"], "experiment e0001 is finished, or not yours");
+    let arguments = json!({ "template": "t", "params": { "F": false } });
+    hand.call(fixer, "submit_experiment", arguments);
+    let repair = ExperimentId(2);
+    hand.checked(repair, protocol::Verdict::Ok);
+    hand.settle();
+    hand.measured(repair, protocol::Verdict::Ok, 1.5);
+    hand.answered(fixer);
+    hand.call(
+        fixer,
+        "finish",
+        json!({ "diagnosis": "the flag runs past the end" }),
+    );
+    assert_eq!(hand.starts(Role::Fixer), None);
+    let e = &hand.state.experiments[&crashed];
+    assert_eq!(e.reason, "the flag runs past the end");
+    assert_eq!(e.attempts.len(), 1);
+    assert_eq!(hand.remeasures(), [repair]);
+}
+
+#[test]
+fn what_a_worker_left_without_a_word_is_looked_back_at() {
+    let mut hand = Hand::new();
+    let experiment = hand.propose(None);
+    let worker = hand.begin(Role::Worker, Some(experiment));
+    hand.submit(experiment);
+    hand.checked(experiment, protocol::Verdict::Ok);
+    hand.settle();
+    hand.measured(experiment, protocol::Verdict::Ok, 1.5);
+    let reason = "its model is gone".to_owned();
+    hand.apply(Event::AgentStopped {
+        agent: worker,
+        reason,
+    });
+    // Something new waits, and what is there comes first.
+    let next = hand.propose(None);
+    let analyst = hand.starts(Role::Analyst).expect("an analyst");
+    assert_eq!(hand.starts(Role::Worker), None);
+    let board = hand.call(analyst, "read_board", json!({})).1;
+    assert_eq!(
+        board["assignment"]["measurements"][0]["result"]["value"],
+        1.5
+    );
+    for (tool, arguments) in [
+        ("submit_experiment", json!({ "template": "t" })),
+        (
+            "propose_experiment",
+            json!({ "task": "x", "name": "n", "hypothesis": "h" }),
+        ),
+    ] {
+        let (_, body) = hand.call(analyst, tool, arguments);
+        let error = body["error"].as_str().expect("an error");
+        assert!(error.starts_with("a analyst may not use"), "{error}");
+    }
+    let entry =
+        json!({ "claim": "F helps", "compare": [{ "with": { "experiment": experiment } }] });
+    hand.call(analyst, "update_playbook", json!({ "entries": [entry] }));
+    hand.call(analyst, "finish", json!({ "conclusion": "F helps" }));
+    hand.settle();
+    let e = &hand.state.experiments[&experiment];
+    assert_eq!(
+        (e.owner, e.reason.as_str()),
+        (Some(worker), "best of its task")
+    );
+    assert_eq!(hand.state.playbook.len(), 1);
+    hand.remeasured_best(1.5);
+    assert!(hand.starts(Role::Worker).is_some());
+    assert!(hand.state.experiments[&next].owner.is_some());
+}
+
+#[test]
+fn failures_come_first_and_baselines_have_no_second_hand() {
+    let mut hand = Hand::new();
+    let experiment = refused_and_left(&mut hand);
+    hand.propose(None);
+    assert_eq!(
+        hand.starts(Role::Worker),
+        None,
+        "one lane, and a failure waits for it"
+    );
+    assert!(hand.starts(Role::Fixer).is_some());
+
+    let none = StaffSettings {
+        fixers: 0,
+        ..StaffSettings::default()
+    };
+    let mut hand = Hand::with(none);
+    assert_eq!(refused_and_left(&mut hand), experiment);
+    assert_eq!(hand.starts(Role::Fixer), None);
+    assert_eq!(
+        hand.state.experiments[&experiment].state,
+        BoardState::Cancelled
+    );
 }

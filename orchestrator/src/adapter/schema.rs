@@ -193,6 +193,12 @@ const FIELDS: &[Field] = &[
     field("policy.statistics.reserve", Optional, Kind::Number(SHARE)),
     field("staff.milestone_every", Optional, Kind::Whole(0, 1_000_000)),
     field("staff.audits", Optional, Kind::Truth),
+    field("staff.fixers", Optional, Kind::Whole(0, 10)),
+    field(
+        "staff.analyze",
+        Optional,
+        Kind::Choice(&["never", "orphans", "all"]),
+    ),
 ];
 
 /// Whether a path stays below the folder it is relative to.

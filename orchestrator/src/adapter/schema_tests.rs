@@ -40,6 +40,8 @@ const WHOLE: &str = r#"
     builder = 0.4
     critic = 0.1
     tester = 0.1
+    reporter = 0.1
+    auditor = 0.1
     [policy]
     tries_per_worker = 1
     finalists = 1
@@ -53,6 +55,11 @@ const WHOLE: &str = r#"
     noise = 0.01
     contenders = 2
     reserve = 0.2
+    [staff]
+    milestone_every = 5
+    audits = false
+    fixers = 1
+    analyze = "all"
 "#;
 
 fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {

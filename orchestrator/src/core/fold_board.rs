@@ -43,6 +43,7 @@ impl State {
                     candidate: None,
                     waiting: None,
                     attempts: Vec::new(),
+                    former: Vec::new(),
                     ruling: None,
                 };
                 self.index.proposed(&proposed);
@@ -81,6 +82,9 @@ impl State {
                     return Err(missing("check of experiment", experiment));
                 }
                 found.checked = verdict.is_ok();
+                if !verdict.is_ok() {
+                    self.staff.refusals.insert(*experiment, verdict.clone());
+                }
                 Ok(())
             }
             Event::Moved {

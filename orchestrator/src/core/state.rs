@@ -127,6 +127,8 @@ pub struct Experiment {
     pub waiting: Option<(AgentId, u32)>,
     /// Its measurements.
     pub attempts: Vec<Attempt>,
+    /// Who has worked on it before its owner.
+    pub former: Vec<AgentId>,
     /// What its Auditor said.
     pub ruling: Option<Ruling>,
 }
@@ -342,17 +344,19 @@ impl Default for State {
 
 impl State {
     /// What the search for an experiment's candidate has cost in US dollars:
-    /// the turns of its owner, shared evenly between the owner's experiments.
+    /// the turns of those who worked on it, of each shared evenly between all
+    /// that it worked on.
     pub fn cost_usd(&self, experiment: &Experiment) -> f64 {
-        let Some(owner) = experiment.owner.and_then(|id| self.agents.get(&id)) else {
-            return 0.0;
-        };
-        let owned = self
-            .experiments
-            .values()
-            .filter(|e| e.owner == Some(owner.id))
-            .count();
-        owner.paid.usd / owned.max(1) as f64
+        let hands = experiment.former.iter().chain(&experiment.owner);
+        hands
+            .filter_map(|id| self.agents.get(id))
+            .map(|agent| {
+                let had =
+                    |e: &&Experiment| e.owner == Some(agent.id) || e.former.contains(&agent.id);
+                let owned = self.experiments.values().filter(had).count();
+                agent.paid.usd / owned.max(1) as f64
+            })
+            .sum()
     }
 
     /// A task by name.

@@ -39,7 +39,7 @@ impl Driver {
             Role::Assistant => self.for_assistant(purpose.under)?,
             Role::Reporter => self.for_reporter(),
             Role::Auditor => self.for_auditor(purpose.experiment),
-            Role::Fixer | Role::Analyst => self.for_searchers(purpose.experiment),
+            Role::Fixer | Role::Analyst => self.for_second_hand(purpose.experiment),
         };
         let Value::Object(more) = more else {
             return Err(DriverError::Stuck);
@@ -76,7 +76,7 @@ impl Driver {
         context
     }
 
-    fn for_searchers(&self, experiment: Option<ExperimentId>) -> Value {
+    pub(super) fn for_searchers(&self, experiment: Option<ExperimentId>) -> Value {
         let experiment = experiment.and_then(|id| self.session.state.experiments.get(&id));
         json!({
             "experiment": experiment.map(|e| json!({

@@ -12,6 +12,7 @@ use crate::core::rank;
 use crate::core::staff::StaffEvent;
 use crate::report::{self, milestone};
 use crate::store::Batch;
+use crate::tools;
 
 impl Driver {
     /// What such an agent did, as it goes into the log. What people read of it
@@ -52,27 +53,7 @@ impl Driver {
     /// What a Reporter is told beside the rest.
     pub(super) fn for_reporter(&self) -> Value {
         let state = &self.session.state;
-        let unit = state
-            .settings
-            .as_ref()
-            .map_or("", |s| s.metric.unit.as_str());
-        let results: Vec<Value> = report::references(state)
-            .into_iter()
-            .map(|known| {
-                let ci = known.ci;
-                json!({
-                    "reference": known.reference,
-                    "experiment": known.experiment.to_string(),
-                    "metric": state.settings.as_ref().map(|s| s.metric.name.as_str()),
-                    "value": known.value,
-                    "unit": unit,
-                    "lo": ci.map_or(known.value, |ci| ci.lo()),
-                    "hi": ci.map_or(known.value, |ci| ci.hi()),
-                    "split": known.split,
-                    "verdict": "ok",
-                })
-            })
-            .collect();
+        let results: Vec<Value> = self.results().collect();
         let board: Vec<Value> = state
             .experiments
             .values()
@@ -94,6 +75,23 @@ impl Driver {
         })
     }
 
+    /// What one is told who takes up an experiment after its worker.
+    pub(super) fn for_second_hand(&self, experiment: Option<ExperimentId>) -> Value {
+        let state = &self.session.state;
+        let mut told = self.for_searchers(experiment);
+        if let Some(e) = experiment.and_then(|id| state.experiments.get(&id)) {
+            let mut failure = tools::failure_json(state, e);
+            // The one that begins now is not among them yet.
+            let had = state.staff.fixers.get(&e.id).map_or(0, Vec::len);
+            failure["attempt"] = json!(had + 1);
+            told["failure"] = failure;
+            let own = |row: &Value| row["experiment"] == json!(e.id.to_string());
+            told["results"] = self.results().filter(own).collect();
+        }
+        told["leaderboard"] = json!(self.standings());
+        told
+    }
+
     fn standings(&self) -> Vec<Value> {
         let rows = rank::leaderboard(&self.session.state).rows;
         rows.into_iter()
@@ -107,6 +105,28 @@ impl Driver {
                 })
             })
             .collect()
+    }
+
+    /// The verified numbers.
+    fn results(&self) -> impl Iterator<Item = Value> {
+        let metric = self.session.state.settings.as_ref().map(|s| &s.metric);
+        let (name, unit) = metric.map_or(("", ""), |m| (m.name.as_str(), m.unit.as_str()));
+        report::references(&self.session.state)
+            .into_iter()
+            .map(move |known| {
+                let ci = known.ci;
+                json!({
+                    "reference": known.reference,
+                    "experiment": known.experiment.to_string(),
+                    "metric": name,
+                    "value": known.value,
+                    "unit": unit,
+                    "lo": ci.map_or(known.value, |ci| ci.lo()),
+                    "hi": ci.map_or(known.value, |ci| ci.hi()),
+                    "split": known.split,
+                    "verdict": "ok",
+                })
+            })
     }
 
     /// Limited budgets only: of the others nothing is left to say.

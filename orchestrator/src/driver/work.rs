@@ -181,20 +181,12 @@ impl Driver {
                 read_only.push(layout.adapter());
                 own
             }
-            Some(Role::Auditor) => {
+            Some(Role::Auditor | Role::Fixer | Role::Analyst) => {
                 let of = found.and_then(|agent| agents_experiment(&self.session.state, agent));
                 read_only.extend(of.map(|e| layout.experiments().join(e.folder())));
                 own
             }
-            Some(
-                Role::Strategist
-                | Role::Worker
-                | Role::Assistant
-                | Role::Reporter
-                | Role::Fixer
-                | Role::Analyst,
-            )
-            | None => own,
+            Some(Role::Strategist | Role::Worker | Role::Assistant | Role::Reporter) | None => own,
         };
         let settings = self.session.state.settings.as_ref();
         Desk {

@@ -153,6 +153,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     }
     writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
     experiments(out, state)?;
+    concluded(out, state)?;
     learned(out, state)?;
     evaluation(out, state)
 }
@@ -231,6 +232,21 @@ fn experiments(out: &mut String, state: &State) -> std::fmt::Result {
                 None => e.state.word().to_owned(),
             },
         )?;
+    }
+    writeln!(out)
+}
+
+/// What was said about experiments by those who took them up later.
+fn concluded(out: &mut String, state: &State) -> std::fmt::Result {
+    let said = &state.staff.conclusions;
+    if said.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Said of experiments\n")?;
+    for (experiment, conclusions) in said {
+        for conclusion in conclusions {
+            writeln!(out, "- {experiment}: {}", plain(&conclusion.text))?;
+        }
     }
     writeln!(out)
 }

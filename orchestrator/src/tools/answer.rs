@@ -7,7 +7,7 @@ use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
 use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, Who, find, learn, parse, phases, read, staff};
+use super::{EffectClass, Who, find, hands, learn, parse, phases, read, staff};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -196,7 +196,12 @@ impl Call<'_> {
             "read_board" => {
                 let mut board = read::board(self.state, Some(self.agent), now_ms);
                 match self.agent.role {
-                    Role::Strategist | Role::Worker | Role::Fixer | Role::Analyst => {}
+                    Role::Strategist | Role::Worker => {}
+                    Role::Fixer | Role::Analyst => {
+                        let given = board["assignment"].take();
+                        board["assignment"] =
+                            hands::second_hand(self.state, documents, self.agent, given)?;
+                    }
                     Role::Reporter => board["assignment"] = staff::to_report(self.state),
                     // Whose work it is and what became of the rest is not its
                     // business.
@@ -338,7 +343,9 @@ impl Call<'_> {
     /// The end of a run, in the form that the role has.
     fn end(&self, documents: &dyn Documents) -> Result<Reply, Reply> {
         match self.agent.role {
-            Role::Strategist | Role::Worker | Role::Fixer | Role::Analyst => self.finish(),
+            Role::Strategist | Role::Worker => self.finish(),
+            Role::Fixer => hands::finish_repair(self.agent, parse(&self.arguments)?),
+            Role::Analyst => hands::finish_analysis(self.agent, parse(&self.arguments)?),
             Role::Auditor => {
                 let finish = parse(&self.arguments)?;
                 staff::finish_audit(self.state, documents, self.agent, finish)

@@ -107,6 +107,8 @@ fn number(state: &State, evidence: Evidence) -> Result<Number, Reply> {
         Evidence::Experiment(id) => state
             .experiments
             .get(&id)
+            // What was demoted is no evidence.
+            .filter(|e| e.demoted().is_none())
             .and_then(|e| e.last(Split::Search))
             .map(|attempt| &attempt.measurement.score),
         Evidence::Try(id) => state.tries.get(&id).map(|look| &look.score),

@@ -7,6 +7,7 @@
 mod answer;
 mod args;
 pub mod files;
+mod hands;
 mod learn;
 mod phases;
 mod read;
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 
 pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab, before_work};
 pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
+pub(crate) use hands::failure as failure_json;
 pub use read::{board as board_json, score as score_json, tries_left};
 pub(crate) use submission::slug;
 
@@ -129,9 +131,19 @@ const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
 const ALL: &[Role] = &Role::ALL;
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 /// Who sees the leaderboard.
-const COMPARERS: &[Role] = &[Role::Strategist, Role::Worker, Role::Reporter];
+const COMPARERS: &[Role] = &[
+    Role::Strategist,
+    Role::Worker,
+    Role::Reporter,
+    Role::Analyst,
+];
 const STRATEGIST: &[Role] = &[Role::Strategist];
-const WORKER: &[Role] = &[Role::Worker];
+/// Who makes candidates.
+const MAKERS: &[Role] = &[Role::Worker, Role::Fixer];
+/// Who looks at tasks and learns from what was measured.
+const LEARNERS: &[Role] = &[Role::Strategist, Role::Worker, Role::Fixer, Role::Analyst];
+const FIXER: &[Role] = &[Role::Fixer];
+const ANALYST: &[Role] = &[Role::Analyst];
 const SUPERVISOR: &[Role] = &[Role::Supervisor];
 const EXPLORER: &[Role] = &[Role::Explorer];
 /// Who works in folders of its own.
@@ -171,6 +183,8 @@ const READERS: &[Role] = &[
     Role::Tester,
     Role::Assistant,
     Role::Auditor,
+    Role::Fixer,
+    Role::Analyst,
 ];
 const REVIEWERS: &[Role] = &[Role::Critic, Role::Tester];
 
@@ -193,19 +207,19 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "Facts about a task: shapes, operations, bytes and FLOPs, baselines, and the search \
              spaces of the templates that fit, with what was tried in them so far.",
             EffectClass::Read,
-            SEARCHERS,
+            LEARNERS,
         ),
         tool::<LabCandidate>(
             "lab_check",
             "Static check of a candidate: does it fit and compile? No score.",
             EffectClass::Lab,
-            WORKER,
+            MAKERS,
         ),
         tool::<LabCandidate>(
             "lab_try",
             "A quick look at a candidate: few checks, few samples. Never on the leaderboard.",
             EffectClass::Lab,
-            WORKER,
+            MAKERS,
         ),
         tool::<args::Propose>(
             "propose_experiment",
@@ -224,14 +238,14 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "Hand in a candidate for full verification and measurement. The answer is the lab's \
              verdict. Without `experiment` a new one is put on the board.",
             EffectClass::Submit,
-            WORKER,
+            MAKERS,
         ),
         tool::<args::Learn>(
             "update_playbook",
             "Write down what was learned. Name the measurements to compare; the effect size is \
              computed from them.",
             EffectClass::Board,
-            SEARCHERS,
+            LEARNERS,
         ),
         tool::<args::Finish>(
             "finish",
@@ -331,6 +345,19 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
              up to twelve without a unit, years, and numbers in headings.",
             EffectClass::Board,
             REPORTER,
+        ),
+        tool::<hands::FinishRepair>(
+            "finish",
+            "End your attempt at a repair with a diagnosis. What is not repaired by then is tried once \
+             more by somebody else, unless you give it up; then it has failed, with your diagnosis.",
+            EffectClass::End,
+            FIXER,
+        ),
+        tool::<hands::FinishAnalysis>(
+            "finish",
+            "End your work with what the experiment teaches.",
+            EffectClass::End,
+            ANALYST,
         ),
         tool::<staff::FinishAudit>(
             "finish",

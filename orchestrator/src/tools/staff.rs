@@ -175,12 +175,7 @@ pub(super) fn docket(
     agent: &Agent,
 ) -> Result<Value, Reply> {
     let e = audited(state, agent)?;
-    let inspected = state.task(&e.task).and_then(|task| task.inspected.as_ref());
-    let inspection = inspected
-        .map(|inspected| documents.document(&inspected.document))
-        .transpose()
-        .map_err(Reply::failed)?
-        .unwrap_or_default();
+    let inspection = inspection(state, documents, e)?;
     let measurements: Vec<Value> = e
         .attempts
         .iter()
@@ -216,7 +211,21 @@ pub(super) fn docket(
     }))
 }
 
-fn candidate(e: &Experiment) -> Value {
+/// What the lab has found about an experiment's task.
+pub(super) fn inspection(
+    state: &State,
+    documents: &dyn Documents,
+    e: &Experiment,
+) -> Result<Value, Reply> {
+    let inspected = state.task(&e.task).and_then(|task| task.inspected.as_ref());
+    let document = inspected.map(|inspected| documents.document(&inspected.document));
+    Ok(document
+        .transpose()
+        .map_err(Reply::failed)?
+        .unwrap_or_default())
+}
+
+pub(super) fn candidate(e: &Experiment) -> Value {
     match &e.candidate {
         Some((Candidate::Template { template, params }, _)) => {
             json!({ "template": template, "params": params })
@@ -227,7 +236,7 @@ fn candidate(e: &Experiment) -> Value {
 }
 
 /// What a candidate changes of its template's defaults; null for own files.
-fn changes(e: &Experiment, inspection: &Value) -> Value {
+pub(super) fn changes(e: &Experiment, inspection: &Value) -> Value {
     let Some((Candidate::Template { template, params }, _)) = &e.candidate else {
         return Value::Null;
     };
@@ -245,7 +254,7 @@ fn changes(e: &Experiment, inspection: &Value) -> Value {
         .collect()
 }
 
-fn measurement(attempt: &Attempt, documents: &dyn Documents) -> Value {
+pub(super) fn measurement(attempt: &Attempt, documents: &dyn Documents) -> Value {
     let of = &attempt.measurement;
     let mut shown_here = json!({
         "attempt": attempt.number,

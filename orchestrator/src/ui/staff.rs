@@ -9,6 +9,9 @@ pub(super) fn describe(state: &State, what: &StaffEvent) -> String {
         StaffEvent::MilestoneWritten { number, .. } => {
             format!("milestone {number}: reports/milestone-{number}.md")
         }
+        StaffEvent::Concluded {
+            experiment, text, ..
+        } => format!("{}: {experiment}: {text}", task_of(experiment)),
         StaffEvent::Ruled { experiment, ruling } => {
             let said = match ruling.verdict {
                 Verdict::Pass => "passed",

@@ -299,6 +299,26 @@ impl Hand {
         worker
     }
 
+    /// Answers an agent's call that waits for a result.
+    pub(crate) fn answered(&mut self, agent: AgentId) {
+        let orchestrator::core::agent::Step::CallTools(open) = self.state.agents[&agent].run.next()
+        else {
+            panic!("nothing is open");
+        };
+        let number = open[0].number;
+        let reply = tools::answer(&self.state, &Inline, agent, number, self.now_ms);
+        let (status, body) = reply.answer.expect("a result");
+        self.apply(Event::ToolAnswered {
+            agent,
+            call: number,
+            answer: Answer {
+                status,
+                body: Body::Inline(body),
+                pictures: Vec::new(),
+            },
+        });
+    }
+
     /// What is being measured again now.
     pub(crate) fn remeasures(&mut self) -> Vec<ExperimentId> {
         self.settle();

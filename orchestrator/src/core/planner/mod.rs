@@ -9,6 +9,7 @@ mod closing;
 mod effect;
 mod follow;
 mod phases;
+mod repairs;
 mod staff;
 mod strategies;
 mod workers;
@@ -312,11 +313,7 @@ impl Planner<'_> {
             None => self.state.steering.cancelled.contains(&e.id) || self.search_is_over(),
         };
         if abandoned && RESERVES.contains(&e.state) {
-            return Some(moved(
-                e,
-                BoardState::Cancelled,
-                "nobody works on it any more",
-            ));
+            return self.orphaned(e);
         }
         let attempt = e.attempts.len() as u32 + 1;
         let measure = EffectKey::Measure {
@@ -355,9 +352,9 @@ impl Planner<'_> {
             BoardState::Running => self.measure(e, attempt, Split::Search),
             BoardState::Remeasure => self.measure(e, attempt, Split::Select),
             // Nobody draws conclusions from what was drawn at random.
-            BoardState::Finished => {
-                (abandoned || e.owner.is_none()).then(|| moved(e, BoardState::Analyzed, ""))
-            }
+            BoardState::Finished if e.owner.is_none() => Some(moved(e, BoardState::Analyzed, "")),
+            BoardState::Finished if abandoned => self.concluded(e),
+            BoardState::Finished => None,
             BoardState::Fix => Some(moved(e, BoardState::ToImplement, "")),
         }
     }

@@ -12,7 +12,7 @@ use crate::core::staff::StaffSettings;
 
 impl Planner<'_> {
     /// When they are called, while anybody may be called at all.
-    fn staff(&self) -> Option<&StaffSettings> {
+    pub(super) fn staff(&self) -> Option<&StaffSettings> {
         let staff = self.state.staff_settings()?;
         (!self.out_of_time() && !self.state.refused).then_some(staff)
     }

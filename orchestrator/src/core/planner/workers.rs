@@ -7,8 +7,9 @@ use crate::core::ids::ExperimentId;
 use crate::core::state::Experiment;
 
 impl Planner<'_> {
-    /// Workers for the lanes that are free, on tasks that nobody works on; what
-    /// a person wants first comes first. The running time that is left is
+    /// Agents for the lanes that are free: for what failed and for what nobody
+    /// looks back at, then workers on tasks that nobody works on; what a person
+    /// wants first comes first. The running time that is left is
     /// shared evenly between what waits.
     pub(super) fn more_workers(&self) -> Vec<Decision> {
         let at_work = || {
@@ -17,8 +18,7 @@ impl Planner<'_> {
                 .filter(|agent| !agent.role.is_staff())
                 .filter_map(|agent| agent.experiment)
         };
-        let deciding = self.state.live_agents().any(|a| a.role == Role::Strategist);
-        if deciding || self.state.refused || self.search_is_over() {
+        if self.state.refused || self.search_is_over() {
             return Vec::new();
         }
         // A second measurement takes a lane: a worker would wait for it in the
@@ -40,11 +40,18 @@ impl Planner<'_> {
         let place = |id: ExperimentId| boosted.iter().position(|known| *known == id);
         free.sort_by_key(|e| place(e.id).unwrap_or(usize::MAX));
         let tries_until_wall_s = self.looks_until(free.len(), live);
+        let mut decisions = self.second_hands(lanes, tries_until_wall_s);
+        let lanes = lanes - decisions.len();
+        let deciding = self.state.live_agents().any(|a| a.role == Role::Strategist);
+        if deciding || lanes == 0 {
+            return decisions;
+        }
         let mut tasks: Vec<&str> = at_work()
             .filter_map(|id| self.state.experiments.get(&id))
             .map(|e| e.task.as_str())
             .collect();
-        free.into_iter()
+        let fresh = free
+            .into_iter()
             .filter(|e| {
                 let new = !tasks.contains(&e.task.as_str());
                 tasks.push(&e.task);
@@ -57,8 +64,9 @@ impl Planner<'_> {
                 round: None,
                 under: None,
                 tries_until_wall_s,
-            })
-            .collect()
+            });
+        decisions.extend(fresh);
+        decisions
     }
 
     /// Running time after which a worker that begins now takes no more looks.

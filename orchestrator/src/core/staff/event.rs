@@ -26,6 +26,18 @@ pub enum StaffEvent {
         /// What it says.
         ruling: Ruling,
     },
+    /// One who took an experiment up after its worker has said what it found.
+    Concluded {
+        /// Which experiment.
+        experiment: ExperimentId,
+        /// By whom.
+        agent: AgentId,
+        /// A diagnosis, or what the experiment teaches.
+        text: String,
+        /// Whether nobody should try to repair it again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hopeless: bool,
+    },
 }
 
 /// What an Auditor can say: it can't make anything better than it is.

@@ -2,33 +2,48 @@
 
 use protocol::Split;
 
-use super::{Milestone, StaffEvent, StaffState};
+use super::{Conclusion, Milestone, StaffEvent, StaffState};
 use crate::core::agent::Role;
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::illegal::{Illegal, missing, twice};
-use crate::core::state::{Experiment, State};
+use crate::core::state::{Agent, Experiment, State};
 
 impl State {
-    /// An agent begins on an experiment: a worker owns it from now on, an
-    /// Auditor only looks at it.
+    /// An agent begins on an experiment: a worker owns it from now on, a Fixer
+    /// instead of one that has ended; others only look at it.
     pub(in crate::core) fn take_up(
         &mut self,
         role: Role,
         id: ExperimentId,
         agent: AgentId,
     ) -> Result<(), Illegal> {
-        let experiment = self.experiment_mut(id)?;
-        if role == Role::Auditor {
+        let owner = self.experiment_mut(id)?.owner;
+        match role {
             // One for each, whatever becomes of it.
-            return if self.staff.unaudited.remove(&id) {
-                Ok(())
-            } else {
-                Err(twice("audit of experiment", &id))
-            };
+            Role::Auditor if self.staff.unaudited.remove(&id) => return Ok(()),
+            Role::Auditor => return Err(twice("audit of experiment", &id)),
+            Role::Analyst if self.staff.analysts.contains_key(&id) => {
+                return Err(twice("analysis of experiment", &id));
+            }
+            Role::Analyst => {
+                self.staff.analysts.insert(id, agent);
+                return Ok(());
+            }
+            _ => {}
         }
-        if experiment.owner.is_some() {
+        let live = owner.and_then(|owner| self.agents.get(&owner));
+        let free = match role {
+            Role::Fixer => owner.is_some() && !live.is_some_and(Agent::is_live),
+            _ => owner.is_none(),
+        };
+        if !free {
             return Err(twice("owner of experiment", &id));
         }
+        if role == Role::Fixer {
+            self.staff.fixers.entry(id).or_default().push(agent);
+        }
+        let experiment = self.experiment_mut(id)?;
+        experiment.former.extend(owner);
         experiment.owner = Some(agent);
         Ok(())
     }
@@ -64,6 +79,23 @@ impl State {
                     return Err(twice("ruling on experiment", experiment));
                 }
                 found.ruling = Some(ruling.clone());
+                Ok(())
+            }
+            StaffEvent::Concluded {
+                experiment,
+                agent,
+                text,
+                hopeless,
+            } => {
+                self.is_a(*agent, Role::Fixer)
+                    .or_else(|_| self.is_a(*agent, Role::Analyst))?;
+                self.experiment_mut(*experiment)?;
+                let said = self.staff.conclusions.entry(*experiment).or_default();
+                said.push(Conclusion {
+                    agent: *agent,
+                    text: text.clone(),
+                    hopeless: *hopeless,
+                });
                 Ok(())
             }
         }

@@ -1,6 +1,6 @@
 //! The agents beside those who search: who writes milestones, who looks at a
-//! winner before it counts. What they have done so far, and when they are
-//! called.
+//! winner before it counts, who takes up what a worker has left behind. What
+//! they have done so far, and when they are called.
 
 mod event;
 mod fold;
@@ -25,6 +25,23 @@ pub struct StaffSettings {
     pub milestone_every: u32,
     /// Whether an Auditor looks at a winner before it counts.
     pub audits: bool,
+    /// Most agents that try to repair one experiment after its worker.
+    pub fixers: u32,
+    /// Which measured experiments somebody else looks back at.
+    pub analyze: Analyze,
+}
+
+/// Which measured experiments somebody else looks back at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Analyze {
+    /// None.
+    Never,
+    /// Those whose worker was ended before it could.
+    #[default]
+    Orphans,
+    /// All of them.
+    All,
 }
 
 impl Default for StaffSettings {
@@ -32,6 +49,8 @@ impl Default for StaffSettings {
         Self {
             milestone_every: 25,
             audits: true,
+            fixers: 2,
+            analyze: Analyze::default(),
         }
     }
 }
@@ -45,6 +64,17 @@ pub struct Milestone {
     pub text: Body,
 }
 
+/// What was said about an experiment by one who had not begun it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conclusion {
+    /// By whom.
+    pub agent: AgentId,
+    /// What.
+    pub text: String,
+    /// Whether nobody should try to repair it again.
+    pub hopeless: bool,
+}
+
 /// What these agents have done so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StaffState {
@@ -56,6 +86,28 @@ pub struct StaffState {
     pub remeasured: BTreeMap<String, BTreeSet<ExperimentId>>,
     /// Those of them that no Auditor has been given yet.
     pub unaudited: BTreeSet<ExperimentId>,
+    /// What the last check said that refused an experiment.
+    pub refusals: BTreeMap<ExperimentId, protocol::Verdict>,
+    /// Who has tried to repair an experiment, in order.
+    pub fixers: BTreeMap<ExperimentId, Vec<AgentId>>,
+    /// Who looks back at an experiment.
+    pub analysts: BTreeMap<ExperimentId, AgentId>,
+    /// What was said about an experiment.
+    pub conclusions: BTreeMap<ExperimentId, Vec<Conclusion>>,
+}
+
+impl StaffState {
+    /// What was said last about an experiment.
+    pub fn last_words_on(&self, experiment: ExperimentId) -> Option<&str> {
+        let said = self.conclusions.get(&experiment)?;
+        said.last().map(|conclusion| conclusion.text.as_str())
+    }
+
+    /// Whether somebody has said that an experiment can't be repaired.
+    pub fn is_hopeless(&self, experiment: ExperimentId) -> bool {
+        let said = self.conclusions.get(&experiment);
+        said.is_some_and(|said| said.iter().any(|conclusion| conclusion.hopeless))
+    }
 }
 
 impl State {

@@ -122,10 +122,23 @@ fn template(history: &History<'_>, task: &str, board: &Value, maximise: bool) ->
             let better = if maximise { b.1 > a.1 } else { b.1 < a.1 };
             if better { b } else { a }
         })?;
-    let baseline = board["metric"]["baseline_value"].as_f64()?;
-    let ci: Option<[f64; 2]> = serde_json::from_value(best.0.body["result"]["ci"].clone()).ok()?;
-    let [lo, hi] = ci?;
     let name = best.0.arguments["template"].as_str()?;
+    let (ci, experiment) = (&best.0.body["result"]["ci"], &best.0.body["experiment"]);
+    standing(board, task, name, ci, experiment)
+}
+
+/// What an interval says of a template against the baseline.
+pub(super) fn standing(
+    board: &Value,
+    task: &str,
+    name: &str,
+    ci: &Value,
+    experiment: &Value,
+) -> Option<Value> {
+    let maximise = board["metric"]["direction"] != json!("minimise");
+    let baseline = board["metric"]["baseline_value"].as_f64()?;
+    let ci: Option<[f64; 2]> = serde_json::from_value(ci.clone()).ok()?;
+    let [lo, hi] = ci?;
     let above = lo > baseline;
     let below = hi < baseline;
     let (verb, advice, warning) = if (above && maximise) || (below && !maximise) {
@@ -145,6 +158,6 @@ fn template(history: &History<'_>, task: &str, board: &Value, maximise: bool) ->
         "scope": { "tasks": [task], "technique": name },
         "do": advice,
         "do_not": warning,
-        "compare": [{ "with": { "experiment": best.0.body["experiment"] } }],
+        "compare": [{ "with": { "experiment": experiment } }],
     }))
 }

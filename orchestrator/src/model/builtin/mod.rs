@@ -4,12 +4,14 @@
 //! never prose, and keeps nothing between turns: a reply is a function of the
 //! request. So it can be resumed, replayed and tested like any other model.
 
+mod analyst;
 mod auditor;
 mod builder;
 mod claims;
 mod critic;
 pub mod evaluation;
 mod explorer;
+mod fixer;
 mod history;
 mod random;
 mod reporter;
@@ -61,7 +63,9 @@ impl ChatModel for Builtin {
         let history = History::of(&request.messages, &bodies);
         let calls = match request.role {
             Role::Strategist => strategist::turn(&history),
-            Role::Worker | Role::Fixer | Role::Analyst => worker::turn(&history),
+            Role::Worker => worker::turn(&history),
+            Role::Fixer => fixer::turn(&history),
+            Role::Analyst => analyst::turn(&history),
             Role::Reporter => reporter::turn(&history),
             Role::Auditor => auditor::turn(&history),
             // It asks nobody for anything, so nobody asks it.

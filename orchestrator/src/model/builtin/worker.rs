@@ -103,6 +103,21 @@ fn may_look(history: &History<'_>, board: &Value) -> bool {
     left.as_u64().unwrap_or(0) > 0
 }
 
+/// What is known of a task's spaces, for one who takes no looks.
+pub(super) fn search_of(
+    history: &History<'_>,
+    board: &Value,
+    task: &str,
+    inspection: &Value,
+) -> Search {
+    let assignment = Assignment {
+        board,
+        task,
+        experiment: &board["assignment"]["experiment"],
+    };
+    search(history, &assignment, inspection)
+}
+
 fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value) -> Search {
     let wanted = assignment.board["assignment"]["templates"].as_array();
     let spaces: Vec<Space> =
