@@ -5,8 +5,8 @@ use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
 use super::shares::Shares;
-use super::statistics::Statistics;
 use super::staff::StaffSettings;
+use super::statistics::Statistics;
 use super::strategy::Strategy;
 
 /// What is compared.
