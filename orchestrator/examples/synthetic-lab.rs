@@ -38,6 +38,9 @@ struct Task {
     /// `FLAG = true` takes the worker down.
     #[serde(default)]
     crash: bool,
+    /// Every evaluation takes the worker down; quick looks don't.
+    #[serde(default)]
+    fragile: bool,
     /// `FLAG = true` is refused.
     #[serde(default)]
     reject: bool,
@@ -303,6 +306,9 @@ fn report(dir: &Path, split: Option<Split>, attempt: u32) -> Result<Report, LabE
         |name: &str, default: f64| params.get(name).and_then(Value::as_f64).unwrap_or(default);
     let flag = params.get("FLAG") == Some(&json!(true));
     if task.crash && flag && attempt > 0 {
+        std::process::abort();
+    }
+    if task.fragile && split.is_some() {
         std::process::abort();
     }
     if attempt > 0 {

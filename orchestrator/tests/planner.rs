@@ -510,7 +510,7 @@ impl World for Chaos {
         let point = json!({ "template": "t", "params": { "F": flag } });
         let calls = (0..self.roll(3))
             .map(|place| {
-                let (tool, arguments) = match self.roll(18) {
+                let (tool, arguments) = match self.roll(20) {
                     0 => ("read_board", json!({})),
                     1 => ("lab_inspect", json!({ "task": task })),
                     2 => ("lab_try", point.clone()),
@@ -528,6 +528,8 @@ impl World for Chaos {
                     14 => ("finish", json!({ "verdict": "pass", "reason": "r" })),
                     15 => ("finish", json!({ "diagnosis": "d", "give_up": flag })),
                     16 => ("finish", json!({ "conclusion": "c" })),
+                    17 => ("pause_work", json!({ "task": task, "reason": "r" })),
+                    18 => ("resume_work", json!({ "task": task, "reason": "r" })),
                     _ => ("no_such_tool", json!({ "x": 1 })),
                 };
                 let arguments = match self.roll(9) {
@@ -588,6 +590,9 @@ proptest! {
     ) {
         let staff = staff.map(|milestone_every| StaffSettings {
             milestone_every,
+            error_window: 4,
+            stall_after: 3,
+            quiet_s: 20.0,
             analyze: if milestone_every > 2 { Analyze::All } else { Analyze::Orphans },
             ..StaffSettings::default()
         });

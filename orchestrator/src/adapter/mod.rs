@@ -58,6 +58,9 @@ const SUPERVISOR_PROMPT: &str = include_str!("supervisor.md");
 /// The same for an assistant, which knows its task and nothing else.
 const ASSISTANT: &str = "assistant.md";
 const ASSISTANT_PROMPT: &str = include_str!("assistant.md");
+/// The Supervisor's once the experiments have begun.
+const WATCH: &str = "watch.md";
+const WATCH_PROMPT: &str = include_str!("watch.md");
 /// The same for an Auditor: who mends prompts must not be able to mend this.
 const AUDITOR: &str = "auditor.md";
 const AUDITOR_PROMPT: &str = include_str!("auditor.md");
@@ -186,6 +189,9 @@ impl Adapter {
                 self.render_text(ASSISTANT, ASSISTANT_PROMPT, &variables)
             }
             None if of == Role::Auditor => self.render_text(AUDITOR, AUDITOR_PROMPT, &variables),
+            None if variables.contains_key("alarms") => {
+                self.render_text(WATCH, WATCH_PROMPT, &variables)
+            }
             None => self.render_text(SUPERVISOR, SUPERVISOR_PROMPT, &variables),
         }
     }

@@ -199,6 +199,10 @@ const FIELDS: &[Field] = &[
         Optional,
         Kind::Choice(&["never", "orphans", "all"]),
     ),
+    field("staff.error_window", Optional, Kind::Whole(0, 200)),
+    field("staff.error_share", Optional, Kind::Number(PART)),
+    field("staff.stall_after", Optional, Kind::Whole(0, 1_000_000)),
+    field("staff.quiet_s", Optional, Kind::Number(NOT_NEGATIVE)),
 ];
 
 /// Whether a path stays below the folder it is relative to.

@@ -60,6 +60,10 @@ const WHOLE: &str = r#"
     audits = false
     fixers = 1
     analyze = "all"
+    error_window = 10
+    error_share = 0.4
+    stall_after = 9
+    quiet_s = 60.0
 "#;
 
 fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {

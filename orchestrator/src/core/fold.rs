@@ -130,6 +130,7 @@ impl State {
             | Event::Steered { .. } => Ok(()),
             Event::PhaseStarted { phase } => {
                 self.phase = *phase;
+                self.watch_begins();
                 Ok(())
             }
             Event::LabDescribed { lab, version } => {
@@ -315,6 +316,14 @@ impl State {
                 retry_at_ms,
                 cost,
             } => {
+                // What is tried again has not failed.
+                if let (
+                    EffectKey::Check { experiment, .. } | EffectKey::Measure { experiment, .. },
+                    None,
+                ) = (key, retry_at_ms)
+                {
+                    self.staff_failed(*experiment);
+                }
                 let reserved = self.reserved.remove(key).unwrap_or_default();
                 self.book(key, cost, reserved);
                 let failures = self.failures.entry(key.clone()).or_default();

@@ -83,7 +83,7 @@ impl State {
                 }
                 found.checked = verdict.is_ok();
                 if !verdict.is_ok() {
-                    self.staff.refusals.insert(*experiment, verdict.clone());
+                    self.staff_refused(*experiment, verdict);
                 }
                 Ok(())
             }
@@ -119,10 +119,10 @@ impl State {
                 });
                 if let Some(found) = self.experiments.get(experiment) {
                     self.index.measured(found, measurement);
-                    self.staff.measured(found, measurement.split);
                     self.index.changed(was_spent, found);
                 }
                 self.judge(*experiment, measurement);
+                self.staff_measured(*experiment, measurement);
                 Ok(())
             }
             // The caller sends nothing else here.

@@ -32,6 +32,7 @@ impl Driver {
         let mut context = self.basics();
         let more = match purpose.role {
             Role::Strategist | Role::Worker => self.for_searchers(purpose.experiment),
+            Role::Supervisor if self.session.state.phase >= 3 => self.for_watch(),
             Role::Supervisor => self.for_supervisor()?,
             Role::Explorer => self.for_explorer()?,
             Role::Builder => self.for_builder(purpose.round)?,

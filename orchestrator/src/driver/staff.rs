@@ -5,6 +5,7 @@ use protocol::Split;
 use serde_json::{Value, json};
 
 use super::{Driver, DriverError, now_ms};
+use crate::adapter::AdapterHistory;
 use crate::core::budget::Ledger;
 use crate::core::event::Body;
 use crate::core::ids::ExperimentId;
@@ -148,6 +149,31 @@ impl Driver {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// What a Supervisor is told that a detector calls.
+    pub(super) fn for_watch(&self) -> Value {
+        let watched = &self.session.state.staff.watched;
+        let alarms: Vec<Value> = watched
+            .open
+            .iter()
+            .filter_map(|kind| watched.alarms.iter().rfind(|alarm| alarm.kind == *kind))
+            .map(
+                |alarm| json!({ "kind": alarm.kind, "detail": alarm.detail, "tasks": alarm.tasks }),
+            )
+            .collect();
+        let history = AdapterHistory::open(&self.session.layout.adapter());
+        let changes: Vec<Value> = history
+            .iter()
+            .flat_map(AdapterHistory::entries)
+            .map(|entry| json!({ "number": entry.number, "file": entry.file, "why": entry.why }))
+            .collect();
+        json!({
+            "domain": self.session.adapter.manifest.domain,
+            "alarms": alarms,
+            "changes": changes,
+            "playbook": "",
+        })
     }
 
     /// What an Auditor is told: the number of the experiment, and not what its

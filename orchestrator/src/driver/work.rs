@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Act, Driver, DriverError};
-use crate::adapter::{Adapter, AdapterHistory, Patch};
+use crate::adapter::{Adapter, AdapterHistory, MANIFEST, Patch};
 use crate::core::agent::{Answer, AnswerStatus, Picture, Role, Step};
 use crate::core::event::{Actor, EffectKey, Event};
 use crate::core::ids::AgentId;
@@ -34,7 +34,8 @@ impl Driver {
         };
         let begun = session.state.intents.contains(&key);
         // A change of the adapter can be told from one that never came.
-        if begun && work.changes() && !matches!(work, Work::Patch { .. }) {
+        let of_adapter = matches!(work, Work::Patch { .. } | Work::RollBack { .. });
+        if begun && work.changes() && !of_adapter {
             self.worked(agent, call, Worked::interrupted())?;
             return Ok(true);
         }
@@ -59,8 +60,8 @@ impl Driver {
         if work.changes() && !work.is_long() {
             self.flush()?;
         }
-        if let Work::Patch { file, text, why } = work {
-            return self.patch(agent, call, file, text, why).map(|()| true);
+        if of_adapter {
+            return self.patch(agent, call, work).map(|()| true);
         }
         let name = name_of(call);
         if !work.is_long() {
@@ -222,40 +223,28 @@ impl Driver {
 
     /// Changes a file of the adapter, and the settings with its manifest. An
     /// adapter that can't be loaded is not left behind.
-    fn patch(
-        &mut self,
-        agent: AgentId,
-        call: u32,
-        file: String,
-        text: String,
-        why: String,
-    ) -> Result<(), DriverError> {
+    fn patch(&mut self, agent: AgentId, call: u32, work: Work) -> Result<(), DriverError> {
         let folder = self.session.layout.adapter();
-        let patch = Patch {
-            file: file.clone(),
-            text,
-            why: why.clone(),
-            by: agent.to_string(),
-        };
         let known = self.session.state.patches as usize;
-        let changed = AdapterHistory::open(&folder).and_then(|mut history| {
-            match history.entries().get(known) {
-                // Made by a process that died before it could say so.
-                Some(entry) if entry.file == patch.file => Ok(entry.number),
-                _ => history.apply(&patch),
-            }
-        });
-        let change = match changed {
-            Ok(change) => change,
-            Err(error) => {
-                return self.worked(agent, call, Worked::failed(crate::chain::of(&error)));
-            }
+        let frozen = self.session.state.frozen.is_some();
+        let changed = AdapterHistory::open(&folder)
+            .map_err(|error| crate::chain::of(&error))
+            .and_then(|history| changed(history, known, frozen, work, agent));
+        let (change, file, why) = match changed {
+            Ok(changed) => changed,
+            Err(why) => return self.worked(agent, call, Worked::failed(why)),
         };
         self.session.adapter = Adapter::load(&folder)?;
         let Some(before) = self.session.state.settings.clone() else {
             return Err(DriverError::Stuck);
         };
-        let settings = self.resettled(&before);
+        // Once the evaluation is frozen, nothing is measured or shared out
+        // otherwise.
+        let settings = if frozen {
+            before.clone()
+        } else {
+            self.resettled(&before)
+        };
         let mut batch = Batch::new();
         let pinned = crate::campaign::pin(&self.session.layout, &folder.join(&file))?;
         let pinned = batch.body(pinned.into_iter().collect());
@@ -298,6 +287,59 @@ impl Driver {
     }
 }
 
+/// Changes the adapter, or takes a change back; gives the change's number, its
+/// file and its reason.
+fn changed(
+    mut history: AdapterHistory,
+    known: usize,
+    frozen: bool,
+    work: Work,
+    agent: AgentId,
+) -> Result<(u32, String, String), String> {
+    let entries = history.entries();
+    // Made by a process that died before it could say so.
+    let made = entries.get(known).cloned();
+    let refused = |file: &str| {
+        (frozen && file == MANIFEST)
+            .then(|| format!("`{MANIFEST}` can't be changed: the evaluation is frozen"))
+    };
+    match work {
+        Work::Patch { file, text, why } => {
+            if let Some(why) = refused(&file) {
+                return Err(why);
+            }
+            let patch = Patch {
+                file: file.clone(),
+                text,
+                why: why.clone(),
+                by: agent.to_string(),
+            };
+            let change = match made.filter(|entry| entry.file == file) {
+                Some(entry) => entry.number,
+                None => history
+                    .apply(&patch)
+                    .map_err(|error| crate::chain::of(&error))?,
+            };
+            Ok((change, file, why))
+        }
+        Work::RollBack { change, why } => {
+            let of = entries.iter().find(|entry| entry.number == change);
+            let file = of.map_or_else(String::new, |entry| entry.file.clone());
+            if let Some(why) = refused(&file) {
+                return Err(why);
+            }
+            let back = match made.filter(|entry| entry.undoes == Some(change)) {
+                Some(entry) => entry.number,
+                None => history
+                    .revert(change, &why, &agent.to_string())
+                    .map_err(|error| crate::chain::of(&error))?,
+            };
+            Ok((back, file, why))
+        }
+        _ => Err("this is no change of the adapter".to_owned()),
+    }
+}
+
 /// The experiment that an agent was started for.
 fn agents_experiment<'a>(state: &'a State, agent: &Agent) -> Option<&'a Experiment> {
     state.experiments.get(&agent.experiment?)
@@ -331,4 +373,53 @@ fn answered(batch: &mut Batch, agent: AgentId, call: u32, worked: Worked) {
             },
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn patch(file: &str) -> Work {
+        Work::Patch {
+            file: file.to_owned(),
+            text: "Another text.\n".to_owned(),
+            why: "a test".to_owned(),
+        }
+    }
+
+    fn back(change: u32) -> Work {
+        Work::RollBack {
+            change,
+            why: "no good".to_owned(),
+        }
+    }
+
+    #[test]
+    fn changes_are_made_once_taken_back_and_never_to_a_frozen_manifest() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adapter");
+        let adapter = Adapter::load(&fixture).expect("an adapter");
+        adapter.copy_to(folder.path()).expect("copies");
+        let file = "domain_knowledge.md";
+        let text = || std::fs::read_to_string(folder.path().join(file)).expect("a text");
+        let before = text();
+        let open = || AdapterHistory::open(folder.path()).expect("a history");
+        let by = AgentId(7);
+        let made = changed(open(), 0, true, patch(file), by);
+        assert_eq!(made, Ok((1, file.to_owned(), "a test".to_owned())));
+        // The process died before it said so: nothing is done twice.
+        assert_eq!(changed(open(), 0, true, patch(file), by), made);
+        let taken_back = changed(open(), 1, true, back(1), by);
+        assert_eq!(taken_back, Ok((2, file.to_owned(), "no good".to_owned())));
+        assert_eq!(changed(open(), 1, true, back(1), by), taken_back);
+        assert_eq!(text(), before);
+        assert_eq!(open().entries().len(), 2);
+
+        let refused = changed(open(), 2, true, patch(MANIFEST), by).expect_err("frozen");
+        assert!(refused.contains("the evaluation is frozen"), "{refused}");
+        let unknown = changed(open(), 2, true, back(9), by).expect_err("no such change");
+        assert!(unknown.contains("has no change 9"), "{unknown}");
+    }
 }

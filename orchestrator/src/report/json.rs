@@ -140,6 +140,12 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),
         "web": state.settings.as_ref().and_then(|settings| settings.web.as_ref()),
     });
+    if !state.staff.watched.open.is_empty() {
+        document["alarms"] = json!(state.staff.watched.open);
+    }
+    if !state.staff.paused.is_empty() {
+        document["paused"] = json!(state.staff.paused);
+    }
     if let Some(what) = state.waits_for().filter(|_| live) {
         document["waits_for"] = json!(what);
     }

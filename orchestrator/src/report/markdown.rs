@@ -154,6 +154,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
     experiments(out, state)?;
     concluded(out, state)?;
+    supervised(out, state)?;
     learned(out, state)?;
     evaluation(out, state)
 }
@@ -232,6 +233,22 @@ fn experiments(out: &mut String, state: &State) -> std::fmt::Result {
                 None => e.state.word().to_owned(),
             },
         )?;
+    }
+    writeln!(out)
+}
+
+/// What went wrong, and what was done about it.
+fn supervised(out: &mut String, state: &State) -> std::fmt::Result {
+    let (watched, paused) = (&state.staff.watched, &state.staff.paused);
+    if watched.alarms.is_empty() && paused.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Alarms\n")?;
+    for alarm in &watched.alarms {
+        writeln!(out, "- {}: {}", alarm.kind.word(), plain(&alarm.detail))?;
+    }
+    for (task, reason) in paused {
+        writeln!(out, "- {} is paused: {}", plain(task), plain(reason))?;
     }
     writeln!(out)
 }

@@ -7,7 +7,7 @@ use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
 use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, Who, find, hands, learn, parse, phases, read, staff};
+use super::{EffectClass, Who, find, hands, learn, parse, phases, read, staff, watch};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -212,6 +212,9 @@ impl Call<'_> {
                             "assignment": docket,
                         });
                     }
+                    Role::Supervisor if self.state.phase >= 3 => {
+                        board["assignment"] = watch::called_for(self.state, self.agent);
+                    }
                     Role::Supervisor
                     | Role::Explorer
                     | Role::Builder
@@ -237,6 +240,8 @@ impl Call<'_> {
                 let wanted: UpdatePlan = parse(&self.arguments)?;
                 phases::update_plan(self.state, documents, self.agent, &wanted)
             }
+            "pause_work" => watch::pause(self.state, self.agent, parse(&self.arguments)?, true),
+            "resume_work" => watch::pause(self.state, self.agent, parse(&self.arguments)?, false),
             "write_milestone" => {
                 staff::write_milestone(self.state, self.agent, parse(&self.arguments)?)
             }
@@ -276,6 +281,11 @@ impl Call<'_> {
             .ok_or_else(|| Reply::failed(format!("there is no task `{}`", wanted.task)))?;
         if let Some(reason) = &task.closed {
             return Err(Reply::failed(format!("the task is closed: {reason}")));
+        }
+        if let Some(reason) = self.state.staff.paused.get(&wanted.task) {
+            return Err(Reply::failed(format!(
+                "work on the task is paused: {reason}"
+            )));
         }
         self.room(now_ms)?;
         let templates = &task.inspected.as_ref().map(|i| &i.templates);

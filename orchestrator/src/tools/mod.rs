@@ -14,6 +14,7 @@ mod read;
 pub mod run_command;
 mod staff;
 mod submission;
+mod watch;
 pub mod web;
 pub mod work;
 mod work_args;
@@ -79,6 +80,9 @@ impl Tool {
         if !self.roles.contains(&who.role) {
             return false;
         }
+        if OF_EXPERIMENTS.contains(&self.name) && who.phase < 3 {
+            return false;
+        }
         if NOT_IN_BASELINES.contains(&self.name) && !who.strategy.has_looks() {
             return false;
         }
@@ -103,6 +107,8 @@ pub struct Who {
     pub web: bool,
     /// How the campaign searches.
     pub strategy: Strategy,
+    /// The campaign's phase.
+    pub phase: u8,
 }
 
 impl Who {
@@ -122,10 +128,13 @@ impl Who {
             strategy: settings
                 .map(|settings| settings.strategy)
                 .unwrap_or_default(),
+            phase: state.phase,
         }
     }
 }
 
+/// What there is nothing to do with before the experiments.
+const OF_EXPERIMENTS: [&str; 3] = ["roll_back", "pause_work", "resume_work"];
 /// What a baseline strategy goes without.
 const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
 const ALL: &[Role] = &Role::ALL;
@@ -323,6 +332,24 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             EffectClass::Work,
             SUPERVISOR,
         ),
+        tool::<work_args::RollBack>(
+            "roll_back",
+            "Take a change of the adapter back: its file gets the text it had before that change.",
+            EffectClass::Work,
+            SUPERVISOR,
+        ),
+        tool::<watch::OfTask>(
+            "pause_work",
+            "Let nobody work on a task for now: who does is stopped, what has not run is given up.",
+            EffectClass::Board,
+            SUPERVISOR,
+        ),
+        tool::<watch::OfTask>(
+            "resume_work",
+            "Let work on a paused task go on.",
+            EffectClass::Board,
+            SUPERVISOR,
+        ),
         tool::<work_args::FinishWork>("finish", "End your work.", EffectClass::End, FINISHERS),
         tool::<work_args::FinishExploration>(
             "finish",
@@ -479,6 +506,7 @@ mod tests {
                 leader,
                 web,
                 strategy: Strategy::Full,
+                phase: 3,
             })
         };
         for name in ["web_search", "fetch_url"] {

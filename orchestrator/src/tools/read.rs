@@ -140,6 +140,7 @@ fn task_json(state: &State, task: &crate::core::state::Task) -> Value {
     json!({
         "task": task.name,
         "closed": task.closed,
+        "paused": state.staff.paused.get(&task.name),
         "templates": task.inspected.as_ref().map(|i| &i.templates),
         "rounds": by_round.len(),
         "best_after_round": by_round,

@@ -14,7 +14,7 @@ use super::files::{FileError, Picture, Workspace};
 use super::run_command::{self, CommandSpec};
 use super::web::{self, Look};
 use super::work_args::{
-    EditFile, PatchAdapter, ReadFile, SearchFiles, Shell, ViewImage, WriteFile,
+    EditFile, PatchAdapter, ReadFile, RollBack, SearchFiles, Shell, ViewImage, WriteFile,
 };
 use super::{Reply, parse};
 use crate::core::agent::AnswerStatus;
@@ -112,6 +112,13 @@ pub enum Work {
         /// Why.
         why: String,
     },
+    /// A change of the adapter that is taken back, which is the harness's to do.
+    RollBack {
+        /// Its number.
+        change: u32,
+        /// Why.
+        why: String,
+    },
     /// A look at the web.
     Web(Look),
 }
@@ -166,6 +173,10 @@ impl Work {
                 let PatchAdapter { file, text, why } = parse(arguments)?;
                 Self::Patch { file, text, why }
             }
+            "roll_back" => {
+                let RollBack { change, why } = parse(arguments)?;
+                Self::RollBack { change, why }
+            }
             other => return Err(Reply::failed(format!("`{other}` does not work in folders"))),
         })
     }
@@ -174,9 +185,11 @@ impl Work {
     /// once.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Shell { .. } | Self::Write { .. } | Self::Edit { .. } | Self::Patch { .. } => {
-                true
-            }
+            Self::Shell { .. }
+            | Self::Write { .. }
+            | Self::Edit { .. }
+            | Self::Patch { .. }
+            | Self::RollBack { .. } => true,
             Self::Read { .. } | Self::Search { .. } | Self::View { .. } | Self::Web(_) => false,
         }
     }
@@ -249,7 +262,9 @@ pub fn perform(work: &Work, desk: &Desk, name: &str, cancel: &AtomicBool) -> Wor
         Work::Read { .. } | Work::Write { .. } | Work::Edit { .. } | Work::View { .. } => {
             in_files(work, desk).unwrap_or_else(|error| Worked::failed(crate::chain::of(&error)))
         }
-        Work::Patch { .. } => Worked::failed("the adapter is the harness's to write"),
+        Work::Patch { .. } | Work::RollBack { .. } => {
+            Worked::failed("the adapter is the harness's to write")
+        }
         Work::Web(look) => match &desk.web {
             Some(client) => web::perform(look, client, &desk.logs, name),
             None => Worked::failed("nobody goes on the web here"),
@@ -303,9 +318,11 @@ fn in_files(work: &Work, desk: &Desk) -> Result<Worked, FileError> {
                 ..Worked::ok(body)
             }
         }
-        Work::Shell { .. } | Work::Search { .. } | Work::Patch { .. } | Work::Web(_) => {
-            Worked::failed("this is no work on files")
-        }
+        Work::Shell { .. }
+        | Work::Search { .. }
+        | Work::Patch { .. }
+        | Work::RollBack { .. }
+        | Work::Web(_) => Worked::failed("this is no work on files"),
     })
 }
 

@@ -104,6 +104,15 @@ pub(super) struct PatchAdapter {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RollBack {
+    /// Number of the change that is taken back.
+    pub change: u32,
+    /// Why.
+    pub why: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct FinishWork {
     /// What was done, in a sentence or two.
     pub summary: String,

@@ -9,6 +9,10 @@ pub(super) fn describe(state: &State, what: &StaffEvent) -> String {
         StaffEvent::MilestoneWritten { number, .. } => {
             format!("milestone {number}: reports/milestone-{number}.md")
         }
+        StaffEvent::AlarmRaised { alarm } => format!("alarm: {}", alarm.detail),
+        StaffEvent::AlarmCleared { kind } => format!("the alarm `{}` is over", kind.word()),
+        StaffEvent::WorkPaused { task, reason, .. } => format!("{task}: paused, {reason}"),
+        StaffEvent::WorkResumed { task, reason, .. } => format!("{task}: goes on, {reason}"),
         StaffEvent::Concluded {
             experiment, text, ..
         } => format!("{}: {experiment}: {text}", task_of(experiment)),

@@ -94,6 +94,11 @@ impl Hand {
         }
     }
 
+    /// Nothing happens for a while.
+    pub(crate) fn waits(&mut self, ms: i64) {
+        self.now_ms += ms;
+    }
+
     pub(crate) fn decided(&self) -> Vec<Decision> {
         planner::decide(&self.state, self.now_ms, &Kinds)
     }
@@ -277,7 +282,9 @@ impl Hand {
                 idle_ms: None,
             },
         });
-        self.apply(next);
+        if let Some(next) = next {
+            self.apply(next);
+        }
     }
 
     /// A worker hands in one candidate after the other and ends.

@@ -110,10 +110,14 @@ impl Planner<'_> {
         if decisions.is_empty() {
             decisions = self.stop_for_person();
         }
+        if decisions.is_empty() {
+            decisions = self.stop_for_supervisor();
+        }
         decisions.extend(self.board());
         decisions.extend(self.closings());
         decisions.extend(self.audits());
         decisions.extend(self.milestones());
+        decisions.extend(self.watch());
         if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
             decisions.extend(self.agents());
         }
@@ -310,7 +314,10 @@ impl Planner<'_> {
     fn board_step(&self, e: &Experiment, free: &mut usize) -> Option<Decision> {
         let abandoned = match e.owner {
             Some(owner) => !self.is_live(owner),
-            None => self.state.steering.cancelled.contains(&e.id) || self.search_is_over(),
+            None => {
+                let given_up = self.state.steering.cancelled.contains(&e.id);
+                given_up || self.search_is_over() || self.is_paused(&e.task)
+            }
         };
         if abandoned && RESERVES.contains(&e.state) {
             return self.orphaned(e);

@@ -22,11 +22,12 @@ impl Planner<'_> {
             let reason = said.unwrap_or("whoever was to repair it ended without a diagnosis");
             return Some(moved(e, BoardState::Failed, reason));
         }
-        Some(moved(
-            e,
-            BoardState::Cancelled,
-            "nobody works on it any more",
-        ))
+        let reason = if self.is_paused(&e.task) {
+            "work on its task is paused"
+        } else {
+            "nobody works on it any more"
+        };
+        Some(moved(e, BoardState::Cancelled, reason))
     }
 
     /// The end of an experiment that was measured and whose worker is gone;
@@ -73,6 +74,7 @@ impl Planner<'_> {
     fn is_orphan(&self, e: &Experiment) -> bool {
         e.owner.is_some_and(|owner| !self.is_live(owner))
             && !self.state.steering.cancelled.contains(&e.id)
+            && !self.is_paused(&e.task)
     }
 
     fn wants_fixer(&self, e: &Experiment) -> bool {

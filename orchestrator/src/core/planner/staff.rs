@@ -8,7 +8,7 @@ use crate::core::board::BoardState;
 use crate::core::event::Event;
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::rank;
-use crate::core::staff::StaffSettings;
+use crate::core::staff::{StaffSettings, detect};
 
 impl Planner<'_> {
     /// When they are called, while anybody may be called at all.
@@ -74,6 +74,53 @@ impl Planner<'_> {
 
     fn has_live(&self, role: Role) -> bool {
         self.state.live_agents().any(|agent| agent.role == role)
+    }
+
+    /// What the detectors say, and a Supervisor for what nobody has seen to.
+    pub(super) fn watch(&self) -> Vec<Decision> {
+        if self.staff().is_none() || self.search_is_over() {
+            return Vec::new();
+        }
+        let mut decisions: Vec<Decision> = detect(self.state, self.now_ms)
+            .into_iter()
+            .map(|what| {
+                Decision::Record(Event::Staff {
+                    what: Box::new(what),
+                })
+            })
+            .collect();
+        let unanswered = !self.state.staff.watched.unanswered.is_empty();
+        if decisions.is_empty() && unanswered && !self.has_live(Role::Supervisor) {
+            decisions.push(begin(Role::Supervisor, None));
+        }
+        decisions
+    }
+
+    /// Whether a Supervisor lets nobody work on a task.
+    pub(super) fn is_paused(&self, task: &str) -> bool {
+        self.state.staff.paused.contains_key(task)
+    }
+
+    /// Agents that work on what a Supervisor has paused.
+    pub(super) fn stop_for_supervisor(&self) -> Vec<Decision> {
+        if self.state.staff.paused.is_empty() {
+            return Vec::new();
+        }
+        let task_of = |id: ExperimentId| self.state.experiments.get(&id).map(|e| e.task.as_str());
+        self.state
+            .live_agents()
+            .filter(|agent| !agent.role.is_staff())
+            .filter(|agent| {
+                let task = agent.experiment.and_then(task_of);
+                task.is_some_and(|task| self.is_paused(task))
+            })
+            .map(|agent| {
+                Decision::Record(Event::AgentStopped {
+                    agent: agent.id,
+                    reason: "work on its task is paused".to_owned(),
+                })
+            })
+            .collect()
     }
 
     /// Whether nothing is decided but what these agents do, so that nobody has

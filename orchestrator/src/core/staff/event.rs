@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::watch::{Alarm, AlarmKind};
 use crate::core::event::Body;
 use crate::core::ids::{AgentId, ExperimentId};
 
@@ -25,6 +26,34 @@ pub enum StaffEvent {
         experiment: ExperimentId,
         /// What it says.
         ruling: Ruling,
+    },
+    /// A detector has fired.
+    AlarmRaised {
+        /// What is wrong.
+        alarm: Alarm,
+    },
+    /// What was wrong is well again.
+    AlarmCleared {
+        /// What.
+        kind: AlarmKind,
+    },
+    /// A Supervisor lets nobody work on a task for now.
+    WorkPaused {
+        /// Which task.
+        task: String,
+        /// By whom.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// A Supervisor lets work on a task go on.
+    WorkResumed {
+        /// Which task.
+        task: String,
+        /// By whom.
+        agent: AgentId,
+        /// Why.
+        reason: String,
     },
     /// One who took an experiment up after its worker has said what it found.
     Concluded {

@@ -6,6 +6,7 @@ use super::{Conclusion, Milestone, StaffEvent, StaffState};
 use crate::core::agent::Role;
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::illegal::{Illegal, missing, twice};
+use crate::core::measurement::Measurement;
 use crate::core::state::{Agent, Experiment, State};
 
 impl State {
@@ -50,8 +51,38 @@ impl State {
 
     /// An agent has begun.
     pub(in crate::core) fn staff_began(&mut self, role: Role) {
-        if role == Role::Reporter {
-            self.staff.reported = self.index.search.count;
+        match role {
+            Role::Reporter => self.staff.reported = self.index.search.count,
+            Role::Supervisor => self.staff.watched.unanswered.clear(),
+            _ => {}
+        }
+    }
+
+    /// The experiments begin.
+    pub(in crate::core) fn watch_begins(&mut self) {
+        self.staff.watched.result_s = self.clock.logged_s();
+    }
+
+    /// An experiment was measured and judged.
+    pub(in crate::core) fn staff_measured(&mut self, id: ExperimentId, of: &Measurement) {
+        let at_s = self.clock.logged_s();
+        if let Some(e) = self.experiments.get(&id) {
+            self.staff.measured(e, of.split);
+            let improved = self.significance.best(&e.task) == Some(id);
+            self.staff.watched.measured(e, of, improved, at_s);
+        }
+    }
+
+    /// A check has refused an experiment.
+    pub(in crate::core) fn staff_refused(&mut self, id: ExperimentId, verdict: &protocol::Verdict) {
+        self.staff.refusals.insert(id, verdict.clone());
+        self.staff_failed(id);
+    }
+
+    /// The lab has failed over an experiment.
+    pub(in crate::core) fn staff_failed(&mut self, id: ExperimentId) {
+        if let Some(e) = self.experiments.get(&id) {
+            self.staff.watched.outcome(&e.task, true);
         }
     }
 
@@ -80,6 +111,43 @@ impl State {
                 }
                 found.ruling = Some(ruling.clone());
                 Ok(())
+            }
+            StaffEvent::AlarmRaised { alarm } => {
+                let watched = &mut self.staff.watched;
+                if !watched.open.insert(alarm.kind) {
+                    return Err(twice("alarm", alarm.kind.word()));
+                }
+                watched.unanswered.insert(alarm.kind);
+                watched.alarms.push(alarm.clone());
+                Ok(())
+            }
+            StaffEvent::AlarmCleared { kind } => {
+                let watched = &mut self.staff.watched;
+                if !watched.open.remove(kind) {
+                    return Err(missing("alarm", kind.word()));
+                }
+                watched.unanswered.remove(kind);
+                Ok(())
+            }
+            StaffEvent::WorkPaused {
+                task,
+                agent,
+                reason,
+            } => {
+                self.is_a(*agent, Role::Supervisor)?;
+                self.task_mut(task)?;
+                if self.staff.paused.contains_key(task) {
+                    return Err(twice("paused task", task));
+                }
+                self.staff.paused.insert(task.clone(), reason.clone());
+                Ok(())
+            }
+            StaffEvent::WorkResumed { task, agent, .. } => {
+                self.is_a(*agent, Role::Supervisor)?;
+                let paused = self.staff.paused.remove(task);
+                paused
+                    .map(|_| ())
+                    .ok_or_else(|| missing("paused task", task))
             }
             StaffEvent::Concluded {
                 experiment,

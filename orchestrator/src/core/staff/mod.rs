@@ -1,15 +1,18 @@
 //! The agents beside those who search: who writes milestones, who looks at a
-//! winner before it counts, who takes up what a worker has left behind. What
-//! they have done so far, and when they are called.
+//! winner before it counts, who takes up what a worker has left behind, who
+//! sees to it when things go wrong. What they have done so far, and when they
+//! are called.
 
 mod event;
 mod fold;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use event::{Evidence, Ruling, StaffEvent, Verdict};
+pub use watch::{Alarm, AlarmKind, TaskErrors, Watched, detect};
 
 use super::event::Body;
 use super::ids::{AgentId, ExperimentId};
@@ -29,6 +32,17 @@ pub struct StaffSettings {
     pub fixers: u32,
     /// Which measured experiments somebody else looks back at.
     pub analyze: Analyze,
+    /// Last outcomes of experiments among which failures are counted; 0 for no
+    /// such alarm.
+    pub error_window: u32,
+    /// Share of failures among them that calls the Supervisor.
+    pub error_share: f64,
+    /// Measured experiments in a row without a significant improvement that
+    /// call the Supervisor; 0 for no such alarm.
+    pub stall_after: u32,
+    /// Seconds of running time without any measurement that call the
+    /// Supervisor; 0 for no such alarm.
+    pub quiet_s: f64,
 }
 
 /// Which measured experiments somebody else looks back at.
@@ -51,6 +65,10 @@ impl Default for StaffSettings {
             audits: true,
             fixers: 2,
             analyze: Analyze::default(),
+            error_window: 20,
+            error_share: 0.5,
+            stall_after: 40,
+            quiet_s: 1800.0,
         }
     }
 }
@@ -94,6 +112,10 @@ pub struct StaffState {
     pub analysts: BTreeMap<ExperimentId, AgentId>,
     /// What was said about an experiment.
     pub conclusions: BTreeMap<ExperimentId, Vec<Conclusion>>,
+    /// What the detectors look at.
+    pub watched: Watched,
+    /// Why nobody works on a task for now.
+    pub paused: BTreeMap<String, String>,
 }
 
 impl StaffState {

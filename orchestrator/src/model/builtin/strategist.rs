@@ -20,7 +20,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     let tasks: Vec<&Value> = board["tasks"].as_array().into_iter().flatten().collect();
     let open: Vec<&&Value> = tasks
         .iter()
-        .filter(|task| task["closed"].is_null())
+        .filter(|task| task["closed"].is_null() && task["paused"].is_null())
         .collect();
     let unknown: Vec<Call> = open
         .iter()
