@@ -86,7 +86,11 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn measurement() -> impl Strategy<Value = Measurement> {
-    let split = prop_oneof![Just(Split::Search), Just(Split::Select)];
+    let split = prop_oneof![
+        4 => Just(Split::Search),
+        4 => Just(Split::Select),
+        1 => Just(Split::Sealed),
+    ];
     (split, verdict(), -1.0..5.0_f64).prop_map(|(split, verdict, value)| Measurement {
         split,
         score: Score {
@@ -217,6 +221,9 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (id(), 0..2_u32, verdict()).prop_map(|(experiment, fixes, verdict)| Event::Checked {
             experiment, fixes, verdict,
         }),
+        1 => proptest::collection::vec(id(), 0..2).prop_map(|experiments| Event::SealedOpened {
+            experiments, reason: FinishReason::BudgetSpent,
+        }),
         40 => (id(), state(), state()).prop_map(|(experiment, from, to)| Event::Moved {
             experiment, from, to, reason: String::new(),
         }),
@@ -273,7 +280,7 @@ proptest! {
         state.apply(&log[0]).expect("a first event");
         for event in events {
             // Campaigns end early in random sequences: most are left out.
-            if matches!(event, Event::CampaignFinished { .. } | Event::CampaignStopped { .. }) && log.len() < 60 {
+            if matches!(event, Event::CampaignFinished { .. } | Event::CampaignStopped { .. } | Event::SealedOpened { .. }) && log.len() < 60 {
                 continue;
             }
             let next = logged(state.seq + 1, anchored(&state, event));
@@ -282,6 +289,12 @@ proptest! {
                 log.push(next);
             } else {
                 prop_assert_eq!(&state, &before);
+            }
+            // The sealed split stays open, and nobody is measured on it twice.
+            prop_assert!(before.sealed.is_none() || before.sealed == state.sealed);
+            for e in state.experiments.values() {
+                let sealed = e.attempts.iter().filter(|a| a.measurement.split == Split::Sealed);
+                prop_assert!(sealed.count() <= usize::from(state.sealed.is_some()));
             }
             for (id, e) in &before.experiments {
                 if e.state.is_terminal() {
