@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use orchestrator::core::playbook::{Comparison, Export, lessons};
+use orchestrator::core::playbook::{Comparison, Effect, Export, lessons};
 use orchestrator::core::state::State;
 use orchestrator::store::Reader;
 use protocol::{Candidate, ContentHash};
@@ -84,18 +84,20 @@ fn first_look(state: &State) -> (String, Value) {
     }
 }
 
-/// Hashes differ from run to run, and so does what the text is aligned by.
+/// Hashes differ from run to run.
 fn steady(text: &str) -> String {
-    let is_hash = |word: &str| {
-        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let word = |word: &str| match is_hash(word) {
-        true => "[hash]".to_owned(),
-        false => word.to_owned(),
-    };
-    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    let hash = |word: &str| word.len() == 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut out = String::new();
+    for piece in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if hash(word) {
+            out.push_str("[hash]");
+            out.push_str(&piece[word.len()..]);
+        } else {
+            out.push_str(piece);
+        }
+    }
+    out
 }
 
 /// Logarithms differ in their last digits from machine to machine.
@@ -188,42 +190,56 @@ fn a_file_does_as_well_as_a_campaign() {
 }
 
 #[test]
-fn a_lesson_that_does_not_hold_here_is_retired_by_measurements() {
+fn lessons_that_do_not_hold_here_are_overturned_by_measurements() {
     let first = First::new();
     let document = first.export("c1", "playbook.json");
     let mut export: Export =
         serde_json::from_value(document["playbook"].clone()).expect("a playbook");
-    // Somebody swears that it is the other way round.
-    let wrong = export.entries.iter_mut().find(|entry| {
-        matches!(&entry.comparison, Some(Comparison::Template { without, .. }) if without == "template0")
-    });
-    let wrong = wrong.expect("an entry about templates");
-    let turned = |effect| orchestrator::core::playbook::Effect::inverse(&effect);
-    wrong.effect = wrong.effect.map(turned);
-    if let Some(prior) = &mut wrong.prior {
-        prior.effect = turned(prior.effect);
+    // Somebody swears that it is the other way round, in words of his own or
+    // in those of the first campaign.
+    let words = |template: &str| format!("template2 beats {template} on rising");
+    for entry in &mut export.entries {
+        if [words("template0"), words("template1")].contains(&entry.claim) {
+            let turned = |effect: Effect| effect.inverse();
+            entry.effect = entry.effect.map(turned);
+            if let Some(prior) = &mut entry.prior {
+                prior.effect = turned(prior.effect);
+            }
+        }
+        if entry.claim == words("template0") {
+            "template0 is the best".clone_into(&mut entry.claim);
+        }
     }
-    "template0 loses".clone_into(&mut wrong.claim);
     let hash = ContentHash::of(&serde_json::to_vec(&export).expect("JSON"));
     let forged = json!({ "schema": 1, "hash": hash, "playbook": export });
     std::fs::write(first.path("forged.json"), forged.to_string()).expect("writes");
 
     let second = first.carried("c2", &first.path("forged.json"));
+    assert_eq!(first_look(&second).0, "template0", "it is misled at first");
     let lessons = lessons(&second);
-    let judged = lessons
-        .iter()
-        .find(|it| it.entry.claim == "template0 loses");
-    let judged = judged.expect("it is kept in the log");
-    assert!(judged.retired, "{judged:#?}");
-    assert!(!judged.contradicting.is_empty() && judged.supporting.is_empty());
+    let about = |template: &str| {
+        let found = lessons.iter().find(|it| {
+            matches!(&it.entry.comparison, Some(Comparison::Template { without, .. }) if without == template)
+        });
+        found.expect("an entry")
+    };
+    // The agent has said the opposite, and the measurements agree with it.
+    let overturned = about("template0");
+    assert_eq!(overturned.entry.claim, words("template0"));
+    assert!(!overturned.retired && overturned.effect.expect("an effect").raises());
+    let prior = overturned.entry.prior.as_ref().expect("a prior");
+    assert!(prior.supporting.is_empty() && !prior.contradicting.is_empty());
+    // Nobody has said anything, and the measurements disagree.
+    let retired = about("template1");
+    assert!(retired.retired, "{retired:#?}");
+    assert!(retired.supporting.is_empty() && !retired.contradicting.is_empty());
+
     let path = first.path("c2").to_string_lossy().into_owned();
     let shown = first.say(&["playbook", &path]);
-    assert!(!shown.contains("template0 loses") && shown.contains("1 retired; --all shows them"));
-    assert!(
-        first
-            .say(&["playbook", &path, "--all"])
-            .contains("template0 loses")
-    );
+    assert!(!shown.contains("beats template1"), "{shown}");
+    assert!(shown.contains("1 retired; --all shows them"), "{shown}");
+    let all = first.say(&["playbook", &path, "--all"]);
+    assert!(all.contains(&words("template1")), "{all}");
     // It goes no further.
     let third = first.next("c3", &first.path("c2"), &[]);
     let said = String::from_utf8_lossy(&third.stderr).into_owned();
