@@ -28,6 +28,9 @@ struct Task {
     /// Number of templates; each is half as good as the one before.
     #[serde(default = "two")]
     templates: u32,
+    /// The templates are the other way round: the last one is the best.
+    #[serde(default)]
+    rising: bool,
     /// Values of a parameter of its own, the middle of which is best; none
     /// without it.
     #[serde(default)]
@@ -309,6 +312,11 @@ fn report(dir: &Path, split: Option<Split>, attempt: u32) -> Result<Report, LabE
         std::thread::sleep(std::time::Duration::from_millis(task.delay_ms));
     }
     let index: i32 = template.trim_start_matches("template").parse().unwrap_or(0);
+    let index = if task.rising {
+        task.templates.cast_signed() - 1 - index
+    } else {
+        index
+    };
     let tiles = task.tiles.max(1) as f64;
     let tile = (number("TILE", tiles / 2.0) - tiles / 2.0).abs() / tiles;
     let away = tile

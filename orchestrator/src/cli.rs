@@ -47,6 +47,19 @@ pub enum Command {
     Status(Look),
     /// Verified results, one row per task.
     Leaderboard(Look),
+    /// What a campaign has learned: effects, evidence for and against, and what
+    /// was taken over from another campaign.
+    Playbook {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// Retired entries too.
+        #[arg(long)]
+        all: bool,
+        /// Write it to a file that `run --playbook` takes.
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+    },
     /// Write the report anew.
     Report(Look),
     /// Ask the process that drives a campaign to stop; it stays resumable.
@@ -303,6 +316,10 @@ pub struct Run {
     /// lab's spaces without a model [default: full].
     #[arg(long, value_name = "NAME", value_parser = strategy)]
     pub strategy: Option<Strategy>,
+    /// What another campaign has learned, as a prior: its directory, or a file
+    /// of `alphalab playbook --export`.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub playbook: Option<PathBuf>,
     /// Phases that wait until `alphalab steer DIR approve PHASE`.
     #[arg(long, value_name = "PHASE", value_enum)]
     pub gate: Vec<Phase>,

@@ -38,6 +38,9 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
         Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
+        Command::Playbook { look, all, export } => {
+            commands::playbook(&look.dir, look.json, all, export.as_deref())
+        }
         Command::Report(look) => commands::report(&look.dir, look.json),
         Command::Stop(look) => commands::stop(&look.dir, look.json),
         Command::Steer(steering) => {
@@ -85,6 +88,7 @@ fn options(run: cli::Run) -> RunOptions {
         dir: run.dir,
         seed: run.seed,
         strategy: run.strategy,
+        playbook: run.playbook,
         gates: run.gate.into_iter().map(cli::Phase::number).collect(),
         shares: run.share.into_iter().collect(),
         until: run.until.map(cli::Phase::number),

@@ -56,6 +56,11 @@ pub fn compare(
             strategy: Some(*strategy),
             seed: Some(u64::from(*seed)),
             dir: Some(folder(&dir, *strategy, *seed)),
+            // Baselines know of no playbook.
+            playbook: common
+                .playbook
+                .clone()
+                .filter(|_| strategy.has_strategist()),
             ..common.clone()
         };
         match campaign(&options, &title, places, stop)? {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, table};
+use super::{Failure, Places, exit, playbook, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
@@ -53,6 +53,8 @@ pub struct RunOptions {
     pub shares: Shares,
     /// How to search; `full`, if absent.
     pub strategy: Option<Strategy>,
+    /// A campaign, or an exported playbook, whose lessons are taken over.
+    pub playbook: Option<PathBuf>,
     /// Phases that wait for a person.
     pub gates: Vec<u8>,
     /// Number of workers; 1, if absent.
@@ -107,6 +109,11 @@ pub(super) fn begin(
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, ExtrasError>>()?;
+    let export = options
+        .playbook
+        .as_deref()
+        .map(playbook::load)
+        .transpose()?;
     let (model, prices) = open_model(&options.model, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
@@ -131,6 +138,19 @@ pub(super) fn begin(
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let mut settings = settings(options, places, &adapter, data)?;
+    let carried = match (options.playbook.as_deref(), export) {
+        (Some(path), Some(export)) => {
+            if !settings.strategy.has_strategist() {
+                return Err(Failure::input(format!(
+                    "--playbook is for --strategy full: `{}` is a baseline that knows of no playbook",
+                    settings.strategy.word()
+                )));
+            }
+            Some(playbook::admit(path, export, &settings)?)
+        }
+        // A replay is told what the recorded campaign was told.
+        _ => origin.as_ref().and_then(|(_, origin)| origin.carried()),
+    };
     let bench = built.as_ref().map(|(_, bench, _)| bench);
     let extras = installed(&extras, bench)?;
     settings.python = extras.as_ref().map(|extras| extras.settings.clone());
@@ -143,6 +163,7 @@ pub(super) fn begin(
         settings,
         prices: toml::to_string(&prices).map_err(Failure::bug)?,
         chosen,
+        carried,
     };
     let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
     Ok(Session {

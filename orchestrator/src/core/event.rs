@@ -11,7 +11,7 @@ use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
 pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
-use super::playbook::Entry;
+use super::playbook::{Admitted, Entry};
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
 use super::steer::Steer;
@@ -398,7 +398,14 @@ pub enum Event {
         /// A name of the request, under which it is granted once.
         request: String,
     },
-    /// Something was learned.
+    /// Entries of another campaign's playbook were taken over, before anything
+    /// else was learned.
+    PlaybookCarried {
+        /// Which, and from where.
+        carried: Box<Admitted>,
+    },
+    /// Something was learned. What is about the same as an entry before is
+    /// taken into that one.
     PlaybookEntryAdded {
         /// What.
         entry: Box<Entry>,
@@ -460,6 +467,7 @@ impl Event {
             | Self::Moved { .. }
             | Self::SealedOpened { .. }
             | Self::Steered { .. }
+            | Self::PlaybookCarried { .. }
             | Self::PlaybookEntryAdded { .. } => None,
         }
     }

@@ -366,7 +366,15 @@ impl State {
                 reason,
             } => self.open_sealed(experiments, *reason),
             Event::PlaybookEntryAdded { entry } => {
-                self.playbook.push((**entry).clone());
+                self.learn((**entry).clone());
+                Ok(())
+            }
+            Event::PlaybookCarried { carried } => {
+                if let Some(origin) = &self.carried {
+                    return Err(twice("carried playbook", &origin.head));
+                }
+                self.carried = Some(carried.origin.clone());
+                self.playbook.extend(carried.entries.iter().cloned());
                 Ok(())
             }
             Event::AdapterResolved { .. }

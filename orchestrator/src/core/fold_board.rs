@@ -148,6 +148,7 @@ impl State {
             | Event::Tried { .. }
             | Event::SealedOpened { .. }
             | Event::Steered { .. }
+            | Event::PlaybookCarried { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }
     }

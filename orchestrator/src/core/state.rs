@@ -14,7 +14,7 @@ use super::event::{
 };
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::index::Index;
-use super::playbook::Entry;
+use super::playbook::{Entry, Origin};
 use super::rounds::Round;
 use super::sealed::Opened;
 use super::settings::Settings;
@@ -267,8 +267,11 @@ pub struct State {
     pub intents: BTreeSet<EffectKey>,
     /// Acts that have failed so far.
     pub failures: BTreeMap<EffectKey, Failures>,
-    /// What was learned.
+    /// What was learned, as it was written; see [`super::playbook::lessons`]
+    /// for how it stands.
     pub playbook: Vec<Entry>,
+    /// The campaign whose playbook was taken over.
+    pub carried: Option<Origin>,
     /// What paid calls have cost.
     pub paid: Amount,
     /// Reservations of paid calls that were cut off: their cost isn't known.
@@ -312,6 +315,7 @@ impl Default for State {
             intents: BTreeSet::new(),
             failures: BTreeMap::new(),
             playbook: Vec::new(),
+            carried: None,
             paid: Amount::default(),
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),
@@ -521,6 +525,7 @@ impl State {
             "intents": self.intents,
             "playbook": self.playbook,
             "sealed": self.sealed,
+            "carried": self.carried,
             "experiments_spent": self.budget(0).experiments.spent,
         })
     }

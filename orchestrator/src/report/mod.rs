@@ -7,6 +7,7 @@ pub mod compare;
 mod json;
 mod markdown;
 mod phases;
+mod playbook;
 mod statistics;
 
 use std::path::PathBuf;
@@ -19,7 +20,10 @@ use crate::core::state::State;
 
 pub use anchor::Anchor;
 pub use json::{leaderboard as leaderboard_json, status as status_json};
-pub use markdown::{number, playbook, report, standing};
+pub use markdown::{number, report, standing};
+pub use playbook::{
+    compared_with, json as playbook_json, markdown as playbook, told as told_of_playbook,
+};
 pub use statistics::{found_as, small};
 
 /// Writes the report, its charts and the playbook of a campaign; `head` is the
@@ -55,6 +59,6 @@ pub fn documents(
         (layout.report(), report(state, &anchor)),
         (reports.join("tasks.svg"), chart::tasks(state)),
         (reports.join("progress.svg"), chart::progress(state, log)),
-        (layout.playbook(), playbook(&state.playbook)),
+        (layout.playbook(), playbook(state)),
     ]
 }

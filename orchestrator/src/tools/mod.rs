@@ -8,6 +8,7 @@ mod answer;
 mod args;
 pub mod files;
 mod learn;
+mod lessons;
 mod phases;
 mod read;
 pub mod run_command;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab, before_work};
 pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
+pub use lessons::TOLD_TOKENS;
 pub use read::{board as board_json, score as score_json, tries_left};
 pub(crate) use submission::slug;
 
@@ -124,7 +126,7 @@ impl Who {
 }
 
 /// What a baseline strategy goes without.
-const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
+const NOT_IN_BASELINES: [&str; 3] = ["lab_try", "read_playbook", "update_playbook"];
 const ALL: &[Role] = &Role::ALL;
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 const STRATEGIST: &[Role] = &[Role::Strategist];
@@ -206,10 +208,17 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             EffectClass::Submit,
             WORKER,
         ),
+        tool::<args::ReadPlaybook>(
+            "read_playbook",
+            "All that was learned, a page at a time: entries of this campaign and, with their \
+             origin, of others.",
+            EffectClass::Read,
+            SEARCHERS,
+        ),
         tool::<args::Learn>(
             "update_playbook",
             "Write down what was learned. Name the measurements to compare; the effect size is \
-             computed from them.",
+             computed from all that compare the same. What is known already is updated.",
             EffectClass::Board,
             SEARCHERS,
         ),

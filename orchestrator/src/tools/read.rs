@@ -3,6 +3,7 @@
 use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
+use super::lessons;
 use crate::core::event::Score;
 use crate::core::rank;
 use crate::core::state::{Agent, State, Try};
@@ -80,6 +81,12 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
             })
         })
         .collect();
+    let (playbook, left_out) = if alone {
+        (Vec::new(), 0)
+    } else {
+        let own = own_task.as_ref().and_then(Value::as_str);
+        lessons::told(state, own)
+    };
     json!({
         "schema": 1,
         "seed": settings.seed,
@@ -105,12 +112,8 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         "tasks": tasks,
         "experiments": experiments,
         "notes": &state.steering.notes[..],
-        "playbook": state.playbook.iter().filter(|_| !alone).map(|entry| json!({
-            "claim": entry.claim,
-            "scope": entry.scope,
-            "effect": entry.effect,
-            "confidence": entry.confidence,
-        })).collect::<Vec<_>>(),
+        "playbook": playbook,
+        "playbook_left_out": left_out,
     })
 }
 

@@ -142,6 +142,12 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             experiments.len()
         ),
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
+        Event::PlaybookCarried { carried } => format!(
+            "{} lessons of `{}` ({}) are taken along",
+            carried.entries.len(),
+            carried.origin.name,
+            carried.origin.short()
+        ),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",

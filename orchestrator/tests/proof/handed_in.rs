@@ -25,6 +25,7 @@ fn campaign(dir: &Path, settings: Settings) {
         settings,
         prices: "schema = 1\n".to_owned(),
         chosen: None,
+        carried: None,
     };
     let (mut store, state) = create(dir, &adapter, beginning, None, 1).expect("a campaign");
     let files = Files::from([

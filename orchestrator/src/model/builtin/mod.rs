@@ -10,6 +10,7 @@ mod critic;
 pub mod evaluation;
 mod explorer;
 mod history;
+mod lessons;
 mod random;
 mod search;
 mod space;
