@@ -109,6 +109,15 @@ pub enum DriverError {
         #[source]
         source: std::io::Error,
     },
+    /// What lies in the way of an attempt can't be removed.
+    #[error("failed to remove what lies in `{}` in the place of an attempt", path.display())]
+    Attempt {
+        /// The experiment's folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The evaluation or the data can't be hashed or sealed.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -499,16 +508,30 @@ impl Driver {
             return same.then_some(()).ok_or(DriverError::OtherEvaluation);
         }
         for task in frozen {
-            let source = settings.tasks.iter().find(|known| known.name == task.name);
-            let hash = source
-                .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
-                .transpose()?;
-            if hash.as_ref() != Some(&task.source) {
-                return Err(DriverError::Thawed {
-                    task: task.name.clone(),
-                });
-            }
+            self.check_task(&task.name)?;
         }
         Ok(())
+    }
+
+    /// A lab's task must still be what was frozen.
+    pub(in crate::driver) fn check_task(&self, name: &str) -> Result<(), DriverError> {
+        let state = &self.session.state;
+        let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
+            return Ok(());
+        };
+        let task = frozen.iter().find(|task| task.name == name);
+        let Some(task) = task.filter(|_| settings.evaluation.is_none()) else {
+            return Ok(());
+        };
+        let source = settings.tasks.iter().find(|known| known.name == task.name);
+        let hash = source
+            .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
+            .transpose()?;
+        if hash.as_ref() == Some(&task.source) {
+            return Ok(());
+        }
+        Err(DriverError::Thawed {
+            task: task.name.clone(),
+        })
     }
 }
