@@ -88,9 +88,8 @@ impl State {
     /// The split that a measurement of an experiment is on, by where it stands.
     pub fn split_of(&self, e: &Experiment) -> Split {
         match e.state {
-            BoardState::Remeasure => Split::Select,
             BoardState::Done if self.sealed.is_some() => Split::Sealed,
-            BoardState::Done => Split::Select,
+            BoardState::Remeasure | BoardState::Done => Split::Select,
             BoardState::ToImplement
             | BoardState::Implemented
             | BoardState::Checked
