@@ -9,12 +9,10 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use orchestrator::core::event::{Event, Logged};
 use orchestrator::core::ids::ExperimentId;
 use orchestrator::core::rank;
 use orchestrator::core::state::State;
 use orchestrator::store::Reader;
-use protocol::Split;
 use serde_json::json;
 
 use super::Outcome;
@@ -102,14 +100,14 @@ fn found(
         .first()
         .map(|row| row.experiment);
     let part = winner.map_or(Ok(0.0), &mut worth)?;
-    let announced = new_bests(&log, &state);
+    let announced = &state.significance.new_bests;
     let mut not_better = 0;
-    for (new, before) in &announced {
-        let before = match before {
-            Some(before) => worth(*before)?,
+    for test in announced {
+        let before = match test.against {
+            Some(before) => worth(before)?,
             None => 1.0 / optimum(room, &task)?,
         };
-        not_better += usize::from(worth(*new)? <= before);
+        not_better += usize::from(worth(test.experiment)? <= before);
     }
     std::fs::remove_dir_all(&dir)?;
     Ok(Found {
@@ -130,32 +128,6 @@ fn known(room: &Room, task: &Path, candidate: &serde_json::Value) -> Result<f64,
 fn optimum(room: &Room, task: &Path) -> Result<f64, Box<dyn Error>> {
     let any = json!({ "kind": "template", "template": "template0", "params": {} });
     Ok(truth(room, task, &any)?.optimum)
-}
-
-/// Candidates whose whole interval is better than what was best, which is the
-/// baseline at first, each with what was best.
-fn new_bests(log: &[Logged], state: &State) -> Vec<(ExperimentId, Option<ExperimentId>)> {
-    let mut best: (Option<ExperimentId>, Option<f64>) = (None, state.baseline());
-    let mut found = Vec::new();
-    for logged in log {
-        let Event::Measured {
-            experiment,
-            measurement,
-            ..
-        } = &logged.event
-        else {
-            continue;
-        };
-        let (Some(value), Some(ci)) = (measurement.score.verified(), measurement.score.ci) else {
-            continue;
-        };
-        let better = |than: f64| state.better(ci.lo(), than) && state.better(ci.hi(), than);
-        if measurement.split == Split::Search && best.1.is_none_or(better) {
-            found.push((*experiment, best.0));
-            best = (Some(*experiment), Some(value));
-        }
-    }
-    found
 }
 
 fn outcome(rows: &[Row], experiments: u32) -> Outcome {

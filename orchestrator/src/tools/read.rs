@@ -106,7 +106,7 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         },
         "budget": {
             "experiments_left": finite(budget.experiments.left()),
-            "wall_s_left": finite(budget.wall_s.left()),
+            "wall_s_left": finite((budget.wall_s.left() - state.reserve_s()).max(0.0)),
         },
         "assignment": assignment,
         "tasks": tasks,

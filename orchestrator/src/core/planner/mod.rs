@@ -443,7 +443,7 @@ impl Planner<'_> {
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let least_s = self.least_looks() * policy.try_s + pace.evaluate_s + pace.remeasure_s;
-        let search_s = budget.wall_s.left() - self.reserve_s();
+        let search_s = budget.wall_s.left() - self.state.reserve_s();
         if budget.experiments.left() < 1.0 || search_s < least_s {
             return self.conclude(FinishReason::BudgetSpent);
         }
