@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::markdown::{number, plain};
 use crate::core::playbook::{
-    Cited, Comparison, Evidence, Lesson, Loser, Relevance, lessons, select,
+    Cited, Comparison, Evidence, Lesson, Loser, Origin, Relevance, lessons, select,
 };
 use crate::core::state::State;
 use crate::model::estimate::text_tokens;
@@ -254,7 +254,7 @@ fn one(state: &State, lesson: &Lesson<'_>) -> Value {
         "age": lesson.age,
         "by": prior.is_none().then(|| entry.by.to_string()),
         "prior": prior.map(|prior| json!({
-            "campaign": state.carried.as_ref().map(|origin| origin.short()),
+            "campaign": state.carried.as_ref().map(Origin::short),
             "effect": prior.effect,
             "age": prior.age,
             "supporting": cited(Some(&prior.supporting)),
@@ -299,8 +299,8 @@ mod tests {
         fn what_prompts_are_told_fits(
             claims in prop::collection::vec(("[ -~α-ω|*<]{0,300}", 0.2..5.0_f64), 0..80),
         ) {
-            let mut state = State::default();
-            state.playbook = claims.into_iter().map(|(claim, ratio)| entry(claim, ratio)).collect();
+            let playbook = claims.into_iter().map(|(claim, ratio)| entry(claim, ratio));
+            let state = State { playbook: playbook.collect(), ..State::default() };
             let text = told(&state, Some("x"));
             prop_assert!(text_tokens(&text) <= TOLD_TOKENS);
             prop_assert_eq!(text.is_empty(), state.playbook.is_empty());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::ReadPlaybook;
-use crate::core::playbook::{Lesson, Loser, Relevance, lessons, select};
+use crate::core::playbook::{Lesson, Loser, Origin, Relevance, lessons, select};
 use crate::core::state::State;
 use crate::model::estimate::text_tokens;
 
@@ -18,7 +18,7 @@ fn lesson(state: &State, lesson: &Lesson<'_>) -> Value {
     let entry = lesson.entry;
     let origin = entry.prior.as_ref().map(|prior| {
         json!({
-            "campaign": state.carried.as_ref().map(|origin| origin.short()),
+            "campaign": state.carried.as_ref().map(Origin::short),
             "name": state.carried.as_ref().map(|origin| &origin.name),
             "effect": prior.effect,
             "campaigns_ago": prior.age,

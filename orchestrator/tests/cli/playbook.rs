@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use orchestrator::core::playbook::{Comparison, Effect, Export, lessons};
+use orchestrator::core::playbook::{Comparison, Effect, Entry, Export, lessons};
 use orchestrator::core::state::State;
 use orchestrator::store::Reader;
-use protocol::{Candidate, ContentHash};
+use protocol::{Candidate, ContentHash, Interval};
 use serde_json::{Value, json};
 
 use super::support::{Target, command, finish, run, succeed};
@@ -195,21 +195,27 @@ fn lessons_that_do_not_hold_here_are_overturned_by_measurements() {
     let document = first.export("c1", "playbook.json");
     let mut export: Export =
         serde_json::from_value(document["playbook"].clone()).expect("a playbook");
-    // Somebody swears that it is the other way round, in words of his own or
-    // in those of the first campaign.
-    let words = |template: &str| format!("template2 beats {template} on rising");
-    for entry in &mut export.entries {
-        if [words("template0"), words("template1")].contains(&entry.claim) {
-            let turned = |effect: Effect| effect.inverse();
-            entry.effect = entry.effect.map(turned);
-            if let Some(prior) = &mut entry.prior {
-                prior.effect = turned(prior.effect);
-            }
-        }
-        if entry.claim == words("template0") {
-            "template0 is the best".clone_into(&mut entry.claim);
-        }
-    }
+    // Somebody swears that one thing is the other way round, and that a
+    // template is good which is not.
+    let words = "template2 beats template0 on rising";
+    let wrong = export.entries.iter_mut().find(|it| it.claim == words);
+    forge(
+        wrong.expect("such an entry"),
+        "template0 is the best",
+        |effect| effect.inverse(),
+    );
+    let against_baseline =
+        |entry: &&Entry| matches!(entry.comparison, Some(Comparison::Baseline { .. }));
+    let found = export.entries.iter().find(against_baseline).cloned();
+    let mut wrong = found.expect("such an entry");
+    wrong.comparison = Some(Comparison::Baseline {
+        template: "template0".to_owned(),
+    });
+    forge(&mut wrong, "template0 beats the baseline", |_| Effect {
+        ratio: 1.1,
+        ci: Some(Interval(1.05, 1.15)),
+    });
+    export.entries.push(wrong);
     let hash = ContentHash::of(&serde_json::to_vec(&export).expect("JSON"));
     let forged = json!({ "schema": 1, "hash": hash, "playbook": export });
     std::fs::write(first.path("forged.json"), forged.to_string()).expect("writes");
@@ -217,33 +223,37 @@ fn lessons_that_do_not_hold_here_are_overturned_by_measurements() {
     let second = first.carried("c2", &first.path("forged.json"));
     assert_eq!(first_look(&second).0, "template0", "it is misled at first");
     let lessons = lessons(&second);
-    let about = |template: &str| {
-        let found = lessons.iter().find(|it| {
-            matches!(&it.entry.comparison, Some(Comparison::Template { without, .. }) if without == template)
-        });
-        found.expect("an entry")
-    };
-    // The agent has said the opposite, and the measurements agree with it.
-    let overturned = about("template0");
-    assert_eq!(overturned.entry.claim, words("template0"));
+    let of = |claim: &str| lessons.iter().find(|it| it.entry.claim == claim);
+    // An agent has said the opposite, and the measurements agree with it.
+    assert!(of("template0 is the best").is_none());
+    let overturned = of(words).expect("an entry");
     assert!(!overturned.retired && overturned.effect.expect("an effect").raises());
     let prior = overturned.entry.prior.as_ref().expect("a prior");
     assert!(prior.supporting.is_empty() && !prior.contradicting.is_empty());
     // Nobody has said anything, and the measurements disagree.
-    let retired = about("template1");
+    let retired = of("template0 beats the baseline").expect("it stays in the log");
     assert!(retired.retired, "{retired:#?}");
     assert!(retired.supporting.is_empty() && !retired.contradicting.is_empty());
 
     let path = first.path("c2").to_string_lossy().into_owned();
     let shown = first.say(&["playbook", &path]);
-    assert!(!shown.contains("beats template1"), "{shown}");
+    assert!(!shown.contains("template0 beats the baseline"), "{shown}");
     assert!(shown.contains("1 retired; --all shows them"), "{shown}");
     let all = first.say(&["playbook", &path, "--all"]);
-    assert!(all.contains(&words("template1")), "{all}");
+    assert!(all.contains("template0 beats the baseline"), "{all}");
     // It goes no further.
     let third = first.next("c3", &first.path("c2"), &[]);
     let said = String::from_utf8_lossy(&third.stderr).into_owned();
     assert!(said.contains("playbook: 1 left behind: retired"), "{said}");
+}
+
+/// Gives an entry of a file another claim with another effect.
+fn forge(entry: &mut Entry, claim: &str, effect: impl Fn(Effect) -> Effect) {
+    claim.clone_into(&mut entry.claim);
+    entry.effect = entry.effect.map(&effect);
+    if let Some(prior) = &mut entry.prior {
+        prior.effect = effect(prior.effect);
+    }
 }
 
 #[test]

@@ -210,6 +210,9 @@ impl<'a> Measured<'a> {
         let mut tasks: BTreeMap<&str, OnTask<'_>> = named
             .map(|task| (task.as_str(), OnTask::default()))
             .collect();
+        if tasks.is_empty() {
+            return Self { state, tasks };
+        }
         let experiments = state.experiments.values();
         let experiments = experiments.map(|e| (0, e.task.as_str(), Evidence::Experiment(e.id)));
         let tries = state.tries.values();

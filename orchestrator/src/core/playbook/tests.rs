@@ -431,7 +431,7 @@ fn a_file_that_makes_no_sense_is_told_where() {
         entry.effect = Some(Effect {
             ratio: -1.0,
             ci: None,
-        })
+        });
     };
     assert!(told(number).starts_with("entry 1: `effect` is no factor"));
     let age = |entry: &mut Entry| entry.prior.as_mut().expect("a prior").age = 0;
@@ -468,14 +468,14 @@ proptest! {
         let mut subjects: Vec<Comparison> = Vec::new();
         for (a, b) in said {
             let pair = (*a.get(&ids), *b.get(&ids));
-            if let Ok(entry) = draft(&state, AgentId(1), claim("c", &[pair])) {
-                if let Some(comparison) = entry.comparison.clone() {
-                    let known = |c: &Comparison| *c == comparison || c.reversed().as_ref() == Some(&comparison);
-                    if !subjects.iter().any(known) {
-                        subjects.push(comparison);
-                    }
-                    state.learn(entry);
+            if let Ok(entry) = draft(&state, AgentId(1), claim("c", &[pair]))
+                && let Some(comparison) = entry.comparison.clone()
+            {
+                let known = |c: &Comparison| *c == comparison || c.reversed().as_ref() == Some(&comparison);
+                if !subjects.iter().any(known) {
+                    subjects.push(comparison);
                 }
+                state.learn(entry);
             }
         }
         prop_assert_eq!(state.playbook.len(), subjects.len());
@@ -499,8 +499,8 @@ proptest! {
     fn decay_is_monotone(
         ratio in 0.2..5.0_f64, half in 0.01..0.6_f64, age in 0..20_u32, more in 1..20_u32,
     ) {
-        let mut state = State::default();
-        state.playbook = vec![carried(ratio, half, age), carried(ratio, half, age + more)];
+        let playbook = vec![carried(ratio, half, age), carried(ratio, half, age + more)];
+        let state = State { playbook, ..State::default() };
         let lessons = lessons(&state);
         let (younger, older) = (&lessons[0], &lessons[1]);
         let ends = |lesson: &Lesson<'_>| lesson.effect.and_then(|e| e.ci).expect("an interval");
@@ -532,8 +532,8 @@ proptest! {
         sizes in prop::collection::vec((0.3..4.0_f64, 0.01..0.5_f64, 0..5_u32, 1..400_u64), 0..40),
         limit in 0..2_000_u64,
     ) {
-        let mut state = State::default();
-        state.playbook = sizes.iter().map(|(ratio, half, age, _)| carried(*ratio, *half, *age)).collect();
+        let playbook = sizes.iter().map(|(ratio, half, age, _)| carried(*ratio, *half, *age));
+        let state = State { playbook: playbook.collect(), ..State::default() };
         let all = lessons(&state);
         let cost = |lesson: &Lesson<'_>| sizes[lesson.number - 1].3;
         let chosen = select(&state, &all, Relevance::Task("x"), limit, cost);
