@@ -46,7 +46,14 @@ pub enum Command {
     /// Where a campaign stands.
     Status(Look),
     /// Verified results, one row per task.
-    Leaderboard(Look),
+    Leaderboard {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// What each model has found, and what only one of them has.
+        #[arg(long)]
+        by_model: bool,
+    },
     /// What a campaign has learned: effects, evidence for and against, and what
     /// was taken over from another campaign.
     Playbook {
@@ -261,9 +268,14 @@ pub struct Run {
     pub adapter: Option<String>,
     /// Model that plays the roles: builtin, anthropic:MODEL, openai:MODEL,
     /// compatible:URL:MODEL or replay:DIR. A replay answers from the log of the
-    /// campaign in DIR and takes from it what the other options don't say.
+    /// campaign in DIR and takes from it what the other options don't say. Can
+    /// be given several times: a bandit per role then shares the work out.
     #[arg(long, value_name = "SPEC", default_value = "builtin")]
-    pub model: String,
+    pub model: Vec<String>,
+    /// Model that plays this role and no other, as in strategist=builtin; can
+    /// be given several times, also for one role.
+    #[arg(long, value_name = "ROLE=SPEC", value_parser = role_model)]
+    pub role_model: Vec<(Role, String)>,
     /// Most experiments to evaluate [default: the adapter's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub experiments: Option<u32>,
@@ -398,6 +410,18 @@ fn share(text: &str) -> Result<(Role, f64), String> {
         return Err("must be at most 1".to_owned());
     }
     Ok((role, part))
+}
+
+fn role_model(text: &str) -> Result<(Role, String), String> {
+    let (role, model) = text
+        .split_once('=')
+        .ok_or_else(|| "must be ROLE=SPEC, as in strategist=builtin".to_owned())?;
+    let found = Role::ALL.into_iter().find(|known| known.word() == role);
+    let found = found.ok_or_else(|| {
+        let known = Role::ALL.map(Role::word).join(", ");
+        format!("`{role}` is no role: {known}")
+    })?;
+    Ok((found, model.to_owned()))
 }
 
 fn strategy(text: &str) -> Result<Strategy, String> {

@@ -10,6 +10,8 @@ use orchestrator::cli::{self, Cli, Command};
 use orchestrator::commands::{
     self, AuditOptions, Audited, Comparison, Failure, Places, RunOptions, exit,
 };
+use orchestrator::core::agent::Role;
+use orchestrator::core::models::ModelSettings;
 use orchestrator::core::settings::WebSettings;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -37,7 +39,13 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         }
         Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
-        Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
+        Command::Leaderboard { look, by_model } => {
+            if by_model {
+                commands::by_model(&look.dir, look.json)
+            } else {
+                commands::leaderboard(&look.dir, look.json)
+            }
+        }
         Command::Playbook { look, all, export } => {
             commands::playbook(&look.dir, look.json, all, export.as_deref())
         }
@@ -72,12 +80,14 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
 
 /// What a run is asked for.
 fn options(run: cli::Run) -> RunOptions {
+    let (model, models) = models(run.model, run.role_model);
     RunOptions {
         data: run.data,
         tasks: run.tasks,
         objective: run.objective,
         adapter: run.adapter,
-        model: run.model,
+        model,
+        models,
         experiments: run.experiments,
         hours: run.hours,
         usd: run.usd,
@@ -98,6 +108,19 @@ fn options(run: cli::Run) -> RunOptions {
         }),
         python_extras: run.python_extras,
     }
+}
+
+/// The first model, and all of them where there are several.
+fn models(given: Vec<String>, of_roles: Vec<(Role, String)>) -> (String, ModelSettings) {
+    let mut models = ModelSettings::default();
+    for (role, model) in of_roles {
+        models.roles.entry(role).or_default().push(model);
+    }
+    let first = given.first().cloned().unwrap_or_default();
+    if given.len() > 1 {
+        models.all = given;
+    }
+    (first, models)
 }
 
 /// A flag that the first Ctrl-C or SIGTERM sets; the second ends the process

@@ -22,6 +22,7 @@ fn settings() -> Settings {
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
         model: "builtin".to_owned(),
+        models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 2,
         seed: 1,
@@ -186,7 +187,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
         4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {
             agent, role: Role::Worker, experiment, round: None, under: None,
-            prompt: Body::Inline(json!("")), tries_until_wall_s: None,
+            prompt: Body::Inline(json!("")), tries_until_wall_s: None, model: None,
         }),
         1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
         2 => (key(), any::<bool>()).prop_map(|(key, paid)| {
@@ -354,6 +355,7 @@ fn a_call_that_was_cut_off_counts_at_its_reservation() {
         under: None,
         prompt: Body::Inline(json!("")),
         tries_until_wall_s: None,
+        model: None,
     };
     say(&mut state, started);
 

@@ -123,6 +123,9 @@ impl Origin {
         if filled.shares.is_empty() {
             filled.shares.clone_from(&then.shares);
         }
+        if filled.models.is_empty() {
+            filled.models.clone_from(&then.models);
+        }
         filled.strategy = filled.strategy.or(Some(then.strategy));
         filled.workers = filled.workers.or(Some(then.workers));
         filled.seed = filled.seed.or(Some(then.seed));

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, playbook, table};
+use super::{Failure, Places, exit, models, playbook, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
+use crate::core::models::ModelSettings;
 use crate::core::settings::{
     EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
 };
@@ -20,7 +21,7 @@ use crate::core::state::{RunState, State};
 use crate::core::strategy::Strategy;
 use crate::driver::{Bench, Ended, Observer, Session, now_ms};
 use crate::model::key::Environment;
-use crate::model::{ChatModel, PriceTable, Setup, replay};
+use crate::model::replay;
 use crate::store::{Batch, Reader, Store};
 use crate::web::{Client, Recorded, Web, WebConfig};
 use crate::{tools, ui};
@@ -38,8 +39,11 @@ pub struct RunOptions {
     pub objective: Option<String>,
     /// Adapter by name or path; found by the data, if absent.
     pub adapter: Option<String>,
-    /// Model.
+    /// Model: the first, where there are several.
     pub model: String,
+    /// The models, where there are several.
+    #[serde(default, skip_serializing_if = "ModelSettings::is_empty")]
+    pub models: ModelSettings,
     /// Limit of evaluated experiments.
     pub experiments: Option<u32>,
     /// Limit of running time in hours.
@@ -94,6 +98,7 @@ pub(super) fn begin(
     // is written.
     let dir = options.dir.clone().unwrap_or_else(default_dir);
     let layout = Layout::of(&dir);
+    models::check(&options.model, &options.models)?;
     let origin = Origin::of_model(&options.model)?;
     let filled = match &origin {
         Some((recorded, origin)) => RunOptions {
@@ -114,7 +119,7 @@ pub(super) fn begin(
         .as_deref()
         .map(playbook::load)
         .transpose()?;
-    let (model, prices) = open_model(&options.model, &layout)?;
+    let (models, prices) = models::open(&options.model, &options.models, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
         origin: origin.as_ref().map(|(_, origin)| origin),
@@ -171,7 +176,7 @@ pub(super) fn begin(
         store,
         state,
         adapter,
-        model,
+        models,
         lab,
         bench,
         web,
@@ -232,7 +237,7 @@ pub(super) fn take_up(
             dir.display()
         )));
     };
-    let (model, _) = open_model(&settings.model, &layout)?;
+    let (models, _) = models::open(&settings.model, &settings.models, &layout)?;
     let web = open_web(&settings)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let (lab, bench) = if settings.evaluation.is_some() {
@@ -250,34 +255,13 @@ pub(super) fn take_up(
         store,
         state,
         adapter,
-        model,
+        models,
         lab,
         bench,
         web,
         stop,
         layout,
     })))
-}
-
-/// The model that plays the roles. It makes one attempt at a time: the driver
-/// decides on the next, so that each has a reservation of its own.
-///
-/// The prices are the campaign's, where it has some: a budget keeps its meaning
-/// whatever the table says later.
-fn open_model(spec: &str, layout: &Layout) -> Result<(Arc<dyn ChatModel>, PriceTable), Failure> {
-    let mut setup = Setup::of_process()?;
-    let pinned = layout.prices();
-    if pinned.is_file() {
-        let text = std::fs::read_to_string(&pinned)?;
-        setup.prices = PriceTable::parse(&text, &pinned).map_err(Failure::input)?;
-    }
-    setup.retry.attempts = 1;
-    setup.campaign = Some(layout.dir.clone());
-    let model = setup.model(spec)?;
-    for note in model.notes() {
-        eprintln!("note: {note}");
-    }
-    Ok((Arc::from(model), setup.prices))
 }
 
 /// Names the user's search endpoint.
@@ -383,6 +367,7 @@ fn settings(
         },
         device: options.device.clone().unwrap_or_else(|| "cpu".to_owned()),
         model: options.model.clone(),
+        models: options.models.clone(),
         executor: executor.to_owned(),
         workers: options.workers.unwrap_or(1),
         seed: options.seed.unwrap_or(1),
@@ -435,9 +420,9 @@ pub(super) fn default_dir() -> PathBuf {
 fn drive(session: Session) -> Result<u8, Failure> {
     let layout = session.layout.clone();
     let dir = &layout.dir;
-    let model = Arc::clone(&session.model);
+    let models = session.models.clone();
     let ran = session.run();
-    let replayed = model.replayed();
+    let replayed = models.replayed();
     let code = ran
         .map_err(Failure::from)
         .and_then(|(ended, state)| match ended {

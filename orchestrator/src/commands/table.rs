@@ -12,7 +12,7 @@ use crate::report::{compared_with, found_as, number, small, standing};
 use crate::ui::clean;
 
 /// Columns padded to their widest cell; the first is left-aligned.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         rows.iter()
@@ -114,6 +114,10 @@ pub(super) fn leaderboard(state: &State) -> String {
         "experiment",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let by_several = state.has_several_models();
+    if by_several {
+        rows[0].push("model".to_owned());
+    }
     for row in &board.rows {
         let whole = number(row.value, row.ci);
         let (value, ci) = whole.split_once(' ').unwrap_or((&whole, "-"));
@@ -129,6 +133,9 @@ pub(super) fn leaderboard(state: &State) -> String {
             clean(row.track.as_deref().unwrap_or("-")),
             row.experiment.to_string(),
         ]);
+        if by_several && let Some(cells) = rows.last_mut() {
+            cells.push(clean(row.model.as_deref().unwrap_or("-")));
+        }
     }
     let mut out = if board.rows.is_empty() {
         "no verified result yet\n".to_owned()
@@ -359,6 +366,7 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
             best.experiment
         );
     }
+    out.push_str(&super::models::status(state));
     out
 }
 

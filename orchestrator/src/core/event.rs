@@ -245,6 +245,9 @@ pub enum Event {
         /// Running time of the campaign, in seconds, after which it may take
         /// no more quick looks.
         tries_until_wall_s: Option<f64>,
+        /// The model that plays it; the settings' only one, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
     /// The oldest turns of a conversation were left out.
     Compacted {
@@ -262,6 +265,21 @@ pub enum Event {
         /// Its number.
         agent: AgentId,
         /// Why.
+        reason: String,
+    },
+    /// An agent ends because its model can't go on, which is no fault of the
+    /// agent's: others may do its work.
+    AgentLetDown {
+        /// Which.
+        agent: AgentId,
+        /// What the model's failure was.
+        reason: String,
+    },
+    /// A model can't be used any more in this session, and others can.
+    ModelOut {
+        /// Which.
+        model: String,
+        /// Why not.
         reason: String,
     },
     /// An act outside the log is about to begin.
@@ -459,6 +477,8 @@ impl Event {
             | Self::AgentStarted { .. }
             | Self::Compacted { .. }
             | Self::AgentStopped { .. }
+            | Self::AgentLetDown { .. }
+            | Self::ModelOut { .. }
             | Self::EffectIntended { .. }
             | Self::TurnRefused { .. }
             | Self::Tried { .. }

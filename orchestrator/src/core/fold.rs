@@ -65,6 +65,7 @@ impl State {
                 // A new session brings new processes: what was to be tried
                 // again gets all its chances back.
                 self.failures.retain(|_, f| f.retry_at_ms.is_none());
+                self.models_out.clear();
                 self.cut_off(|_| true);
                 Ok(())
             }
@@ -184,6 +185,7 @@ impl State {
                 under,
                 prompt,
                 tries_until_wall_s,
+                model,
             } => {
                 if self.agents.contains_key(agent) {
                     return Err(twice("agent", agent));
@@ -197,6 +199,10 @@ impl State {
                 }
                 self.begin_round(*role, *round, *agent)?;
                 let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
+                let only = || self.settings.as_ref().map(|s| s.model.clone());
+                let model = model.clone().or_else(only).unwrap_or_default();
+                // Whoever plays an agent is there.
+                self.models_out.remove(&model);
                 self.index.live.insert(*agent);
                 self.agents.insert(
                     *agent,
@@ -206,6 +212,8 @@ impl State {
                         experiment: *experiment,
                         round: *round,
                         under: *under,
+                        model,
+                        let_down: false,
                         last_words: None,
                         prompt: prompt.clone(),
                         tries_until_wall_s: *tries_until_wall_s,
@@ -236,21 +244,14 @@ impl State {
                         source,
                     })
             }
-            Event::AgentStopped { agent, reason } => {
-                let reason = reason.clone();
-                self.feed(*agent, Outcome::Stop { reason })?;
-                self.cut_off(|of| of == *agent);
-                // What the agent had under way is nobody's business any more.
-                self.intents.retain(|key| match key {
-                    EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => {
-                        of != agent
-                    }
-                    EffectKey::Describe
-                    | EffectKey::Inspect { .. }
-                    | EffectKey::Audit { .. }
-                    | EffectKey::Check { .. }
-                    | EffectKey::Measure { .. } => true,
-                });
+            Event::AgentStopped { agent, reason } => self.stop_agent(*agent, reason),
+            Event::AgentLetDown { agent, reason } => {
+                self.stop_agent(*agent, reason)?;
+                self.let_down(*agent);
+                Ok(())
+            }
+            Event::ModelOut { model, reason } => {
+                self.models_out.insert(model.clone(), reason.clone());
                 Ok(())
             }
             Event::ModelCalled { agent, turn, reply } => {
@@ -389,6 +390,22 @@ impl State {
             | Event::Moved { .. }
             | Event::Measured { .. } => self.apply_board(event, at_ms),
         }
+    }
+
+    fn stop_agent(&mut self, agent: AgentId, reason: &str) -> Result<(), Illegal> {
+        let reason = reason.to_owned();
+        self.feed(agent, Outcome::Stop { reason })?;
+        self.cut_off(|of| of == agent);
+        // What the agent had under way is nobody's business any more.
+        self.intents.retain(|key| match key {
+            EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => *of != agent,
+            EffectKey::Describe
+            | EffectKey::Inspect { .. }
+            | EffectKey::Audit { .. }
+            | EffectKey::Check { .. }
+            | EffectKey::Measure { .. } => true,
+        });
+        Ok(())
     }
 
     /// Paid calls of these agents have no outcome and get none: what was

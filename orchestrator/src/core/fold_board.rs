@@ -45,6 +45,7 @@ impl State {
                     attempts: Vec::new(),
                 };
                 self.index.proposed(&proposed);
+                self.credits.proposed(*experiment, *by);
                 self.experiments.insert(*experiment, proposed);
                 Ok(())
             }
@@ -117,6 +118,7 @@ impl State {
                     self.index.changed(was_spent, found);
                 }
                 self.judge(*experiment, measurement);
+                self.credit(*experiment, measurement);
                 Ok(())
             }
             // The caller sends nothing else here.
@@ -140,6 +142,8 @@ impl State {
             | Event::AgentStarted { .. }
             | Event::Compacted { .. }
             | Event::AgentStopped { .. }
+            | Event::AgentLetDown { .. }
+            | Event::ModelOut { .. }
             | Event::EffectIntended { .. }
             | Event::EffectFailed { .. }
             | Event::TurnRefused { .. }

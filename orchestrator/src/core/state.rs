@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
+use super::credit::Credits;
 use super::event::{
     Baseline, Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under,
 };
@@ -166,6 +167,10 @@ pub struct Agent {
     pub round: Option<u32>,
     /// For whom it works, if it is an assistant.
     pub under: Option<Under>,
+    /// The model that plays it.
+    pub model: String,
+    /// Whether its model could not go on.
+    pub let_down: bool,
     /// What it said when it finished.
     pub last_words: Option<Body>,
     /// Its prompt.
@@ -289,6 +294,10 @@ pub struct State {
     /// The event at which a campaign that this one was forked from had opened
     /// its sealed split.
     pub sealed_elsewhere: Option<u64>,
+    /// Models that can't be used in this session, and why not.
+    pub models_out: BTreeMap<String, String>,
+    /// Who has improved what by how much.
+    pub credits: Credits,
     /// What follows from the rest.
     pub index: Index,
 }
@@ -324,6 +333,8 @@ impl Default for State {
             significance: Significance::default(),
             sealed: None,
             sealed_elsewhere: None,
+            models_out: BTreeMap::new(),
+            credits: Credits::default(),
             index: Index::default(),
         }
     }
@@ -505,6 +516,7 @@ impl State {
             .map(|a| {
                 serde_json::json!({
                     "id": a.id, "role": a.role, "experiment": a.experiment, "round": a.round,
+                    "model": a.model, "let_down": a.let_down,
                     "tries": a.tries, "turns": a.run.turns(), "ending": a.run.ending(),
                 })
             })

@@ -5,6 +5,7 @@ mod compaction;
 mod draw;
 mod effects;
 mod evaluation;
+mod models;
 mod outcome;
 mod prompt;
 mod steering;
@@ -32,7 +33,7 @@ use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
 use crate::exec::{Job, LabProgram, Local, Told, WriteFilesError};
 use crate::explore::AgentsPython;
-use crate::model::ChatModel;
+use crate::model::Models;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{self, Documents, Kinds};
 use crate::web::Web;
@@ -169,8 +170,8 @@ pub struct Session {
     pub layout: Layout,
     /// The adapter.
     pub adapter: Adapter,
-    /// The model that plays the roles.
-    pub model: Arc<dyn ChatModel>,
+    /// The models that play the roles.
+    pub models: Models,
     /// How to start the lab, where one measures.
     pub lab: Option<LabProgram>,
     /// What agents work with on this machine, where they do.
@@ -337,6 +338,7 @@ impl Driver {
         }
         let mut batch = Batch::new();
         let mut next_agent = self.session.state.next_agent();
+        let mut begun = Vec::new();
         for decision in &decisions {
             match decision {
                 Decision::Record(event) => batch.push(Actor::Harness, event.clone()),
@@ -347,6 +349,9 @@ impl Driver {
                     under,
                     tries_until_wall_s,
                 } => {
+                    let leader = under.map(|(agent, _)| agent);
+                    let model = self.model_for(next_agent, *role, leader, &begun);
+                    begun.extend(model.clone().map(|model| (*role, model)));
                     let under = under.map(|(agent, call)| self.under(agent, call));
                     let prompt = self.prompt(Purpose {
                         role: *role,
@@ -365,6 +370,7 @@ impl Driver {
                             under,
                             prompt,
                             tries_until_wall_s: *tries_until_wall_s,
+                            model,
                         },
                     );
                     next_agent = next_agent.next();

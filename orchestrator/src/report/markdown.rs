@@ -84,10 +84,10 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     };
     writeln!(
         out,
-        "Adapter `{}`, model `{}`, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
+        "Adapter `{}`, {}, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
          evaluated, {} quick looks. The campaign is over because: {ended}.\n",
         settings.adapter,
-        settings.model,
+        super::models::named(settings),
         settings.device,
         state.lab.as_ref().map_or("-", |lab| lab.0.as_str()),
         state.lab.as_ref().map_or("-", |lab| lab.1.as_str()),
@@ -151,6 +151,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         }
         writeln!(out)?;
     }
+    super::models::write(out, state)?;
     writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
     experiments(out, state)?;
     learned(out, state)?;

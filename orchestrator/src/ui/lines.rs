@@ -95,6 +95,14 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             let role = state.agents.get(agent)?.role;
             format!("{} {agent} was stopped: {reason}", role.word())
         }
+        Event::AgentLetDown { agent, reason } => {
+            let found = state.agents.get(agent)?;
+            let (role, model) = (found.role.word(), &found.model);
+            format!("{role} {agent} was let down by {model}: {reason}")
+        }
+        Event::ModelOut { model, reason } => {
+            format!("{model} is out, the others go on: {reason}")
+        }
         Event::EffectFailed {
             error,
             retry_at_ms: Some(_),

@@ -59,6 +59,7 @@ fn campaign(dir: &Path, settings: Settings) {
             under: None,
             prompt: Body::Inline(json!("work")),
             tries_until_wall_s: None,
+            model: None,
         },
         Event::ExperimentProposed {
             experiment,

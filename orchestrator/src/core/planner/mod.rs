@@ -450,12 +450,7 @@ impl Planner<'_> {
         if !self.settings.strategy.has_strategist() {
             return self.without_strategist();
         }
-        let last_round_idle = self
-            .state
-            .agents
-            .values()
-            .next_back()
-            .is_some_and(|agent| agent.role == Role::Strategist && agent.proposed == 0);
+        let last_round_idle = self.state.nobody_proposes();
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
         if all_closed || last_round_idle {
             return self.conclude(if self.state.experiments.is_empty() {
