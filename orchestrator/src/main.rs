@@ -50,10 +50,14 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                     allowed_hosts: run.web_allow,
                 }),
                 python_extras: run.python_extras,
+                dashboard: run.dashboard.port(),
             };
             commands::run(&options, &places, stop_flag()?)
         }
-        Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
+        Command::Resume { dir, dashboard } => {
+            commands::resume(&dir, dashboard.port(), &places, stop_flag()?)
+        }
+        Command::Serve { dir, port } => commands::serve(&dir, port, &stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
         Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
         Command::Report(look) => commands::report(&look.dir, look.json),

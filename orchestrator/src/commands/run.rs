@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, table};
+use super::{Failure, Places, exit, serve, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
@@ -68,6 +68,8 @@ pub struct RunOptions {
     pub web: Option<WebSettings>,
     /// Packages for agents, as `name==version`.
     pub python_extras: Vec<String>,
+    /// Port of the dashboard, 0 for a free one; no dashboard, if absent.
+    pub dashboard: Option<u16>,
 }
 
 /// Starts a campaign and drives it.
@@ -129,6 +131,7 @@ pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Resu
         chosen,
     };
     let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
+    let _dashboard = serve::beside(&dir, options.dashboard);
     drive(
         Session {
             observer: ui::observer(&layout),
@@ -162,7 +165,14 @@ fn installed(extras: &[Extra], bench: Option<&Bench>) -> Result<Option<Installed
 }
 
 /// Continues a campaign.
-pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
+///
+/// `dashboard` is the port of its dashboard, as in [`RunOptions::dashboard`].
+pub fn resume(
+    dir: &Path,
+    dashboard: Option<u16>,
+    places: &Places,
+    stop: Arc<AtomicBool>,
+) -> Result<u8, Failure> {
     let (mut store, mut state) = Store::open(dir)?;
     let layout = Layout::of(dir);
     if matches!(state.run, RunState::Finished(_)) {
@@ -188,6 +198,7 @@ pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, 
     for logged in store.append(state.seq, now_ms(), batch)? {
         state.apply(&logged).map_err(Failure::bug)?;
     }
+    let _dashboard = serve::beside(dir, dashboard);
     drive(
         Session {
             observer: ui::observer(&layout),
@@ -437,6 +448,7 @@ fn conclude(dir: &Path, layout: &Layout, state: &State) -> Result<u8, Failure> {
         eprintln!("finished: {}", reason.text());
     }
     eprintln!("report:      {}", layout.report().display());
+    eprintln!("show again:  alphalab serve {shown}");
     if with_experiments {
         eprintln!("playbook:    {}", layout.playbook().display());
         eprintln!("leaderboard: alphalab leaderboard {shown} --json");
