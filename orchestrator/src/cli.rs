@@ -42,6 +42,23 @@ pub enum Command {
     Resume {
         /// Directory of the campaign.
         dir: PathBuf,
+        /// Whether and where to show it.
+        #[command(flatten)]
+        dashboard: Dashboard,
+    },
+    /// Show a campaign in the browser: one that runs, or one that is over.
+    /// Prints the address.
+    Serve {
+        /// Directory of the campaign.
+        dir: PathBuf,
+        /// Port on 127.0.0.1 [default: a free one].
+        #[arg(
+            long,
+            value_name = "PORT",
+            default_value_t = 0,
+            hide_default_value = true
+        )]
+        port: u16,
     },
     /// Where a campaign stands.
     Status(Look),
@@ -122,6 +139,30 @@ pub enum Command {
         #[arg(long, default_value = "kernel-lab", value_name = "NAME")]
         lab: String,
     },
+}
+
+/// The page that shows a campaign while it runs.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Dashboard {
+    /// Show nothing in the browser.
+    #[arg(long)]
+    pub no_dashboard: bool,
+    /// Port of the dashboard on 127.0.0.1 [default: a free one].
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        conflicts_with = "no_dashboard"
+    )]
+    pub dashboard_port: u16,
+}
+
+impl Dashboard {
+    /// The port it is wanted on, 0 for any; none if it isn't wanted.
+    pub fn port(self) -> Option<u16> {
+        (!self.no_dashboard).then_some(self.dashboard_port)
+    }
 }
 
 /// A look at one campaign.
@@ -341,6 +382,9 @@ pub struct Run {
     /// Seed of the search [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Whether and where to show it.
+    #[command(flatten)]
+    pub dashboard: Dashboard,
 }
 
 /// `alphalab compare`.

@@ -37,7 +37,10 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
             };
             commands::compare(&what, &options(compare.run), &places, &stop_flag()?)
         }
-        Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
+        Command::Resume { dir, dashboard } => {
+            commands::resume(&dir, dashboard.port(), &places, stop_flag()?)
+        }
+        Command::Serve { dir, port } => commands::serve(&dir, port, &stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
         Command::Leaderboard { look, by_model } => {
             if by_model {
@@ -107,6 +110,7 @@ fn options(run: cli::Run) -> RunOptions {
             allowed_hosts: run.web_allow,
         }),
         python_extras: run.python_extras,
+        dashboard: run.dashboard.port(),
     }
 }
 

@@ -132,6 +132,7 @@ fn common(options: &RunOptions) -> Result<RunOptions, Failure> {
     Ok(RunOptions {
         data: absolute(&options.data)?,
         dir: None,
+        dashboard: None,
         ..options.clone()
     })
 }

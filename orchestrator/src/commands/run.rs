@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, models, playbook, table};
+use super::{Failure, Places, exit, models, playbook, serve, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
@@ -77,11 +77,15 @@ pub struct RunOptions {
     pub web: Option<WebSettings>,
     /// Packages for agents, as `name==version`.
     pub python_extras: Vec<String>,
+    /// Port of the dashboard, 0 for a free one; no dashboard, if absent.
+    pub dashboard: Option<u16>,
 }
 
 /// Starts a campaign and drives it.
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
-    drive(begin(options, places, stop, &ui::observer)?)
+    let session = begin(options, places, stop, &ui::observer)?;
+    let _dashboard = serve::beside(&session.layout.dir, options.dashboard);
+    drive(session)
 }
 
 /// Makes whoever watches a campaign.
@@ -201,9 +205,19 @@ fn installed(extras: &[Extra], bench: Option<&Bench>) -> Result<Option<Installed
 }
 
 /// Continues a campaign.
-pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
+///
+/// `dashboard` is the port of its dashboard, as in [`RunOptions::dashboard`].
+pub fn resume(
+    dir: &Path,
+    dashboard: Option<u16>,
+    places: &Places,
+    stop: Arc<AtomicBool>,
+) -> Result<u8, Failure> {
     match take_up(dir, places, stop, &ui::observer)? {
-        TakenUp::Going(session) => drive(*session),
+        TakenUp::Going(session) => {
+            let _dashboard = serve::beside(dir, dashboard);
+            drive(*session)
+        }
         TakenUp::Finished(state) => {
             eprintln!("this campaign is finished already");
             conclude(&Layout::of(dir), &state)
@@ -477,6 +491,7 @@ fn conclude(layout: &Layout, state: &State) -> Result<u8, Failure> {
         eprintln!("finished: {}", reason.text());
     }
     eprintln!("report:      {}", layout.report().display());
+    eprintln!("show again:  alphalab serve {shown}");
     if with_experiments {
         eprintln!("playbook:    {}", layout.playbook().display());
         eprintln!("leaderboard: alphalab leaderboard {shown} --json");

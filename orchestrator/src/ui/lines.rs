@@ -30,8 +30,16 @@ impl Log {
     }
 }
 
-/// What an event means to a person; none for bookkeeping.
+/// A line on what happened; none for bookkeeping.
 pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
+    let text = meaning(state, logged)?;
+    let at_s = state.clock.spent_s(logged.at_ms);
+    Some(format!("[{at_s:6.1} s] {}", super::clean(&text)))
+}
+
+/// What an event means to a person, with all that agents wrote in it; none for
+/// bookkeeping. The state may be of any time after the event.
+pub(crate) fn meaning(state: &State, logged: &Logged) -> Option<String> {
     let task_of = |id| state.experiments.get(id).map_or("?", |e| e.task.as_str());
     let text = match &logged.event {
         Event::CampaignStarted { settings } => match settings.tasks.len() {
@@ -174,8 +182,7 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         | Event::Checked { .. }
         | Event::Moved { .. } => return None,
     };
-    let at_s = state.clock.spent_s(logged.at_ms);
-    Some(format!("[{at_s:6.1} s] {}", super::clean(&text)))
+    Some(text)
 }
 
 /// Whether a candidate that was just measured is a new best, or leads without
