@@ -1,7 +1,8 @@
 //! Ten thousand experiments on 64 slots of the synthetic lab: how many are
 //! dispatched in a second, how long slots wait between two, how large the log
 //! gets, how long it takes to take such a campaign up again, and how much
-//! memory all that needs. Measures only; nothing passes or fails.
+//! memory all that needs, and whether each is as it should be. Exit code 1 if
+//! not.
 //!
 //! ```text
 //! cargo build --release -p orchestrator --bins --examples
@@ -33,13 +34,50 @@ struct Cli {
     /// Half the time that an evaluation takes, in milliseconds.
     #[arg(long, default_value_t = 50)]
     delay_ms: u64,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is measured, and how it should be.
+struct Figure {
+    name: &'static str,
+    unit: &'static str,
+    value: f64,
+    /// The least or the most that it should be.
+    limit: f64,
+    at_least: bool,
+}
+
+impl Figure {
+    fn is_met(&self) -> bool {
+        if self.at_least {
+            self.value >= self.limit
+        } else {
+            self.value <= self.limit
+        }
+    }
+
+    fn sign(&self) -> char {
+        if self.at_least { '≥' } else { '≤' }
+    }
 }
 
 fn main() -> ExitCode {
-    match measure(&Cli::parse()) {
-        Ok(document) => {
-            println!("{document}");
-            ExitCode::SUCCESS
+    let cli = Cli::parse();
+    match measure(&cli) {
+        Ok((document, figures)) => {
+            let missed: Vec<&Figure> = figures.iter().filter(|f| !f.is_met()).collect();
+            if cli.json {
+                println!("{document}");
+            } else {
+                show(&figures, &missed);
+            }
+            if missed.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("scale: {error}");
@@ -48,7 +86,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(cli: &Cli) -> Result<Value, Box<dyn Error>> {
+fn show(figures: &[Figure], missed: &[&Figure]) {
+    println!("{:<36} {:>10}  {:>10}", "figure", "measured", "wanted");
+    for figure in figures {
+        let wanted = format!("{} {}", figure.sign(), figure.limit);
+        let name = format!("{} ({})", figure.name, figure.unit);
+        println!("{name:<36} {:>10.2}  {wanted:>10}", figure.value);
+    }
+    let told = missed
+        .iter()
+        .map(|f| format!("{} {:.2} {}", f.name, f.value, f.unit));
+    match told.collect::<Vec<_>>() {
+        none if none.is_empty() => println!("scale: passed: all {} met", figures.len()),
+        told => println!("scale: FAILED: missed {}", told.join(", ")),
+    }
+}
+
+fn measure(cli: &Cli) -> Result<(Value, Vec<Figure>), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let tasks = folder.path().join("tasks");
     std::fs::create_dir(&tasks)?;
@@ -87,13 +141,22 @@ fn measure(cli: &Cli) -> Result<Value, Box<dyn Error>> {
     let database_mib = std::fs::metadata(dir.join(DATABASE))?.len() as f64 / f64::from(1 << 20);
     let [p50, p99] = [of(0.5), of(0.99)];
     let rss = seen.peak_rss_kib as f64 / 1024.0;
-    eprintln!("experiments  per s  idle p50 ms  p99 ms  events  database MiB  resume s  peak MiB");
-    eprintln!(
-        "{spent:<12} {per_s:<6.0} {p50:<12.2} {p99:<7.2} {events:<7} {database_mib:<13.1} \
-         {resume_s:<9.2} {rss:.1}"
-    );
-    Ok(json!({
-        "schema": 1,
+    let figure = |name, unit, value, at_least, limit| Figure {
+        name,
+        unit,
+        value,
+        limit,
+        at_least,
+    };
+    let figures = vec![
+        figure("experiments dispatched", "1/s", per_s, true, 200.0),
+        figure("idle between two, p99", "ms", p99, false, 20.0),
+        figure("database", "MiB", database_mib, false, 200.0),
+        figure("taken up again in", "s", resume_s, false, 2.0),
+        figure("peak memory", "MiB", rss, false, 300.0),
+    ];
+    let document = json!({
+        "schema": 2,
         "experiments": spent,
         "slots": cli.slots,
         "per_s": per_s,
@@ -104,7 +167,9 @@ fn measure(cli: &Cli) -> Result<Value, Box<dyn Error>> {
         "resume_s": resume_s,
         "peak_rss_mib": rss,
         "took_s": took_s,
-    }))
+        "missed": figures.iter().filter(|f| !f.is_met()).map(|f| f.name).collect::<Vec<_>>(),
+    });
+    Ok((document, figures))
 }
 
 fn campaign(cli: &Cli, tasks: &Path, dir: &Path) -> Result<Command, Box<dyn Error>> {

@@ -42,11 +42,48 @@ pub enum Command {
     Resume {
         /// Directory of the campaign.
         dir: PathBuf,
+        /// Whether and where to show it.
+        #[command(flatten)]
+        dashboard: Dashboard,
+    },
+    /// Show a campaign in the browser: one that runs, or one that is over.
+    /// Prints the address.
+    Serve {
+        /// Directory of the campaign.
+        dir: PathBuf,
+        /// Port on 127.0.0.1 [default: a free one].
+        #[arg(
+            long,
+            value_name = "PORT",
+            default_value_t = 0,
+            hide_default_value = true
+        )]
+        port: u16,
     },
     /// Where a campaign stands.
     Status(Look),
     /// Verified results, one row per task.
-    Leaderboard(Look),
+    Leaderboard {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// What each model has found, and what only one of them has.
+        #[arg(long)]
+        by_model: bool,
+    },
+    /// What a campaign has learned: effects, evidence for and against, and what
+    /// was taken over from another campaign.
+    Playbook {
+        /// What to look at.
+        #[command(flatten)]
+        look: Look,
+        /// Retired entries too.
+        #[arg(long)]
+        all: bool,
+        /// Write it to a file that `run --playbook` takes.
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+    },
     /// Write the report anew.
     Report(Look),
     /// Ask the process that drives a campaign to stop; it stays resumable.
@@ -102,6 +139,30 @@ pub enum Command {
         #[arg(long, default_value = "kernel-lab", value_name = "NAME")]
         lab: String,
     },
+}
+
+/// The page that shows a campaign while it runs.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Dashboard {
+    /// Show nothing in the browser.
+    #[arg(long)]
+    pub no_dashboard: bool,
+    /// Port of the dashboard on 127.0.0.1 [default: a free one].
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        conflicts_with = "no_dashboard"
+    )]
+    pub dashboard_port: u16,
+}
+
+impl Dashboard {
+    /// The port it is wanted on, 0 for any; none if it isn't wanted.
+    pub fn port(self) -> Option<u16> {
+        (!self.no_dashboard).then_some(self.dashboard_port)
+    }
 }
 
 /// A look at one campaign.
@@ -248,9 +309,14 @@ pub struct Run {
     pub adapter: Option<String>,
     /// Model that plays the roles: builtin, anthropic:MODEL, openai:MODEL,
     /// compatible:URL:MODEL or replay:DIR. A replay answers from the log of the
-    /// campaign in DIR and takes from it what the other options don't say.
+    /// campaign in DIR and takes from it what the other options don't say. Can
+    /// be given several times: a bandit per role then shares the work out.
     #[arg(long, value_name = "SPEC", default_value = "builtin")]
-    pub model: String,
+    pub model: Vec<String>,
+    /// Model that plays this role and no other, as in strategist=builtin; can
+    /// be given several times, also for one role.
+    #[arg(long, value_name = "ROLE=SPEC", value_parser = role_model)]
+    pub role_model: Vec<(Role, String)>,
     /// Most experiments to evaluate [default: the adapter's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub experiments: Option<u32>,
@@ -303,6 +369,10 @@ pub struct Run {
     /// lab's spaces without a model [default: full].
     #[arg(long, value_name = "NAME", value_parser = strategy)]
     pub strategy: Option<Strategy>,
+    /// What another campaign has learned, as a prior: its directory, or a file
+    /// of `alphalab playbook --export`.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub playbook: Option<PathBuf>,
     /// Phases that wait until `alphalab steer DIR approve PHASE`.
     #[arg(long, value_name = "PHASE", value_enum)]
     pub gate: Vec<Phase>,
@@ -312,6 +382,9 @@ pub struct Run {
     /// Seed of the search [default: 1].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Whether and where to show it.
+    #[command(flatten)]
+    pub dashboard: Dashboard,
 }
 
 /// `alphalab compare`.
@@ -383,6 +456,18 @@ fn share(text: &str) -> Result<(Role, f64), String> {
         return Err("must be at most 1".to_owned());
     }
     Ok((role, part))
+}
+
+fn role_model(text: &str) -> Result<(Role, String), String> {
+    let (role, model) = text
+        .split_once('=')
+        .ok_or_else(|| "must be ROLE=SPEC, as in strategist=builtin".to_owned())?;
+    let found = Role::ALL.into_iter().find(|known| known.word() == role);
+    let found = found.ok_or_else(|| {
+        let known = Role::ALL.map(Role::word).join(", ");
+        format!("`{role}` is no role: {known}")
+    })?;
+    Ok((found, model.to_owned()))
 }
 
 fn strategy(text: &str) -> Result<Strategy, String> {

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod core;
+pub mod dashboard;
 pub mod document;
 pub mod driver;
 pub mod exec;

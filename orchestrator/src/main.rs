@@ -10,6 +10,8 @@ use orchestrator::cli::{self, Cli, Command};
 use orchestrator::commands::{
     self, AuditOptions, Audited, Comparison, Failure, Places, RunOptions, exit,
 };
+use orchestrator::core::agent::Role;
+use orchestrator::core::models::ModelSettings;
 use orchestrator::core::settings::WebSettings;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -35,9 +37,21 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
             };
             commands::compare(&what, &options(compare.run), &places, &stop_flag()?)
         }
-        Command::Resume { dir } => commands::resume(&dir, &places, stop_flag()?),
+        Command::Resume { dir, dashboard } => {
+            commands::resume(&dir, dashboard.port(), &places, stop_flag()?)
+        }
+        Command::Serve { dir, port } => commands::serve(&dir, port, &stop_flag()?),
         Command::Status(look) => commands::status(&look.dir, look.json),
-        Command::Leaderboard(look) => commands::leaderboard(&look.dir, look.json),
+        Command::Leaderboard { look, by_model } => {
+            if by_model {
+                commands::by_model(&look.dir, look.json)
+            } else {
+                commands::leaderboard(&look.dir, look.json)
+            }
+        }
+        Command::Playbook { look, all, export } => {
+            commands::playbook(&look.dir, look.json, all, export.as_deref())
+        }
         Command::Report(look) => commands::report(&look.dir, look.json),
         Command::Stop(look) => commands::stop(&look.dir, look.json),
         Command::Steer(steering) => {
@@ -69,12 +83,14 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
 
 /// What a run is asked for.
 fn options(run: cli::Run) -> RunOptions {
+    let (model, models) = models(run.model, run.role_model);
     RunOptions {
         data: run.data,
         tasks: run.tasks,
         objective: run.objective,
         adapter: run.adapter,
-        model: run.model,
+        model,
+        models,
         experiments: run.experiments,
         hours: run.hours,
         usd: run.usd,
@@ -85,6 +101,7 @@ fn options(run: cli::Run) -> RunOptions {
         dir: run.dir,
         seed: run.seed,
         strategy: run.strategy,
+        playbook: run.playbook,
         gates: run.gate.into_iter().map(cli::Phase::number).collect(),
         shares: run.share.into_iter().collect(),
         until: run.until.map(cli::Phase::number),
@@ -93,7 +110,21 @@ fn options(run: cli::Run) -> RunOptions {
             allowed_hosts: run.web_allow,
         }),
         python_extras: run.python_extras,
+        dashboard: run.dashboard.port(),
     }
+}
+
+/// The first model, and all of them where there are several.
+fn models(given: Vec<String>, of_roles: Vec<(Role, String)>) -> (String, ModelSettings) {
+    let mut models = ModelSettings::default();
+    for (role, model) in of_roles {
+        models.roles.entry(role).or_default().push(model);
+    }
+    let first = given.first().cloned().unwrap_or_default();
+    if given.len() > 1 {
+        models.all = given;
+    }
+    (first, models)
 }
 
 /// A flag that the first Ctrl-C or SIGTERM sets; the second ends the process

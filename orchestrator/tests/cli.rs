@@ -2,6 +2,8 @@
 
 #[path = "cli/language.rs"]
 mod language;
+#[path = "cli/playbook.rs"]
+mod playbook;
 mod support;
 
 use std::path::Path;

@@ -22,6 +22,7 @@ fn settings() -> Settings {
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
         model: "builtin".to_owned(),
+        models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 2,
         seed: 1,
@@ -87,7 +88,11 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn measurement() -> impl Strategy<Value = Measurement> {
-    let split = prop_oneof![Just(Split::Search), Just(Split::Select)];
+    let split = prop_oneof![
+        4 => Just(Split::Search),
+        4 => Just(Split::Select),
+        1 => Just(Split::Sealed),
+    ];
     (split, verdict(), -1.0..5.0_f64).prop_map(|(split, verdict, value)| Measurement {
         split,
         score: Score {
@@ -183,7 +188,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
         4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {
             agent, role: Role::Worker, experiment, round: None, under: None,
-            prompt: Body::Inline(json!("")), tries_until_wall_s: None,
+            prompt: Body::Inline(json!("")), tries_until_wall_s: None, model: None,
         }),
         1 => agent().prop_map(|agent| Event::AgentStopped { agent, reason: String::new() }),
         2 => (key(), any::<bool>()).prop_map(|(key, paid)| {
@@ -217,6 +222,9 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         6 => (id(), 0..2_u32, verdict()).prop_map(|(experiment, fixes, verdict)| Event::Checked {
             experiment, fixes, verdict,
+        }),
+        1 => proptest::collection::vec(id(), 0..2).prop_map(|experiments| Event::SealedOpened {
+            experiments, reason: FinishReason::BudgetSpent,
         }),
         40 => (id(), state(), state()).prop_map(|(experiment, from, to)| Event::Moved {
             experiment, from, to, reason: String::new(),
@@ -274,7 +282,7 @@ proptest! {
         state.apply(&log[0]).expect("a first event");
         for event in events {
             // Campaigns end early in random sequences: most are left out.
-            if matches!(event, Event::CampaignFinished { .. } | Event::CampaignStopped { .. }) && log.len() < 60 {
+            if matches!(event, Event::CampaignFinished { .. } | Event::CampaignStopped { .. } | Event::SealedOpened { .. }) && log.len() < 60 {
                 continue;
             }
             let next = logged(state.seq + 1, anchored(&state, event));
@@ -283,6 +291,12 @@ proptest! {
                 log.push(next);
             } else {
                 prop_assert_eq!(&state, &before);
+            }
+            // The sealed split stays open, and nobody is measured on it twice.
+            prop_assert!(before.sealed.is_none() || before.sealed == state.sealed);
+            for e in state.experiments.values() {
+                let sealed = e.attempts.iter().filter(|a| a.measurement.split == Split::Sealed);
+                prop_assert!(sealed.count() <= usize::from(state.sealed.is_some()));
             }
             for (id, e) in &before.experiments {
                 if e.state.is_terminal() {
@@ -342,6 +356,7 @@ fn a_call_that_was_cut_off_counts_at_its_reservation() {
         under: None,
         prompt: Body::Inline(json!("")),
         tries_until_wall_s: None,
+        model: None,
     };
     say(&mut state, started);
 

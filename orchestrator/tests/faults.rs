@@ -36,6 +36,7 @@ fn settings(direction: Direction) -> Settings {
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
         model: "builtin".to_owned(),
+        models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 1,
         seed: 1,
@@ -198,6 +199,8 @@ fn ended(state: &mut State, role: Role, proposed: u32) {
         role,
         experiment: None,
         round: None,
+        model: String::new(),
+        let_down: false,
         under: None,
         last_words: None,
         prompt: Body::Inline(json!("")),
@@ -379,6 +382,7 @@ fn fault_16_deciding_again_starts_nobody_twice() {
             under: None,
             prompt: Body::Inline(json!("")),
             tries_until_wall_s: None,
+            model: None,
         },
     );
     // However often the clock ticks: the same turn is wanted, and no more.

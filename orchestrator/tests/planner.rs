@@ -3,6 +3,8 @@
 
 #[path = "planner/settings.rs"]
 mod settings;
+#[path = "planner/several.rs"]
+mod several;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -50,6 +52,10 @@ trait World {
     fn verdict(&mut self) -> Verdict;
     fn value(&mut self, what: &str) -> f64;
     fn lab_fails(&mut self) -> Fails;
+    /// What happens in the place of a turn; nothing, if it is answered.
+    fn model_fails(&mut self, _: &State, _: orchestrator::core::ids::AgentId) -> Vec<Event> {
+        Vec::new()
+    }
 }
 
 struct Run {
@@ -154,6 +160,11 @@ impl Run {
                 });
             }
             Effect::Model { agent, turn } => {
+                let failed = world.model_fails(&self.state, agent);
+                if !failed.is_empty() {
+                    failed.into_iter().for_each(|event| self.apply(event));
+                    return;
+                }
                 let reply = world.model(&self.state, agent);
                 self.apply(Event::ModelCalled { agent, turn, reply });
             }
@@ -319,6 +330,7 @@ impl Run {
                     under: None,
                     prompt: Body::Inline(json!("")),
                     tries_until_wall_s,
+                    model: self.state.model_for(role, None, &[]),
                 });
             }
             Decision::Perform(_) => {}

@@ -94,6 +94,7 @@ fn started(agent: u32, role: Role, experiment: Option<ExperimentId>) -> Event {
         under: None,
         prompt: Body::Inline(json!("")),
         tries_until_wall_s: None,
+        model: None,
     }
 }
 

@@ -16,7 +16,8 @@ pub struct Call {
     /// Which tool.
     pub tool: String,
     /// With what. A text `$result:TOOL:/POINTER` stands for that part of the
-    /// last answer of that tool.
+    /// last answer of that tool, `{"$choose": [A, B], "by": KEY}` for one of the
+    /// list, always the same one for the same key.
     #[serde(default = "empty")]
     pub arguments: Value,
 }
@@ -121,6 +122,9 @@ pub struct Rule {
     /// The model has replied so often.
     #[serde(default)]
     pub turn: Option<usize>,
+    /// This tool is offered.
+    #[serde(default)]
+    pub offers: Option<String>,
     /// This tool answered last.
     #[serde(default)]
     pub last_tool: Option<String>,
@@ -142,6 +146,10 @@ impl Rule {
                 .as_deref()
                 .is_none_or(|part| ask.system.contains(part))
             && self.turn.is_none_or(|turn| ask.turn == turn)
+            && self
+                .offers
+                .as_ref()
+                .is_none_or(|tool| ask.tools.contains(tool))
             && self
                 .last_tool
                 .as_deref()
@@ -321,9 +329,25 @@ fn fill(value: &mut Value, ask: &Ask) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| fill(item, ask)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, ask)),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| fill(field, ask));
+            if let Some(chosen) = chosen(fields) {
+                *value = chosen;
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// One of a list, by a key that was filled in before.
+fn chosen(fields: &serde_json::Map<String, Value>) -> Option<Value> {
+    let (Some(Value::Array(list)), Some(key)) = (fields.get("$choose"), fields.get("by")) else {
+        return None;
+    };
+    let hash = crate::ask::hash(0, key.to_string().as_bytes());
+    // The upper half: the lower bits of such a hash depend on few characters.
+    let place = (hash >> 32).checked_rem(list.len() as u64)?;
+    list.get(usize::try_from(place).ok()?).cloned()
 }
 
 #[cfg(test)]
@@ -371,6 +395,29 @@ mod tests {
         assert_eq!(then, Reply::call("run", json!({ "id": "e7", "n": 1 })));
         assert_eq!(script.answer(&ask("", &[("run", "ok")])), None);
     }
+
+    #[test]
+    fn a_choice_depends_on_its_key_alone() {
+        let rules = json!([{ "offers": "submit", "reply": { "calls": [{ "tool": "submit", "arguments": {
+            "n": { "$choose": [1, 2, 3], "by": ["n", "$result:board:/id"] }
+        } }] } }]);
+        let script = Script::Rules(serde_json::from_value(rules).unwrap());
+        let answer = |id: u32| {
+            let board = json!({ "id": id }).to_string();
+            let mut ask = ask("", &[("board", &board)]);
+            ask.tools = vec!["submit".to_owned()];
+            script.answer(&ask).unwrap().calls[0].arguments["n"].clone()
+        };
+        let chosen: Vec<Value> = (0..60).map(answer).collect();
+        for n in 1..=3 {
+            let count = chosen.iter().filter(|value| **value == json!(n)).count();
+            // Four standard deviations of a binomial count.
+            assert!((6..=34).contains(&count), "{n}: {count}");
+        }
+        assert_eq!(answer(7), answer(7));
+        assert_eq!(script.answer(&ask("", &[])), None);
+    }
+
     #[test]
     fn a_play_goes_turn_by_turn_with_files_beside_the_script() {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/regression/script.json");

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::problem::Problems;
 use crate::soak::Soak;
+use crate::trials::{self, Trial};
 use crate::workspace::Workspace;
 use crate::{ci, run, setup, soak, testing};
 
@@ -61,6 +62,38 @@ enum Verb {
         /// Which
         name: Soak,
     },
+    /// Kill orchestrators, lab workers and runners 1000 times, and count what is lost; 10 min
+    ///
+    /// On the synthetic lab, without torch or Python. Prints a table; ends with `kills: passed` or `kills: FAILED`.
+    Kills {
+        /// Passed on: `--kills N`, `--seed N`, `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Run 10,000 experiments on 64 slots, and measure; 2 min
+    ///
+    /// On the synthetic lab, without torch or Python. Prints a table; ends with what was met and what was missed.
+    Scale {
+        /// Passed on: `--experiments N`, `--slots N`, `--delay-ms N`, `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Submit candidates that cheat, each in a campaign of its own; 1 min
+    ///
+    /// On the synthetic lab, without torch or Python. Prints a table; ends with how many were kept out.
+    Cheats {
+        /// Passed on: `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Look for known optima under noise, with the whole engine and at random; 5 min
+    ///
+    /// On the synthetic lab, without torch or Python. Prints a table; ends with how many were found.
+    Recovery {
+        /// Passed on: `--seeds N`, `--experiments N`, `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
 }
 
 /// Runs `cargo xtask` with the process's arguments.
@@ -89,6 +122,10 @@ impl Verb {
             Self::Test { .. } => "test",
             Self::Ci { .. } => "ci",
             Self::Soak { .. } => "soak",
+            Self::Kills { .. } => "kills",
+            Self::Scale { .. } => "scale",
+            Self::Cheats { .. } => "cheats",
+            Self::Recovery { .. } => "recovery",
         }
     }
 }
@@ -117,6 +154,10 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
             println!("{counts}");
             Ok(counts.failed == 0)
         }
+        Verb::Kills { args } => trials::run(&workspace, Trial::Kills, args),
+        Verb::Scale { args } => trials::run(&workspace, Trial::Scale, args),
+        Verb::Cheats { args } => trials::run(&workspace, Trial::Cheats, args),
+        Verb::Recovery { args } => trials::run(&workspace, Trial::Recovery, args),
     }
 }
 

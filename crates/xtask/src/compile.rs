@@ -43,7 +43,7 @@ pub(crate) fn binaries(workspace: &Workspace, environment: &Environment, ui: Ui)
     for part in &BINARIES {
         let packages: Vec<&str> = part.packages.to_vec();
         let step = ui.step(part.what, part.usually);
-        let built = build(workspace, environment, &step, "build", &packages)?;
+        let built = build(workspace, Some(environment), &step, &["build"], &packages)?;
         if built.is_none() {
             return Ok(false);
         }
@@ -60,7 +60,20 @@ pub(crate) fn tests(
     step: &Step,
     packages: &[&str],
 ) -> Result<Option<Vec<Executable>>> {
-    build(workspace, environment, step, "test", packages)
+    build(workspace, Some(environment), step, &["test"], packages)
+}
+
+/// Builds the orchestrator's binaries and examples, which need neither torch
+/// nor Python; `false` if one does not compile.
+pub(crate) fn orchestrator(workspace: &Workspace, ui: Ui) -> Result<bool> {
+    let step = ui.step(
+        "building alphalab and its trials",
+        "about 4 min the first time",
+    );
+    let verb = ["build", "--bins", "--examples"];
+    let built = build(workspace, None, &step, &verb, &["orchestrator"])?;
+    step.done();
+    Ok(built.is_some())
 }
 
 /// An executable that Cargo made.
@@ -90,31 +103,44 @@ pub(crate) fn cargo_command(
     verb: &str,
     packages: &[&str],
 ) -> Command {
+    cargo_in(workspace, Some(environment), &[verb], packages)
+}
+
+fn cargo_in(
+    workspace: &Workspace,
+    environment: Option<&Environment>,
+    verb: &[&str],
+    packages: &[&str],
+) -> Command {
     let mut command = spawn::command(cargo());
     command
         .current_dir(&workspace.root)
-        .args([verb, "--release"]);
+        .args(verb)
+        .arg("--release");
     for package in packages {
         command.args(["-p", package]);
     }
-    environment.apply(&mut command);
+    if let Some(environment) = environment {
+        environment.apply(&mut command);
+    }
     command
 }
 
 fn build(
     workspace: &Workspace,
-    environment: &Environment,
+    environment: Option<&Environment>,
     step: &Step,
-    verb: &str,
+    verb: &[&str],
     packages: &[&str],
 ) -> Result<Option<Vec<Executable>>> {
     step.at("fetching dependencies");
-    let total = count_packages(workspace, verb, packages);
+    let for_tests = verb.first() == Some(&"test");
+    let total = count_packages(workspace, for_tests, packages);
     // Quiet Cargo does not say that another one holds the target directory.
     step.at("waiting for Cargo's first package");
-    let mut command = cargo_command(workspace, environment, verb, packages);
+    let mut command = cargo_in(workspace, environment, verb, packages);
     command.args(["--quiet", "--message-format=json-render-diagnostics"]);
-    if verb == "test" {
+    if for_tests {
         command.arg("--no-run");
     }
     let mut child = command
@@ -154,8 +180,8 @@ fn build(
 
 /// How many packages a build goes through; 0 where `cargo tree` can't tell,
 /// which only costs the bar its length.
-fn count_packages(workspace: &Workspace, verb: &str, packages: &[&str]) -> usize {
-    let edges = if verb == "test" {
+fn count_packages(workspace: &Workspace, for_tests: bool, packages: &[&str]) -> usize {
+    let edges = if for_tests {
         "normal,build,dev"
     } else {
         "normal,build"

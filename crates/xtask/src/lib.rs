@@ -26,6 +26,7 @@ mod soak;
 mod spawn;
 mod tally;
 mod testing;
+mod trials;
 mod ui;
 mod venv;
 mod workspace;

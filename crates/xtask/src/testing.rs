@@ -18,7 +18,7 @@ const WITH_TORCH: [&str; 2] = ["torch-bridge", "kernel-lab"];
 const RUNNER: [&str; 1] = ["kernel-runner"];
 
 /// System packages that tests use, and a program that each brings.
-const SYSTEM_PACKAGES: [(&str, &str); 1] = [("bubblewrap", "bwrap")];
+const SYSTEM_PACKAGES: [(&str, &str); 2] = [("bubblewrap", "bwrap"), ("chromium", "chromium")];
 
 /// Sets up, builds the binaries, and runs the tests of every package.
 ///
@@ -170,7 +170,7 @@ fn install_system_packages(workspace: &Workspace, ui: Ui) -> Result<()> {
         if spawn::on_path(program).is_some() {
             continue;
         }
-        let step = ui.step(&format!("installing {package}"), "about 20 s");
+        let step = ui.step(&format!("installing {package}"), "up to a minute");
         let log = workspace.log(&format!("install-{package}.log"));
         let apt = |args: &[&str]| {
             let mut command = spawn::command("apt-get");

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
 use crate::core::event::{Actor, Event};
+use crate::core::playbook::Admitted;
 use crate::core::settings::Settings;
 use crate::core::state::State;
 use crate::core::steer::Steer;
@@ -220,6 +221,8 @@ pub struct Beginning {
     pub prices: String,
     /// What the adapter was chosen by, where the campaign builds its evaluation.
     pub chosen: Option<Chosen>,
+    /// What it takes over from another campaign.
+    pub carried: Option<Admitted>,
 }
 
 /// What an adapter was chosen by, for a campaign that builds its evaluation.
@@ -295,6 +298,7 @@ pub fn create(
         settings,
         prices,
         chosen,
+        carried,
     } = beginning;
     let target = Layout::of(dir).dir;
     check_vacant(dir)?;
@@ -339,6 +343,10 @@ pub fn create(
                 profile,
             },
         );
+    }
+    if let Some(carried) = carried {
+        let carried = Box::new(carried);
+        batch.push(Actor::User, Event::PlaybookCarried { carried });
     }
     let files = batch.body(Value::Object(pinned));
     batch.push(Actor::Harness, Event::FilesPinned { files });

@@ -56,6 +56,11 @@ pub fn compare(
             strategy: Some(*strategy),
             seed: Some(u64::from(*seed)),
             dir: Some(folder(&dir, *strategy, *seed)),
+            // Baselines know of no playbook.
+            playbook: common
+                .playbook
+                .clone()
+                .filter(|_| strategy.has_strategist()),
             ..common.clone()
         };
         match campaign(&options, &title, places, stop)? {
@@ -127,6 +132,7 @@ fn common(options: &RunOptions) -> Result<RunOptions, Failure> {
     Ok(RunOptions {
         data: absolute(&options.data)?,
         dir: None,
+        dashboard: None,
         ..options.clone()
     })
 }

@@ -151,6 +151,7 @@ impl From<DriverError> for Failure {
             | DriverError::Files(_)
             | DriverError::View { .. }
             | DriverError::Folder { .. }
+            | DriverError::Attempt { .. }
             | DriverError::Data(_)
             | DriverError::OtherEvaluation
             | DriverError::Thawed { .. }

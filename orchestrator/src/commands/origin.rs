@@ -6,6 +6,7 @@ use super::{Failure, RunOptions};
 use crate::adapter::{Adapter, originals};
 use crate::campaign::Layout;
 use crate::core::event::Event;
+use crate::core::playbook::Admitted;
 use crate::core::settings::Settings;
 use crate::model::replay;
 use crate::store::Reader;
@@ -17,6 +18,8 @@ pub(super) struct Origin {
     /// Why its adapter was chosen and whether it was drafted; absent where a
     /// lab measures.
     chosen: Option<(String, bool)>,
+    /// What it had taken over from another campaign.
+    carried: Option<Admitted>,
     /// Its adapter's texts before any change.
     texts: Vec<(String, String)>,
 }
@@ -42,6 +45,10 @@ impl Origin {
             Event::AdapterResolved { why, drafted, .. } => Some((why.clone(), *drafted)),
             _ => None,
         });
+        let carried = log.iter().find_map(|logged| match &logged.event {
+            Event::PlaybookCarried { carried } => Some((**carried).clone()),
+            _ => None,
+        });
         let texts = originals(&Layout::of(dir).adapter()).map_err(Failure::input)?;
         let settings = settings.ok_or_else(|| {
             Failure::input(format!(
@@ -52,6 +59,7 @@ impl Origin {
         Ok(Self {
             settings,
             chosen,
+            carried,
             texts: texts
                 .into_iter()
                 .map(|(name, text)| (name.to_owned(), text))
@@ -68,6 +76,11 @@ impl Origin {
     pub(super) fn chosen(&self) -> (String, bool) {
         let unknown = || ("the recorded campaign has it".to_owned(), false);
         self.chosen.clone().unwrap_or_else(unknown)
+    }
+
+    /// What it had taken over from another campaign.
+    pub(super) fn carried(&self) -> Option<Admitted> {
+        self.carried.clone()
     }
 
     /// The options with what the recorded campaign had where they say nothing.
@@ -109,6 +122,9 @@ impl Origin {
         filled.tokens = filled.tokens.or(limits.tokens);
         if filled.shares.is_empty() {
             filled.shares.clone_from(&then.shares);
+        }
+        if filled.models.is_empty() {
+            filled.models.clone_from(&then.models);
         }
         filled.strategy = filled.strategy.or(Some(then.strategy));
         filled.workers = filled.workers.or(Some(then.workers));

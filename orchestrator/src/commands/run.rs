@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, table};
+use super::{Failure, Places, exit, models, playbook, serve, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
+use crate::core::models::ModelSettings;
 use crate::core::settings::{
     EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
 };
@@ -20,7 +21,7 @@ use crate::core::state::{RunState, State};
 use crate::core::strategy::Strategy;
 use crate::driver::{Bench, Ended, Observer, Session, now_ms};
 use crate::model::key::Environment;
-use crate::model::{ChatModel, PriceTable, Setup, replay};
+use crate::model::replay;
 use crate::store::{Batch, Reader, Store};
 use crate::web::{Client, Recorded, Web, WebConfig};
 use crate::{tools, ui};
@@ -38,8 +39,11 @@ pub struct RunOptions {
     pub objective: Option<String>,
     /// Adapter by name or path; found by the data, if absent.
     pub adapter: Option<String>,
-    /// Model.
+    /// Model: the first, where there are several.
     pub model: String,
+    /// The models, where there are several.
+    #[serde(default, skip_serializing_if = "ModelSettings::is_empty")]
+    pub models: ModelSettings,
     /// Limit of evaluated experiments.
     pub experiments: Option<u32>,
     /// Limit of running time in hours.
@@ -53,6 +57,8 @@ pub struct RunOptions {
     pub shares: Shares,
     /// How to search; `full`, if absent.
     pub strategy: Option<Strategy>,
+    /// A campaign, or an exported playbook, whose lessons are taken over.
+    pub playbook: Option<PathBuf>,
     /// Phases that wait for a person.
     pub gates: Vec<u8>,
     /// Number of workers; 1, if absent.
@@ -71,11 +77,15 @@ pub struct RunOptions {
     pub web: Option<WebSettings>,
     /// Packages for agents, as `name==version`.
     pub python_extras: Vec<String>,
+    /// Port of the dashboard, 0 for a free one; no dashboard, if absent.
+    pub dashboard: Option<u16>,
 }
 
 /// Starts a campaign and drives it.
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
-    drive(begin(options, places, stop, &ui::observer)?)
+    let session = begin(options, places, stop, &ui::observer)?;
+    let _dashboard = serve::beside(&session.layout.dir, options.dashboard);
+    drive(session)
 }
 
 /// Makes whoever watches a campaign.
@@ -92,6 +102,7 @@ pub(super) fn begin(
     // is written.
     let dir = options.dir.clone().unwrap_or_else(default_dir);
     let layout = Layout::of(&dir);
+    models::check(&options.model, &options.models)?;
     let origin = Origin::of_model(&options.model)?;
     let filled = match &origin {
         Some((recorded, origin)) => RunOptions {
@@ -107,7 +118,12 @@ pub(super) fn begin(
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, ExtrasError>>()?;
-    let (model, prices) = open_model(&options.model, &layout)?;
+    let export = options
+        .playbook
+        .as_deref()
+        .map(playbook::load)
+        .transpose()?;
+    let (models, prices) = models::open(&options.model, &options.models, &layout)?;
     let asked = Asked {
         adapter: options.adapter.as_deref(),
         origin: origin.as_ref().map(|(_, origin)| origin),
@@ -131,6 +147,19 @@ pub(super) fn begin(
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let mut settings = settings(options, places, &adapter, data)?;
+    let carried = match (options.playbook.as_deref(), export) {
+        (Some(path), Some(export)) => {
+            if !settings.strategy.has_strategist() {
+                return Err(Failure::input(format!(
+                    "--playbook is for --strategy full: `{}` is a baseline that knows of no playbook",
+                    settings.strategy.word()
+                )));
+            }
+            Some(playbook::admit(path, export, &settings)?)
+        }
+        // A replay is told what the recorded campaign was told.
+        _ => origin.as_ref().and_then(|(_, origin)| origin.carried()),
+    };
     let bench = built.as_ref().map(|(_, bench, _)| bench);
     let extras = installed(&extras, bench)?;
     settings.python = extras.as_ref().map(|extras| extras.settings.clone());
@@ -143,6 +172,7 @@ pub(super) fn begin(
         settings,
         prices: toml::to_string(&prices).map_err(Failure::bug)?,
         chosen,
+        carried,
     };
     let (store, state) = campaign::create(&dir, &adapter, beginning, extras.as_ref(), now_ms())?;
     Ok(Session {
@@ -150,7 +180,7 @@ pub(super) fn begin(
         store,
         state,
         adapter,
-        model,
+        models,
         lab,
         bench,
         web,
@@ -175,9 +205,19 @@ fn installed(extras: &[Extra], bench: Option<&Bench>) -> Result<Option<Installed
 }
 
 /// Continues a campaign.
-pub fn resume(dir: &Path, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
+///
+/// `dashboard` is the port of its dashboard, as in [`RunOptions::dashboard`].
+pub fn resume(
+    dir: &Path,
+    dashboard: Option<u16>,
+    places: &Places,
+    stop: Arc<AtomicBool>,
+) -> Result<u8, Failure> {
     match take_up(dir, places, stop, &ui::observer)? {
-        TakenUp::Going(session) => drive(*session),
+        TakenUp::Going(session) => {
+            let _dashboard = serve::beside(dir, dashboard);
+            drive(*session)
+        }
         TakenUp::Finished(state) => {
             eprintln!("this campaign is finished already");
             conclude(&Layout::of(dir), &state)
@@ -211,7 +251,7 @@ pub(super) fn take_up(
             dir.display()
         )));
     };
-    let (model, _) = open_model(&settings.model, &layout)?;
+    let (models, _) = models::open(&settings.model, &settings.models, &layout)?;
     let web = open_web(&settings)?;
     let adapter = Adapter::load(&layout.adapter())?;
     let (lab, bench) = if settings.evaluation.is_some() {
@@ -229,34 +269,13 @@ pub(super) fn take_up(
         store,
         state,
         adapter,
-        model,
+        models,
         lab,
         bench,
         web,
         stop,
         layout,
     })))
-}
-
-/// The model that plays the roles. It makes one attempt at a time: the driver
-/// decides on the next, so that each has a reservation of its own.
-///
-/// The prices are the campaign's, where it has some: a budget keeps its meaning
-/// whatever the table says later.
-fn open_model(spec: &str, layout: &Layout) -> Result<(Arc<dyn ChatModel>, PriceTable), Failure> {
-    let mut setup = Setup::of_process()?;
-    let pinned = layout.prices();
-    if pinned.is_file() {
-        let text = std::fs::read_to_string(&pinned)?;
-        setup.prices = PriceTable::parse(&text, &pinned).map_err(Failure::input)?;
-    }
-    setup.retry.attempts = 1;
-    setup.campaign = Some(layout.dir.clone());
-    let model = setup.model(spec)?;
-    for note in model.notes() {
-        eprintln!("note: {note}");
-    }
-    Ok((Arc::from(model), setup.prices))
 }
 
 /// Names the user's search endpoint.
@@ -362,6 +381,7 @@ fn settings(
         },
         device: options.device.clone().unwrap_or_else(|| "cpu".to_owned()),
         model: options.model.clone(),
+        models: options.models.clone(),
         executor: executor.to_owned(),
         workers: options.workers.unwrap_or(1),
         seed: options.seed.unwrap_or(1),
@@ -416,9 +436,9 @@ pub(super) fn default_dir() -> PathBuf {
 fn drive(session: Session) -> Result<u8, Failure> {
     let layout = session.layout.clone();
     let dir = &layout.dir;
-    let model = Arc::clone(&session.model);
+    let models = session.models.clone();
     let ran = session.run();
-    let replayed = model.replayed();
+    let replayed = models.replayed();
     let code = ran
         .map_err(Failure::from)
         .and_then(|(ended, state)| match ended {
@@ -473,6 +493,7 @@ fn conclude(layout: &Layout, state: &State) -> Result<u8, Failure> {
         eprintln!("finished: {}", reason.text());
     }
     eprintln!("report:      {}", layout.report().display());
+    eprintln!("show again:  alphalab serve {shown}");
     if with_experiments {
         eprintln!("playbook:    {}", layout.playbook().display());
         eprintln!("leaderboard: alphalab leaderboard {shown} --json");

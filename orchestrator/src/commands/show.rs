@@ -1,7 +1,7 @@
 //! `status`, `leaderboard` and `report`: read-only looks at a campaign, also
 //! while it runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, exit, table};
 use crate::campaign::Layout;
@@ -40,12 +40,17 @@ pub fn report(dir: &Path, json: bool) -> Result<u8, Failure> {
     let state = State::fold(&log).map_err(Failure::bug)?;
     let layout = Layout::of(dir);
     report::write(&layout, &state, &log, &head)?;
+    let charts: Vec<PathBuf> = report::documents(&layout, &state, &log, &head)
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "svg"))
+        .collect();
     if json {
         print_json(&serde_json::json!({
             "schema": 1,
             "report": layout.report(),
             "playbook": layout.playbook(),
-            "charts": [layout.reports().join("tasks.svg"), layout.reports().join("progress.svg")],
+            "charts": charts,
         }));
     } else {
         println!("{}", layout.report().display());

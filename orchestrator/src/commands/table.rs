@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use crate::core::board;
 use crate::core::budget::{Forecast, Ledger};
+use crate::core::playbook::{Lesson, lessons};
 use crate::core::rank;
 use crate::core::settings::WebSettings;
 use crate::core::state::State;
-use crate::report::{found_as, number, small, standing};
+use crate::report::{compared_with, found_as, number, small, standing};
 use crate::ui::clean;
 
 /// Columns padded to their widest cell; the first is left-aligned.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         rows.iter()
@@ -113,6 +114,10 @@ pub(super) fn leaderboard(state: &State) -> String {
         "experiment",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let by_several = state.has_several_models();
+    if by_several {
+        rows[0].push("model".to_owned());
+    }
     for row in &board.rows {
         let whole = number(row.value, row.ci);
         let (value, ci) = whole.split_once(' ').unwrap_or((&whole, "-"));
@@ -128,6 +133,9 @@ pub(super) fn leaderboard(state: &State) -> String {
             clean(row.track.as_deref().unwrap_or("-")),
             row.experiment.to_string(),
         ]);
+        if by_several && let Some(cells) = rows.last_mut() {
+            cells.push(clean(row.model.as_deref().unwrap_or("-")));
+        }
     }
     let mut out = if board.rows.is_empty() {
         "no verified result yet\n".to_owned()
@@ -162,6 +170,94 @@ pub(super) fn leaderboard(state: &State) -> String {
         show(s.geomean),
         show(s.geomean_deployed),
         show(s.median),
+    );
+    out
+}
+
+/// What was learned; retired entries with `all` only.
+pub(super) fn playbook(state: &State, all: bool) -> String {
+    let lessons = lessons(state);
+    let shown: Vec<&Lesson<'_>> = lessons.iter().filter(|it| all || !it.retired).collect();
+    let header = [
+        "#",
+        "tasks",
+        "compared",
+        "effect",
+        "95% interval",
+        "confidence",
+        "for",
+        "against",
+        "age",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for lesson in &shown {
+        let prior = lesson.entry.prior.as_ref();
+        let whole = lesson
+            .effect
+            .map_or("-".to_owned(), |e| number(e.ratio, e.ci));
+        let (effect, ci) = whole.split_once(' ').unwrap_or((&whole, "-"));
+        let compared = match &lesson.entry.comparison {
+            Some(comparison) => compared_with(comparison),
+            None => lesson.entry.scope.technique.clone().unwrap_or_default(),
+        };
+        let cited = |here: usize, before: Option<usize>| (here + before.unwrap_or(0)).to_string();
+        rows.push(vec![
+            lesson.number.to_string(),
+            clean(&lesson.entry.scope.tasks.join(",")),
+            clean(&compared),
+            effect.to_owned(),
+            ci.to_owned(),
+            if lesson.retired {
+                "retired".to_owned()
+            } else {
+                lesson.confidence.word().to_owned()
+            },
+            cited(lesson.supporting.len(), prior.map(|p| p.supporting.len())),
+            cited(
+                lesson.contradicting.len(),
+                prior.map(|p| p.contradicting.len()),
+            ),
+            lesson.age.to_string(),
+        ]);
+    }
+    let mut out = if shown.is_empty() {
+        "nothing learned yet\n".to_owned()
+    } else {
+        aligned(&rows)
+    };
+    // Writing to a String can't fail.
+    for lesson in &shown {
+        let origin = match (&lesson.entry.prior, &state.carried) {
+            (Some(_), Some(origin)) => {
+                format!(" (from {}, {})", clean(&origin.name), origin.short())
+            }
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "{}{origin}: {}",
+            lesson.number,
+            clean(&lesson.entry.claim)
+        );
+        for (word, text) in [
+            ("do", lesson.entry.do_.as_str()),
+            ("do not", lesson.do_not()),
+        ] {
+            if !text.is_empty() {
+                let _ = writeln!(out, "   {word}: {}", clean(text));
+            }
+        }
+    }
+    let retired = lessons.iter().filter(|lesson| lesson.retired).count();
+    let hint = if retired > 0 && !all {
+        "; --all shows them"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "{} entries, {retired} retired{hint}; age in campaigns since it was measured",
+        lessons.len()
     );
     out
 }
@@ -270,6 +366,7 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
             best.experiment
         );
     }
+    out.push_str(&super::models::status(state));
     out
 }
 

@@ -11,7 +11,7 @@ use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
 pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
-use super::playbook::Entry;
+use super::playbook::{Admitted, Entry};
 use super::rounds::{Audited, Review};
 use super::settings::Settings;
 use super::staff::StaffEvent;
@@ -246,6 +246,9 @@ pub enum Event {
         /// Running time of the campaign, in seconds, after which it may take
         /// no more quick looks.
         tries_until_wall_s: Option<f64>,
+        /// The model that plays it; the settings' only one, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
     /// The oldest turns of a conversation were left out.
     Compacted {
@@ -263,6 +266,21 @@ pub enum Event {
         /// Its number.
         agent: AgentId,
         /// Why.
+        reason: String,
+    },
+    /// An agent ends because its model can't go on, which is no fault of the
+    /// agent's: others may do its work.
+    AgentLetDown {
+        /// Which.
+        agent: AgentId,
+        /// What the model's failure was.
+        reason: String,
+    },
+    /// A model can't be used any more in this session, and others can.
+    ModelOut {
+        /// Which.
+        model: String,
+        /// Why not.
         reason: String,
     },
     /// An act outside the log is about to begin.
@@ -399,7 +417,14 @@ pub enum Event {
         /// A name of the request, under which it is granted once.
         request: String,
     },
-    /// Something was learned.
+    /// Entries of another campaign's playbook were taken over, before anything
+    /// else was learned.
+    PlaybookCarried {
+        /// Which, and from where.
+        carried: Box<Admitted>,
+    },
+    /// Something was learned. What is about the same as an entry before is
+    /// taken into that one.
     PlaybookEntryAdded {
         /// What.
         entry: Box<Entry>,
@@ -458,6 +483,8 @@ impl Event {
             | Self::AgentStarted { .. }
             | Self::Compacted { .. }
             | Self::AgentStopped { .. }
+            | Self::AgentLetDown { .. }
+            | Self::ModelOut { .. }
             | Self::EffectIntended { .. }
             | Self::TurnRefused { .. }
             | Self::Tried { .. }
@@ -467,6 +494,7 @@ impl Event {
             | Self::SealedOpened { .. }
             | Self::Steered { .. }
             | Self::Staff { .. }
+            | Self::PlaybookCarried { .. }
             | Self::PlaybookEntryAdded { .. } => None,
         }
     }

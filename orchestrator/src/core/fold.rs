@@ -65,6 +65,7 @@ impl State {
                 // A new session brings new processes: what was to be tried
                 // again gets all its chances back.
                 self.failures.retain(|_, f| f.retry_at_ms.is_none());
+                self.models_out.clear();
                 self.cut_off(|_| true);
                 Ok(())
             }
@@ -185,6 +186,7 @@ impl State {
                 under,
                 prompt,
                 tries_until_wall_s,
+                model,
             } => {
                 if self.agents.contains_key(agent) {
                     return Err(twice("agent", agent));
@@ -195,6 +197,10 @@ impl State {
                 self.begin_round(*role, *round, *agent)?;
                 self.staff_began(*role);
                 let turns = self.settings.as_ref().map_or(0, |s| s.policy.turns);
+                let only = || self.settings.as_ref().map(|s| s.model.clone());
+                let model = model.clone().or_else(only).unwrap_or_default();
+                // Whoever plays an agent is there.
+                self.models_out.remove(&model);
                 self.index.live.insert(*agent);
                 self.agents.insert(
                     *agent,
@@ -204,6 +210,8 @@ impl State {
                         experiment: *experiment,
                         round: *round,
                         under: *under,
+                        model,
+                        let_down: false,
                         last_words: None,
                         prompt: prompt.clone(),
                         tries_until_wall_s: *tries_until_wall_s,
@@ -234,21 +242,14 @@ impl State {
                         source,
                     })
             }
-            Event::AgentStopped { agent, reason } => {
-                let reason = reason.clone();
-                self.feed(*agent, Outcome::Stop { reason })?;
-                self.cut_off(|of| of == *agent);
-                // What the agent had under way is nobody's business any more.
-                self.intents.retain(|key| match key {
-                    EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => {
-                        of != agent
-                    }
-                    EffectKey::Describe
-                    | EffectKey::Inspect { .. }
-                    | EffectKey::Audit { .. }
-                    | EffectKey::Check { .. }
-                    | EffectKey::Measure { .. } => true,
-                });
+            Event::AgentStopped { agent, reason } => self.stop_agent(*agent, reason),
+            Event::AgentLetDown { agent, reason } => {
+                self.stop_agent(*agent, reason)?;
+                self.let_down(*agent);
+                Ok(())
+            }
+            Event::ModelOut { model, reason } => {
+                self.models_out.insert(model.clone(), reason.clone());
                 Ok(())
             }
             Event::ModelCalled { agent, turn, reply } => {
@@ -372,7 +373,15 @@ impl State {
                 reason,
             } => self.open_sealed(experiments, *reason),
             Event::PlaybookEntryAdded { entry } => {
-                self.playbook.push((**entry).clone());
+                self.learn((**entry).clone());
+                Ok(())
+            }
+            Event::PlaybookCarried { carried } => {
+                if let Some(origin) = &self.carried {
+                    return Err(twice("carried playbook", &origin.head));
+                }
+                self.carried = Some(carried.origin.clone());
+                self.playbook.extend(carried.entries.iter().cloned());
                 Ok(())
             }
             Event::Staff { what } => self.apply_staff(what),
@@ -388,6 +397,22 @@ impl State {
             | Event::Moved { .. }
             | Event::Measured { .. } => self.apply_board(event, at_ms),
         }
+    }
+
+    fn stop_agent(&mut self, agent: AgentId, reason: &str) -> Result<(), Illegal> {
+        let reason = reason.to_owned();
+        self.feed(agent, Outcome::Stop { reason })?;
+        self.cut_off(|of| of == agent);
+        // What the agent had under way is nobody's business any more.
+        self.intents.retain(|key| match key {
+            EffectKey::Model { agent: of, .. } | EffectKey::Tool { agent: of, .. } => *of != agent,
+            EffectKey::Describe
+            | EffectKey::Inspect { .. }
+            | EffectKey::Audit { .. }
+            | EffectKey::Check { .. }
+            | EffectKey::Measure { .. } => true,
+        });
+        Ok(())
     }
 
     /// Paid calls of these agents have no outcome and get none: what was

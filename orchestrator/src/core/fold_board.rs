@@ -47,6 +47,7 @@ impl State {
                     ruling: None,
                 };
                 self.index.proposed(&proposed);
+                self.credits.proposed(*experiment, *by);
                 self.experiments.insert(*experiment, proposed);
                 Ok(())
             }
@@ -123,6 +124,7 @@ impl State {
                 }
                 self.judge(*experiment, measurement);
                 self.staff_measured(*experiment, measurement);
+                self.credit(*experiment, measurement);
                 Ok(())
             }
             // The caller sends nothing else here.
@@ -146,6 +148,8 @@ impl State {
             | Event::AgentStarted { .. }
             | Event::Compacted { .. }
             | Event::AgentStopped { .. }
+            | Event::AgentLetDown { .. }
+            | Event::ModelOut { .. }
             | Event::EffectIntended { .. }
             | Event::EffectFailed { .. }
             | Event::TurnRefused { .. }
@@ -155,6 +159,7 @@ impl State {
             | Event::SealedOpened { .. }
             | Event::Steered { .. }
             | Event::Staff { .. }
+            | Event::PlaybookCarried { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }
     }

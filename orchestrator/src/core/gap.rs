@@ -4,6 +4,7 @@
 //! luck: the winner's curse. What was chosen on `select` among a few is chosen
 //! for luck too, but less; what is measured on `sealed` is chosen by nobody.
 
+use protocol::Interval;
 use serde::Serialize;
 
 use super::rank::Row;
@@ -14,6 +15,8 @@ use super::state::State;
 pub struct Mean {
     /// The mean.
     pub mean: f64,
+    /// Its 95% interval, from two winners on.
+    pub ci: Option<Interval>,
     /// Winners behind it.
     pub n: usize,
 }
@@ -39,8 +42,10 @@ pub fn change(state: &State, earlier: f64, later: f64) -> Option<f64> {
 /// Mean changes over the winners.
 pub fn gaps(state: &State, rows: &[Row]) -> Gaps {
     let mean = |changes: Vec<f64>| {
+        let ci = stats::mean_interval(&changes, 0.95);
         stats::mean(&changes).map(|mean| Mean {
             mean,
+            ci: ci.map(|ci| Interval(ci.lo, ci.hi)),
             n: changes.len(),
         })
     };

@@ -5,9 +5,12 @@
 
 pub mod act;
 pub mod agent;
+pub mod bandit;
 pub mod board;
 pub mod budget;
 pub mod compaction;
+pub mod coverage;
+pub mod credit;
 pub mod event;
 pub mod fold;
 mod fold_board;
@@ -17,6 +20,7 @@ pub mod ids;
 mod illegal;
 pub mod index;
 pub mod measurement;
+pub mod models;
 pub mod noise;
 pub mod planner;
 pub mod playbook;

@@ -33,6 +33,8 @@ pub struct Row {
     pub name: String,
     /// Its task.
     pub task: String,
+    /// Whose candidate it is; nobody's if it was drawn at random.
+    pub model: Option<String>,
     /// The re-measured number.
     pub value: f64,
     /// Its 95% interval.
@@ -183,6 +185,7 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         experiment: experiment.id,
         name: experiment.name.clone(),
         task: experiment.task.clone(),
+        model: state.model_of(experiment).map(str::to_owned),
         value,
         ci,
         ci_widened: state.floor(&experiment.task).widened(value, ci),

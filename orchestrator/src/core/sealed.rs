@@ -85,12 +85,38 @@ impl State {
         }
     }
 
+    /// Seconds that the sealed split takes for all tasks: one new process for
+    /// each worker, then one measurement after the other.
+    pub fn sealed_s(&self) -> f64 {
+        let tasks = self.tasks.iter().filter(|task| {
+            let inspected = task.inspected.as_ref();
+            inspected.is_some_and(|inspected| !inspected.templates.is_empty())
+        });
+        let workers = self.settings.as_ref().map_or(1, |s| s.workers.max(1));
+        let each = tasks.count().div_ceil(workers as usize);
+        let pace = self.pace();
+        if each == 0 {
+            return 0.0;
+        }
+        pace.remeasure_s + (each - 1) as f64 * pace.evaluate_s
+    }
+
+    /// Seconds of running time that the search leaves to what comes after it.
+    pub fn reserve_s(&self) -> f64 {
+        match (&self.settings, self.limits().wall_s) {
+            (Some(settings), Some(limit)) if self.phase >= 3 && self.sealed.is_none() => {
+                let most = settings.policy.statistics.reserve * limit;
+                self.sealed_s().min(most)
+            }
+            (Some(_) | None, Some(_) | None) => 0.0,
+        }
+    }
+
     /// The split that a measurement of an experiment is on, by where it stands.
     pub fn split_of(&self, e: &Experiment) -> Split {
         match e.state {
-            BoardState::Remeasure => Split::Select,
             BoardState::Done if self.sealed.is_some() => Split::Sealed,
-            BoardState::Done => Split::Select,
+            BoardState::Remeasure | BoardState::Done => Split::Select,
             BoardState::ToImplement
             | BoardState::Implemented
             | BoardState::Checked

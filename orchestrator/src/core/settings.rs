@@ -4,6 +4,7 @@
 use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
+use super::models::ModelSettings;
 use super::shares::Shares;
 use super::staff::StaffSettings;
 use super::statistics::Statistics;
@@ -102,8 +103,12 @@ pub struct Settings {
     pub lab: String,
     /// Device to measure on.
     pub device: String,
-    /// Which model plays the roles.
+    /// Which model plays the roles: the first of them where there are several,
+    /// or the one that answers for all of them from a recording.
     pub model: String,
+    /// The models, where there are several.
+    #[serde(default, skip_serializing_if = "ModelSettings::is_empty")]
+    pub models: ModelSettings,
     /// Where experiments run.
     pub executor: String,
     /// Number of workers, each with a measuring slot of its own.

@@ -46,6 +46,8 @@ pub struct Test {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Best {
     experiment: Option<ExperimentId>,
+    /// The best by its number alone.
+    leading: Option<(ExperimentId, f64)>,
     /// Candidates that were verified.
     verified: u32,
     /// How many there were at the last significant improvement.
@@ -107,9 +109,7 @@ impl State {
 
     /// The best candidate of a task by its number on `search` alone.
     pub fn leading(&self, task: &str) -> Option<(ExperimentId, f64)> {
-        self.experiments_on(task)
-            .filter_map(|e| Some((e.id, e.verified(Split::Search)?)))
-            .reduce(|a, b| if self.better(b.1, a.1) { b } else { a })
+        self.significance.tasks.get(task)?.leading
     }
 
     /// The newest measurement of an experiment was added.
@@ -142,10 +142,12 @@ impl State {
 
     fn compare(&mut self, id: ExperimentId, task: String, measurement: &Measurement) {
         self.significance.last = None;
-        if measurement.score.verified().is_none() {
+        let Some(value) = measurement.score.verified() else {
             return;
-        }
+        };
         let best = self.significance.tasks.get(&task);
+        let known = best.and_then(|best| best.leading);
+        let leads = known.is_none_or(|(_, known)| self.better(value, known));
         let against = best.and_then(|best| best.experiment);
         let p = self.p_better(&task, &measurement.score, against, measurement.simulated);
         let level = self.significance.levels.level().min(EXCLUDED);
@@ -153,6 +155,9 @@ impl State {
         let new_best = p.is_some_and(|p| p <= level);
         let best = self.significance.tasks.entry(task.clone()).or_default();
         best.verified = best.verified.saturating_add(1);
+        if leads {
+            best.leading = Some((id, value));
+        }
         if new_best || untested {
             best.experiment = Some(id);
             best.improved_at = best.verified;

@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
+use super::credit::Credits;
 use super::event::{
     Baseline, Body, EffectKey, FinishReason, FrozenTask, Measurement, Score, Under,
 };
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::index::Index;
-use super::playbook::Entry;
+use super::playbook::{Entry, Origin};
 use super::rounds::Round;
 use super::sealed::Opened;
 use super::settings::Settings;
@@ -180,6 +181,10 @@ pub struct Agent {
     pub round: Option<u32>,
     /// For whom it works, if it is an assistant.
     pub under: Option<Under>,
+    /// The model that plays it.
+    pub model: String,
+    /// Whether its model could not go on.
+    pub let_down: bool,
     /// What it said when it finished.
     pub last_words: Option<Body>,
     /// Its prompt.
@@ -281,8 +286,11 @@ pub struct State {
     pub intents: BTreeSet<EffectKey>,
     /// Acts that have failed so far.
     pub failures: BTreeMap<EffectKey, Failures>,
-    /// What was learned.
+    /// What was learned, as it was written; see [`super::playbook::lessons`]
+    /// for how it stands.
     pub playbook: Vec<Entry>,
+    /// The campaign whose playbook was taken over.
+    pub carried: Option<Origin>,
     /// What paid calls have cost.
     pub paid: Amount,
     /// Reservations of paid calls that were cut off: their cost isn't known.
@@ -302,6 +310,10 @@ pub struct State {
     pub sealed_elsewhere: Option<u64>,
     /// What the agents beside the search have done.
     pub staff: StaffState,
+    /// Models that can't be used in this session, and why not.
+    pub models_out: BTreeMap<String, String>,
+    /// Who has improved what by how much.
+    pub credits: Credits,
     /// What follows from the rest.
     pub index: Index,
 }
@@ -328,6 +340,7 @@ impl Default for State {
             intents: BTreeSet::new(),
             failures: BTreeMap::new(),
             playbook: Vec::new(),
+            carried: None,
             paid: Amount::default(),
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),
@@ -337,6 +350,8 @@ impl Default for State {
             sealed: None,
             sealed_elsewhere: None,
             staff: StaffState::default(),
+            models_out: BTreeMap::new(),
+            credits: Credits::default(),
             index: Index::default(),
         }
     }
@@ -521,6 +536,7 @@ impl State {
             .map(|a| {
                 serde_json::json!({
                     "id": a.id, "role": a.role, "experiment": a.experiment, "round": a.round,
+                    "model": a.model, "let_down": a.let_down,
                     "tries": a.tries, "turns": a.run.turns(), "ending": a.run.ending(),
                 })
             })
@@ -542,6 +558,7 @@ impl State {
             "playbook": self.playbook,
             "sealed": self.sealed,
             "staff": self.staff,
+            "carried": self.carried,
             "experiments_spent": self.budget(0).experiments.spent,
         })
     }

@@ -28,10 +28,11 @@ impl Driver {
         agent: AgentId,
         request: &TurnRequest,
     ) -> Result<bool, DriverError> {
-        if let Some(recorded) = self.session.model.shortened(agent, request.turn) {
+        let model = self.model_of(agent);
+        if let Some(recorded) = model.shortened(agent, request.turn) {
             return self.shorten_as_recorded(agent, recorded);
         }
-        let Some(context) = self.session.model.caps().context else {
+        let Some(context) = model.caps().context else {
             return Ok(false);
         };
         let full = context as f64 * FULL - request.max_output_tokens as f64;

@@ -96,6 +96,14 @@ impl Driver {
             return Err(DriverError::Stuck);
         };
         if !reattach {
+            if let Effect::Measure {
+                experiment,
+                attempt,
+                ..
+            } = effect
+            {
+                self.clear_attempt(*experiment, *attempt)?;
+            }
             self.record(Event::EffectIntended {
                 key: key.clone(),
                 reserved: None,
@@ -132,6 +140,16 @@ impl Driver {
 
     fn folder(&self, experiment: &Experiment) -> PathBuf {
         self.session.layout.experiments().join(experiment.folder())
+    }
+
+    /// Removes what lies where the lab will leave an attempt.
+    pub(super) fn clear_attempt(&self, id: ExperimentId, attempt: u32) -> Result<(), DriverError> {
+        let Some(experiment) = self.session.state.experiments.get(&id) else {
+            return Ok(());
+        };
+        let path = self.folder(experiment);
+        crate::exec::clear_attempt(&path, attempt)
+            .map_err(|source| DriverError::Attempt { path, source })
     }
 
     /// What the lab is asked for a tool call.

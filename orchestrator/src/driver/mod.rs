@@ -5,6 +5,7 @@ mod compaction;
 mod draw;
 mod effects;
 mod evaluation;
+mod models;
 mod outcome;
 mod prompt;
 mod staff;
@@ -33,7 +34,7 @@ use crate::core::planner::{self, Decision};
 use crate::core::state::{RunState, State};
 use crate::exec::{Job, LabProgram, Local, Told, WriteFilesError};
 use crate::explore::AgentsPython;
-use crate::model::ChatModel;
+use crate::model::Models;
 use crate::store::{Batch, Store, StoreError};
 use crate::tools::{self, Documents, Kinds};
 use crate::web::Web;
@@ -110,6 +111,15 @@ pub enum DriverError {
         #[source]
         source: std::io::Error,
     },
+    /// What lies in the way of an attempt can't be removed.
+    #[error("failed to remove what lies in `{}` in the place of an attempt", path.display())]
+    Attempt {
+        /// The experiment's folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The evaluation or the data can't be hashed or sealed.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -161,8 +171,8 @@ pub struct Session {
     pub layout: Layout,
     /// The adapter.
     pub adapter: Adapter,
-    /// The model that plays the roles.
-    pub model: Arc<dyn ChatModel>,
+    /// The models that play the roles.
+    pub models: Models,
     /// How to start the lab, where one measures.
     pub lab: Option<LabProgram>,
     /// What agents work with on this machine, where they do.
@@ -329,6 +339,7 @@ impl Driver {
         }
         let mut batch = Batch::new();
         let mut next_agent = self.session.state.next_agent();
+        let mut begun = Vec::new();
         for decision in &decisions {
             match decision {
                 Decision::Record(event) => batch.push(Actor::Harness, event.clone()),
@@ -339,6 +350,9 @@ impl Driver {
                     under,
                     tries_until_wall_s,
                 } => {
+                    let leader = under.map(|(agent, _)| agent);
+                    let model = self.model_for(next_agent, *role, leader, &begun);
+                    begun.extend(model.clone().map(|model| (*role, model)));
                     let under = under.map(|(agent, call)| self.under(agent, call));
                     let prompt = self.prompt(Purpose {
                         role: *role,
@@ -357,6 +371,7 @@ impl Driver {
                             under,
                             prompt,
                             tries_until_wall_s: *tries_until_wall_s,
+                            model,
                         },
                     );
                     next_agent = next_agent.next();
@@ -500,16 +515,30 @@ impl Driver {
             return same.then_some(()).ok_or(DriverError::OtherEvaluation);
         }
         for task in frozen {
-            let source = settings.tasks.iter().find(|known| known.name == task.name);
-            let hash = source
-                .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
-                .transpose()?;
-            if hash.as_ref() != Some(&task.source) {
-                return Err(DriverError::Thawed {
-                    task: task.name.clone(),
-                });
-            }
+            self.check_task(&task.name)?;
         }
         Ok(())
+    }
+
+    /// A lab's task must still be what was frozen.
+    pub(in crate::driver) fn check_task(&self, name: &str) -> Result<(), DriverError> {
+        let state = &self.session.state;
+        let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
+            return Ok(());
+        };
+        let task = frozen.iter().find(|task| task.name == name);
+        let Some(task) = task.filter(|_| settings.evaluation.is_none()) else {
+            return Ok(());
+        };
+        let source = settings.tasks.iter().find(|known| known.name == task.name);
+        let hash = source
+            .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
+            .transpose()?;
+        if hash.as_ref() == Some(&task.source) {
+            return Ok(());
+        }
+        Err(DriverError::Thawed {
+            task: task.name.clone(),
+        })
     }
 }

@@ -15,6 +15,12 @@ use crate::exec::{Done, LabError};
 use crate::store::Batch;
 use crate::tools::{self, LabCandidate, score_json, tries_left};
 
+/// The signal that nothing but an outsider sends, or the kernel when memory
+/// has run out.
+const SIGKILL: i32 = 9;
+/// Workers killed over one act before its candidate is held to be the reason.
+const MAX_KILLS: u32 = 2;
+
 impl Driver {
     /// Appends the outcome of an effect.
     pub(super) fn settle(&mut self, key: &EffectKey, done: Done) -> Result<(), DriverError> {
@@ -114,6 +120,7 @@ impl Driver {
                 experiment,
                 attempt,
             } => {
+                self.check_measured(*experiment, *attempt)?;
                 let mut batch = Batch::new();
                 let text = serde_json::to_vec(report).unwrap_or_default();
                 let measurement = Measurement {
@@ -146,6 +153,19 @@ impl Driver {
             | EffectKey::Audit { .. }
             | EffectKey::Model { .. } => Ok(()),
         }
+    }
+
+    /// A number counts only if its task is still what was frozen: one that was
+    /// made with another is thrown away, and the session ends.
+    fn check_measured(&self, experiment: ExperimentId, attempt: u32) -> Result<(), DriverError> {
+        let Some(found) = self.session.state.experiments.get(&experiment) else {
+            return Ok(());
+        };
+        let frozen = self.check_task(&found.task);
+        if frozen.is_err() {
+            self.clear_attempt(experiment, attempt)?;
+        }
+        frozen
     }
 
     fn measured(
@@ -257,13 +277,18 @@ impl Driver {
     }
 
     /// The worker died over it: that is the candidate's verdict, where there
-    /// is a candidate.
+    /// is a candidate. No program ends by SIGKILL of itself, so that such a
+    /// death is somebody else's doing at first.
     fn died(
         &mut self,
         key: &EffectKey,
         reason: String,
         signal: Option<i32>,
     ) -> Result<(), DriverError> {
+        let before = self.session.state.failures.get(key).map_or(0, |f| f.count);
+        if signal == Some(SIGKILL) && before < MAX_KILLS {
+            return self.failed_until(key, reason, Some(now_ms()));
+        }
         let verdict = Verdict::Crashed {
             signal,
             reason: reason.clone(),
@@ -319,12 +344,22 @@ impl Driver {
         }
         // Half a second, doubled each time.
         let retry_at_ms = again.then(|| now_ms() + (500_i64 << before.min(10)));
+        self.failed_until(key, error.message, retry_at_ms)
+    }
+
+    /// An act failed and may be tried again at a time, or never.
+    fn failed_until(
+        &mut self,
+        key: &EffectKey,
+        error: String,
+        retry_at_ms: Option<i64>,
+    ) -> Result<(), DriverError> {
         let mut batch = Batch::new();
         batch.push(
             Actor::Harness,
             Event::EffectFailed {
                 key: key.clone(),
-                error: error.message,
+                error,
                 retry_at_ms,
                 cost: FailureCost::Nothing,
             },

@@ -29,7 +29,7 @@ pub(super) struct Purpose {
 impl Driver {
     /// The prompt of a new agent.
     pub(super) fn prompt(&self, purpose: Purpose) -> Result<String, DriverError> {
-        let mut context = self.basics();
+        let mut context = self.basics(purpose.experiment);
         let more = match purpose.role {
             Role::Strategist | Role::Worker => self.for_searchers(purpose.experiment),
             Role::Supervisor if self.session.state.phase >= 3 => self.for_watch(),
@@ -57,7 +57,7 @@ impl Driver {
         Ok(self.session.adapter.prompt(purpose.role, context)?)
     }
 
-    fn basics(&self) -> Map<String, Value> {
+    fn basics(&self, experiment: Option<ExperimentId>) -> Map<String, Value> {
         let state = &self.session.state;
         let mut context = Map::new();
         if let Some(settings) = &state.settings {
@@ -68,10 +68,11 @@ impl Driver {
         }
         let full = state.settings.as_ref();
         let full = full.is_some_and(|settings| settings.strategy.has_strategist());
-        let playbook = if state.playbook.is_empty() || !full {
-            String::new()
+        let playbook = if full {
+            let own = experiment.and_then(|id| state.experiments.get(&id));
+            crate::report::told_of_playbook(state, own.map(|e| e.task.as_str()))
         } else {
-            crate::report::playbook(&state.playbook)
+            String::new()
         };
         context.insert("playbook".to_owned(), playbook.into());
         context

@@ -31,7 +31,7 @@ impl Driver {
             return Ok(None);
         };
         let store = &self.session.store;
-        let vision = self.session.model.caps().vision;
+        let vision = self.session.models.named(&agent.model).caps().vision;
         let entries = agent.run.entries();
         if talk.messages.first().is_none() {
             talk.messages.push(opening(entries, store)?);

@@ -1,7 +1,6 @@
 //! Turns of models: what is asked, at what price, and what came of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,13 +31,14 @@ impl Driver {
         if self.fit(agent, &request)? {
             return Ok(true);
         }
-        let caps = self.session.model.caps();
+        let model = self.model_of(agent);
+        let caps = model.caps();
         if caps.deterministic && !caps.paid {
-            let answer = self.session.model.turn(&request, &mut |_| ());
+            let answer = model.turn(&request, &mut |_| ());
             self.turn_done(&key, answer)?;
             return Ok(true);
         }
-        let most = self.session.model.reserve(&request);
+        let most = model.reserve(&request);
         let need = Amount {
             usd: most.usd,
             tokens: most.tokens,
@@ -78,7 +78,6 @@ impl Driver {
             reserved: Some(need),
         })?;
         self.calling.insert(key.clone());
-        let model = Arc::clone(&self.session.model);
         let tell = self.slots.teller();
         self.acts.push(Act::Thread(Box::new(move || {
             // Without an answer the driver would wait for this turn for ever.
@@ -189,16 +188,9 @@ impl Driver {
                 cost: cost_of(failure),
             },
         );
-        if hopeless {
+        let ends = hopeless || retry_at_ms.is_none();
+        if ends && !self.give_up(&mut batch, agent, failure, hopeless) {
             self.halt = Some(text);
-        } else if retry_at_ms.is_none() {
-            batch.push(
-                Actor::Harness,
-                Event::AgentStopped {
-                    agent,
-                    reason: text,
-                },
-            );
         }
         self.append(batch)?;
         if can_shorten {

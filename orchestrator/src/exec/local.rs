@@ -257,26 +257,20 @@ impl Slot {
                 message: format!("the lab answered with something else: {other:?}"),
                 again: false,
             }),
-            Err(failure) => self.failed(failure, &job.request, took_ms),
+            Err(failure) => self.failed(failure),
         }
     }
 
-    fn failed(&mut self, failure: LabFailure, request: &Request, took_ms: u64) -> Done {
+    fn failed(&mut self, failure: LabFailure) -> Done {
         let message = crate::chain::of(&failure);
         match failure {
             LabFailure::Died { signal, .. } => {
                 self.worker = None;
-                // It may have died right after its work was done.
-                match prepare_reattach(request) {
-                    Some(report) => Done::Report {
-                        report,
-                        took_ms,
-                        idle_ms: None,
-                    },
-                    None => Done::Died {
-                        reason: message,
-                        signal,
-                    },
+                // A report that it may have left counts for nothing: whoever
+                // brought the worker down may have written it.
+                Done::Died {
+                    reason: message,
+                    signal,
                 }
             }
             LabFailure::Refused(error) => Done::Failed(LabError {
@@ -418,6 +412,18 @@ pub fn attempt_folder(attempt: u32) -> String {
     format!("attempt-{attempt}")
 }
 
+/// Removes what lies where a lab leaves an attempt. Done before an attempt
+/// begins, so that a report found later was written in its course.
+pub fn clear_attempt(dir: &Path, attempt: u32) -> std::io::Result<()> {
+    let folder = dir.join(attempt_folder(attempt));
+    match folder.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(&folder),
+        Ok(_) => std::fs::remove_file(&folder),
+    }
+}
+
 /// Where a lab leaves the report of an attempt.
 pub fn report_path(dir: &Path, attempt: u32) -> PathBuf {
     dir.join(attempt_folder(attempt)).join("report.json")
@@ -447,4 +453,32 @@ fn misfit(report: &Report, request: &Request) -> Option<String> {
         return Some("provisional and final were mixed up".to_owned());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{clear_attempt, report_path};
+
+    #[test]
+    fn what_was_planted_for_an_attempt_is_removed_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path();
+        clear_attempt(dir, 1).expect("there is nothing to remove");
+        let planted = report_path(dir, 1);
+        let other = report_path(dir, 2);
+        for path in [&planted, &other] {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, "{}").expect("writes");
+        }
+        clear_attempt(dir, 1).expect("removes a folder");
+        assert!(!planted.exists() && other.exists());
+        // Neither a file nor a link leads anywhere else.
+        fs::write(dir.join("attempt-1"), "").expect("writes");
+        clear_attempt(dir, 1).expect("removes a file");
+        std::os::unix::fs::symlink(dir.join("attempt-2"), dir.join("attempt-1")).expect("links");
+        clear_attempt(dir, 1).expect("removes a link");
+        assert!(!dir.join("attempt-1").exists() && other.exists());
+    }
 }

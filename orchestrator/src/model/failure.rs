@@ -117,6 +117,9 @@ pub enum ModelError {
     EndedThere {
         /// Why.
         reason: String,
+        /// Whether its model could not go on; the model itself, if it could
+        /// not be used any more.
+        let_down: Option<LetDown>,
     },
     /// The reply does not end.
     #[error("the reply exceeds {limit} bytes")]
@@ -124,6 +127,15 @@ pub enum ModelError {
         /// The limit.
         limit: u64,
     },
+}
+
+/// How a recorded model let its agent down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetDown {
+    /// For this turn.
+    Once,
+    /// For good.
+    Out,
 }
 
 /// What to do about a failure.

@@ -25,15 +25,17 @@ pub mod replay;
 pub mod request;
 pub mod retry;
 mod secret;
+mod several;
 pub mod spec;
 pub mod sse;
 mod transcript;
 mod types;
 
 pub use dialect::Vendor;
-pub use failure::{Attempt, Billing, ModelError, Reaction, TurnFailure};
+pub use failure::{Attempt, Billing, LetDown, ModelError, Reaction, TurnFailure};
 pub use price::{Price, PriceTable};
 pub use secret::Secret;
+pub use several::Models;
 pub use spec::{Setup, UnknownModel, by_spec};
 pub use transcript::Transcript;
 pub use types::{

@@ -266,6 +266,12 @@ pub trait ChatModel: Send + Sync {
         None
     }
 
+    /// Which model plays an agent in the recording that it answers from.
+    fn played(&self, agent: AgentId) -> Option<String> {
+        let _ = agent;
+        None
+    }
+
     /// How its turns compare with those of a recording, if it answers from
     /// one.
     fn replayed(&self) -> Option<Replayed> {

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod candidates;
+mod carried;
 mod frozen;
 mod log;
 mod milestones;
@@ -174,6 +175,7 @@ pub fn verify(
     adapter::check(&campaign, &mut findings);
     frozen::check(&campaign, &mut findings);
     candidates::check(&campaign, &mut findings);
+    carried::check(&campaign, &mut findings);
     report::check(&campaign, &mut findings);
     milestones::check(&campaign, &mut findings);
     if let Some(wanted) = remeasure(&state) {

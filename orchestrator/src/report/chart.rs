@@ -17,10 +17,10 @@ pub(super) const ROW: f64 = 24.0;
 
 /// A logarithmic axis from `lo` to `hi`, mapped to `from`..`to` pixels.
 pub(super) struct LogAxis {
-    lo: f64,
-    hi: f64,
-    from: f64,
-    to: f64,
+    pub(super) lo: f64,
+    pub(super) hi: f64,
+    pub(super) from: f64,
+    pub(super) to: f64,
 }
 
 impl LogAxis {

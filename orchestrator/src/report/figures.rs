@@ -10,7 +10,7 @@ use protocol::{Interval, Split};
 use super::markdown::number;
 use crate::core::board::BoardState;
 use crate::core::ids::ExperimentId;
-use crate::core::playbook::{Number, ratio};
+use crate::core::playbook::{Number, assess, ratio};
 use crate::core::rank::{self, Summary};
 use crate::core::state::{Experiment, State};
 use crate::exec::report_path;
@@ -237,12 +237,12 @@ fn plain(known: &BTreeMap<&str, Option<f64>>, which: &str) -> Result<Figure, Str
 
 /// The effect of an entry of the playbook, counted from 1.
 fn learned(state: &State, place: &str) -> Result<Figure, String> {
-    let entry = place
+    let (number, entry) = place
         .parse::<usize>()
         .ok()
-        .and_then(|place| state.playbook.get(place.checked_sub(1)?))
+        .and_then(|number| Some((number, state.playbook.get(number.checked_sub(1)?)?)))
         .ok_or_else(|| format!("the playbook has {} entries", state.playbook.len()))?;
-    let effect = entry
+    let effect = assess(state, number, entry)
         .effect
         .ok_or_else(|| format!("the effect of entry {place} was not measured"))?;
     Ok(Figure {

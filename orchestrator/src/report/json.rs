@@ -25,7 +25,7 @@ pub fn leaderboard(state: &State) -> Value {
                 "experiment": row.experiment.to_string(),
                 "name": row.name,
                 "task": row.task,
-                "model": settings.map(|s| s.model.as_str()),
+                "model": row.model,
                 "verdict": "ok",
                 "value": row.value,
                 "ci": row.ci,
@@ -118,8 +118,10 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
             Some((role.word().to_owned(), document))
         })
         .collect();
+    let models = super::models::uses_json(state);
     let mut document = json!({
         "schema": SCHEMA,
+        "models": models,
         "phase": state.phase,
         "state": word(state, live),
         "counts": counts,

@@ -1,4 +1,4 @@
-//! The report and the playbook in Markdown.
+//! The report in Markdown.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use protocol::{Interval, Split};
 
 use super::Anchor;
 use crate::core::event::Score;
-use crate::core::playbook::{Entry, Evidence};
+use crate::core::playbook::{Lesson, lessons};
 use crate::core::rank::{self, Leaderboard, Standing};
 use crate::core::state::{Experiment, RunState, State};
 
@@ -84,10 +84,10 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     };
     writeln!(
         out,
-        "Adapter `{}`, model `{}`, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
+        "Adapter `{}`, {}, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
          evaluated, {} quick looks. The campaign is over because: {ended}.\n",
         settings.adapter,
-        settings.model,
+        super::models::named(settings),
         settings.device,
         state.lab.as_ref().map_or("-", |lab| lab.0.as_str()),
         state.lab.as_ref().map_or("-", |lab| lab.1.as_str()),
@@ -151,6 +151,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         }
         writeln!(out)?;
     }
+    super::models::write(out, state)?;
     writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
     experiments(out, state)?;
     concluded(out, state)?;
@@ -294,11 +295,30 @@ fn score(e: &Experiment, split: Split) -> String {
 
 fn learned(out: &mut String, state: &State) -> std::fmt::Result {
     writeln!(out, "## Learned\n")?;
-    if state.playbook.is_empty() {
-        return writeln!(out, "Nothing yet.\n");
+    let lessons = lessons(state);
+    let standing: Vec<&Lesson<'_>> = lessons.iter().filter(|lesson| !lesson.retired).collect();
+    if standing.is_empty() {
+        writeln!(out, "Nothing yet.\n")?;
     }
-    for entry in &state.playbook {
-        writeln!(out, "- {}", line(entry))?;
+    for lesson in &standing {
+        writeln!(out, "- {}", super::playbook::line(lesson))?;
+    }
+    let retired = lessons.len() - standing.len();
+    if retired > 0 {
+        writeln!(
+            out,
+            "- {retired} entries were retired: in the end measurements said the opposite"
+        )?;
+    }
+    if let Some(origin) = &state.carried {
+        writeln!(
+            out,
+            "\nEntries marked *prior* were taken over from the campaign `{}` as of its event {} \
+             (`{}`); none of their numbers was measured here.",
+            plain(&origin.name),
+            origin.events,
+            origin.short(),
+        )?;
     }
     writeln!(out)
 }
@@ -324,66 +344,6 @@ fn evaluation(out: &mut String, state: &State) -> std::fmt::Result {
     for task in state.tasks.iter().filter(|task| task.closed.is_some()) {
         let reason = task.closed.as_deref().unwrap_or_default();
         writeln!(out, "- {} was closed: {}", plain(&task.name), plain(reason))?;
-    }
-    Ok(())
-}
-
-fn evidence(list: &[Evidence]) -> String {
-    list.iter()
-        .map(|evidence| match evidence {
-            Evidence::Experiment(id) => id.to_string(),
-            Evidence::Try(id) => id.to_string(),
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn line(entry: &Entry) -> String {
-    let effect = entry.effect.map_or("not measured".to_owned(), |e| {
-        format!("{}×", number(e.ratio, e.ci))
-    });
-    format!(
-        "{}: {effect}, confidence {} ({})",
-        plain(&entry.claim),
-        entry.confidence.word(),
-        evidence(&entry.supporting),
-    )
-}
-
-/// The playbook.
-pub fn playbook(entries: &[Entry]) -> String {
-    let mut out =
-        "# Playbook\n\nEffects are factors on the metric with 95% intervals.\n".to_owned();
-    for entry in entries {
-        // Writing to a String can't fail.
-        let _ = write_entry(&mut out, entry);
-    }
-    out
-}
-
-fn write_entry(out: &mut String, entry: &Entry) -> std::fmt::Result {
-    writeln!(out, "\n## {}\n", plain(&entry.claim))?;
-    let technique = entry.scope.technique.as_deref().unwrap_or("any");
-    writeln!(
-        out,
-        "- scope: {} on {}",
-        plain(technique),
-        plain(&entry.scope.tasks.join(", "))
-    )?;
-    match entry.effect {
-        Some(effect) => writeln!(out, "- effect: {}×", number(effect.ratio, effect.ci))?,
-        None => writeln!(out, "- effect: not measured")?,
-    }
-    writeln!(out, "- confidence: {}", entry.confidence.word())?;
-    if !entry.do_.is_empty() {
-        writeln!(out, "- do: {}", plain(&entry.do_))?;
-    }
-    if !entry.do_not.is_empty() {
-        writeln!(out, "- do not: {}", plain(&entry.do_not))?;
-    }
-    writeln!(out, "- supported by: {}", evidence(&entry.supporting))?;
-    if !entry.contradicting.is_empty() {
-        writeln!(out, "- contradicted by: {}", evidence(&entry.contradicting))?;
     }
     Ok(())
 }

@@ -4,11 +4,14 @@
 mod anchor;
 mod chart;
 pub mod compare;
+mod curves;
 mod figures;
 mod json;
 mod markdown;
 pub mod milestone;
+mod models;
 mod phases;
+mod playbook;
 mod statistics;
 
 use std::path::PathBuf;
@@ -22,7 +25,11 @@ use crate::core::state::State;
 pub use anchor::Anchor;
 pub use figures::{Reference, references};
 pub use json::{leaderboard as leaderboard_json, status as status_json};
-pub use markdown::{number, playbook, report, standing};
+pub use markdown::{number, report, standing};
+pub use models::by_model as by_model_json;
+pub use playbook::{
+    compared_with, json as playbook_json, markdown as playbook, told as told_of_playbook,
+};
 pub use statistics::{found_as, small};
 
 /// Writes the report, its charts and the playbook of a campaign; `head` is the
@@ -48,16 +55,20 @@ pub fn documents(
     state: &State,
     log: &[Logged],
     head: &ContentHash,
-) -> [(PathBuf, String); 4] {
+) -> Vec<(PathBuf, String)> {
     let reports = layout.reports();
     let anchor = Anchor {
         events: state.seq,
         head: head.clone(),
     };
-    [
+    let mut documents = vec![
         (layout.report(), report(state, &anchor)),
         (reports.join("tasks.svg"), chart::tasks(state)),
         (reports.join("progress.svg"), chart::progress(state, log)),
-        (layout.playbook(), playbook(&state.playbook)),
-    ]
+        (layout.playbook(), playbook(state)),
+    ];
+    if state.has_several_models() && state.phase >= 3 {
+        documents.push((reports.join("models.svg"), curves::models(state, log)));
+    }
+    documents
 }

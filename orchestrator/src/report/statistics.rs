@@ -146,7 +146,10 @@ fn percent(change: Option<f64>) -> String {
 
 fn mean(mean: Option<Mean>) -> String {
     mean.map_or("was not measured".to_owned(), |mean| {
-        format!("{:+.1}% (n = {})", mean.mean * 100.0, mean.n)
+        let ends = mean.ci.map_or(String::new(), |ci| {
+            format!(" [{:+.1}, {:+.1}]", ci.lo() * 100.0, ci.hi() * 100.0)
+        });
+        format!("{:+.1}%{ends} (n = {})", mean.mean * 100.0, mean.n)
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod chain;
 mod error;
+mod follow;
 mod lock;
 mod reader;
 mod scan;
@@ -12,6 +13,7 @@ mod sync;
 mod writer;
 
 pub use error::StoreError;
+pub use follow::Mark;
 pub use lock::{Lock, running_pid};
 pub use reader::{Depth, Reader};
 pub use scan::{Break, Link, Scan, blobs_in};

@@ -3,11 +3,11 @@
 use protocol::Candidate;
 use serde_json::{Value, json};
 
-use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose};
+use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose, ReadPlaybook};
 use super::submission::slug;
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, Who, find, hands, learn, parse, phases, read, staff, watch};
+use super::{EffectClass, Who, find, hands, learn, lessons, parse, phases, read, staff, watch};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -232,6 +232,10 @@ impl Call<'_> {
             "propose_experiment" => self.propose(now_ms),
             "cancel_experiment" => self.cancel(),
             "submit_experiment" => self.submit(now_ms),
+            "read_playbook" => {
+                let wanted: ReadPlaybook = parse(&self.arguments)?;
+                Ok(Reply::ok(lessons::page(self.state, &wanted)))
+            }
             "update_playbook" => {
                 let Learn { entries } = parse(&self.arguments)?;
                 learn::add(self.state, self.agent.id, entries)

@@ -86,7 +86,8 @@ pub(super) struct Submit {
     pub files: Files,
 }
 
-/// Two measurements whose ratio is an effect.
+/// Two measurements of one task whose ratio is an effect: two quick looks or
+/// two full evaluations.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
@@ -109,10 +110,11 @@ pub struct PlaybookClaim {
     /// What to do next time.
     #[serde(rename = "do", default)]
     pub do_: String,
-    /// What to leave next time.
+    /// What to leave next time; kept only of what was measured to lose.
     #[serde(default)]
     pub do_not: String,
-    /// The measurements it rests on.
+    /// The measurements it rests on. Where two candidates differ in one thing,
+    /// all measurements that differ in it are counted, not these alone.
     pub compare: Vec<Compare>,
 }
 
@@ -121,6 +123,17 @@ pub struct PlaybookClaim {
 pub(super) struct Learn {
     /// What was learned.
     pub entries: Vec<PlaybookClaim>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadPlaybook {
+    /// Only what was seen on this task.
+    #[serde(default)]
+    pub task: Option<String>,
+    /// Number of the first entry wanted, as `next` of the answer before says.
+    #[serde(default)]
+    pub from: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -317,7 +317,12 @@ fn lexical(path: &Path) -> Option<PathBuf> {
 }
 
 /// Opens `path` below `dir`, wherever links in it point.
-fn beneath(dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+pub(crate) fn beneath(
+    dir: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, resolve)
 }

@@ -9,6 +9,7 @@ mod args;
 pub mod files;
 mod hands;
 mod learn;
+mod lessons;
 mod phases;
 mod read;
 pub mod run_command;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 pub use answer::{Documents, LabRequest, Reply, answer, arguments, before_lab, before_work};
 pub use args::{Compare, Files, LabCandidate, Names, PlaybookClaim};
 pub(crate) use hands::failure as failure_json;
+pub use lessons::TOLD_TOKENS;
 pub use read::{board as board_json, score as score_json, tries_left};
 pub(crate) use submission::slug;
 
@@ -136,7 +138,7 @@ impl Who {
 /// What there is nothing to do with before the experiments.
 const OF_EXPERIMENTS: [&str; 3] = ["roll_back", "pause_work", "resume_work"];
 /// What a baseline strategy goes without.
-const NOT_IN_BASELINES: [&str; 2] = ["lab_try", "update_playbook"];
+const NOT_IN_BASELINES: [&str; 3] = ["lab_try", "read_playbook", "update_playbook"];
 const ALL: &[Role] = &Role::ALL;
 const SEARCHERS: &[Role] = &[Role::Strategist, Role::Worker];
 /// Who sees the leaderboard.
@@ -249,10 +251,17 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             EffectClass::Submit,
             MAKERS,
         ),
+        tool::<args::ReadPlaybook>(
+            "read_playbook",
+            "All that was learned, a page at a time: entries of this campaign and, with their \
+             origin, of others.",
+            EffectClass::Read,
+            LEARNERS,
+        ),
         tool::<args::Learn>(
             "update_playbook",
             "Write down what was learned. Name the measurements to compare; the effect size is \
-             computed from them.",
+             computed from all that compare the same. What is known already is updated.",
             EffectClass::Board,
             LEARNERS,
         ),

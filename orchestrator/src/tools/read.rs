@@ -3,6 +3,7 @@
 use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
+use super::lessons;
 use crate::core::agent::Role;
 use crate::core::event::Score;
 use crate::core::rank;
@@ -81,6 +82,12 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
             })
         })
         .collect();
+    let (playbook, left_out) = if alone {
+        (Vec::new(), 0)
+    } else {
+        let own = own_task.as_ref().and_then(Value::as_str);
+        lessons::told(state, own)
+    };
     json!({
         "schema": 1,
         "seed": settings.seed,
@@ -100,18 +107,14 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
         },
         "budget": {
             "experiments_left": finite(budget.experiments.left()),
-            "wall_s_left": finite(budget.wall_s.left()),
+            "wall_s_left": finite((budget.wall_s.left() - state.reserve_s()).max(0.0)),
         },
         "assignment": assignment,
         "tasks": tasks,
         "experiments": experiments,
         "notes": &state.steering.notes[..],
-        "playbook": state.playbook.iter().filter(|_| !alone).map(|entry| json!({
-            "claim": entry.claim,
-            "scope": entry.scope,
-            "effect": entry.effect,
-            "confidence": entry.confidence,
-        })).collect::<Vec<_>>(),
+        "playbook": playbook,
+        "playbook_left_out": left_out,
     })
 }
 

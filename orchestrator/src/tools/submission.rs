@@ -28,9 +28,12 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
         name.chars()
             .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name != "experiment.json"
+            && !is_taken(name)
     };
     match files.keys().find(|name| !plain(name)) {
+        Some(name) if is_taken(name) => Err(Reply::failed(format!(
+            "`{name}` is no name for a candidate's file: the harness or the lab writes it"
+        ))),
         Some(name) => Err(Reply::failed(format!(
             "`{name}` is no name for a candidate's file: letters, digits, `.`, `_`, `-`"
         ))),
@@ -38,6 +41,11 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
             files: files.keys().map(Into::into).collect(),
         }),
     }
+}
+
+/// What the harness and labs write into an experiment's folder.
+fn is_taken(name: &str) -> bool {
+    ["experiment.json", "report.json", "tries"].contains(&name) || name.starts_with("attempt-")
 }
 
 impl Call<'_> {
@@ -200,7 +208,30 @@ pub(crate) fn slug(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::slug;
+    use super::{Files, own_files, slug};
+
+    #[test]
+    fn names_that_others_write_are_refused() {
+        let of = |name: &str| {
+            own_files(&Files::from([
+                ("kernel.cpp".to_owned(), String::new()),
+                (name.to_owned(), String::new()),
+            ]))
+        };
+        for good in ["plan.toml", "attempt", "report-2.json", "tries.txt"] {
+            assert!(of(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "experiment.json",
+            "report.json",
+            "tries",
+            "attempt-1",
+            ".hidden",
+            "a/b",
+        ] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_become_folders() {

@@ -30,8 +30,16 @@ impl Log {
     }
 }
 
-/// What an event means to a person; none for bookkeeping.
+/// A line on what happened; none for bookkeeping.
 pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
+    let text = meaning(state, logged)?;
+    let at_s = state.clock.spent_s(logged.at_ms);
+    Some(format!("[{at_s:6.1} s] {}", super::clean(&text)))
+}
+
+/// What an event means to a person, with all that agents wrote in it; none for
+/// bookkeeping. The state may be of any time after the event.
+pub(crate) fn meaning(state: &State, logged: &Logged) -> Option<String> {
     let task_of = |id| state.experiments.get(id).map_or("?", |e| e.task.as_str());
     let text = match &logged.event {
         Event::CampaignStarted { settings } => match settings.tasks.len() {
@@ -95,6 +103,14 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
             let role = state.agents.get(agent)?.role;
             format!("{} {agent} was stopped: {reason}", role.word())
         }
+        Event::AgentLetDown { agent, reason } => {
+            let found = state.agents.get(agent)?;
+            let (role, model) = (found.role.word(), &found.model);
+            format!("{role} {agent} was let down by {model}: {reason}")
+        }
+        Event::ModelOut { model, reason } => {
+            format!("{model} is out, the others go on: {reason}")
+        }
         Event::EffectFailed {
             error,
             retry_at_ms: Some(_),
@@ -143,6 +159,12 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         ),
         Event::Staff { what } => super::staff::describe(state, what),
         Event::Steered { what, .. } => format!("a person: {}", what.text()),
+        Event::PlaybookCarried { carried } => format!(
+            "{} lessons of `{}` ({}) are taken along",
+            carried.entries.len(),
+            carried.origin.name,
+            carried.origin.short()
+        ),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",
@@ -161,8 +183,7 @@ pub(super) fn describe(state: &State, logged: &Logged) -> Option<String> {
         | Event::Checked { .. }
         | Event::Moved { .. } => return None,
     };
-    let at_s = state.clock.spent_s(logged.at_ms);
-    Some(format!("[{at_s:6.1} s] {}", super::clean(&text)))
+    Some(text)
 }
 
 /// Whether a candidate that was just measured is a new best, or leads without

@@ -11,6 +11,8 @@ use std::io::IsTerminal;
 use crate::campaign::Layout;
 use crate::driver::Observer;
 
+pub(crate) use lines::meaning;
+
 /// Who watches a campaign on this process's stderr.
 pub fn observer(layout: &Layout) -> Box<dyn Observer> {
     let log = lines::Log::open(&layout.logs().join("campaign.log"));

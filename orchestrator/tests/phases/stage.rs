@@ -36,6 +36,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
         lab: String::new(),
         device: "cpu".to_owned(),
         model: "builtin".to_owned(),
+        models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 1,
         seed: 1,
@@ -186,6 +187,7 @@ impl Run {
                     }),
                     prompt: Body::Inline(json!("")),
                     tries_until_wall_s: *tries_until_wall_s,
+                    model: None,
                 });
             }
             Decision::Perform(_) => return false,

@@ -13,6 +13,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
         model: "builtin".to_owned(),
+        models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers,
         seed: 1,

@@ -151,6 +151,7 @@ fn paid_calls_under_way_count_in_full() {
             under: None,
             prompt: Body::Inline(json!("decide")),
             tries_until_wall_s: None,
+            model: None,
         },
         Event::EffectIntended {
             key: EffectKey::Model { agent, turn: 0 },

@@ -25,6 +25,7 @@ fn campaign(dir: &Path, settings: Settings) {
         settings,
         prices: "schema = 1\n".to_owned(),
         chosen: None,
+        carried: None,
     };
     let (mut store, state) = create(dir, &adapter, beginning, None, 1).expect("a campaign");
     let files = Files::from([
@@ -58,6 +59,7 @@ fn campaign(dir: &Path, settings: Settings) {
             under: None,
             prompt: Body::Inline(json!("work")),
             tries_until_wall_s: None,
+            model: None,
         },
         Event::ExperimentProposed {
             experiment,

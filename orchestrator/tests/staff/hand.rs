@@ -134,6 +134,7 @@ impl Hand {
             under: None,
             prompt: Body::Inline(json!("")),
             tries_until_wall_s: None,
+            model: None,
         });
         agent
     }

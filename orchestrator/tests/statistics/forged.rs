@@ -221,6 +221,7 @@ impl Forged {
             under: None,
             prompt: Body::Inline(json!("")),
             tries_until_wall_s: None,
+            model: None,
         });
         let id = self.state.next_try();
         self.say(Event::Tried {

@@ -24,6 +24,12 @@ impl Planner<'_> {
                 reason: "whoever asked for its work has ended".to_owned(),
             }));
         }
+        if let Some(reason) = self.state.models_out.get(&agent.model) {
+            return Some(Decision::Record(Event::AgentLetDown {
+                agent: agent.id,
+                reason: reason.clone(),
+            }));
+        }
         match agent.run.next() {
             Step::Done(_) => None,
             Step::CallModel { turn } => {
@@ -37,10 +43,14 @@ impl Planner<'_> {
                         turn,
                     })),
                     Gate::Wait => None,
-                    Gate::GiveUp(reason) => Some(Decision::Record(Event::AgentStopped {
-                        agent: agent.id,
-                        reason,
-                    })),
+                    Gate::GiveUp(reason) => {
+                        let agent = agent.id;
+                        Some(Decision::Record(if self.state.has_several_models() {
+                            Event::AgentLetDown { agent, reason }
+                        } else {
+                            Event::AgentStopped { agent, reason }
+                        }))
+                    }
                 }
             }
             Step::CallTools(calls) => self.tool_step(agent, calls.first()?),

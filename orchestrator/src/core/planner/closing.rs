@@ -85,7 +85,7 @@ impl Planner<'_> {
     /// there is more time than the sealed split needs, the closest first.
     fn contenders(&self) -> Vec<&Experiment> {
         let most = self.settings.policy.statistics.contenders as usize;
-        let after = self.sealed_s() + self.state.pace().remeasure_s;
+        let after = self.state.sealed_s() + self.state.pace().remeasure_s;
         if self.time_left_s() < after {
             return Vec::new();
         }
@@ -150,39 +150,10 @@ impl Planner<'_> {
         (limit - self.state.wall_spent_s(self.now_ms)).max(0.0)
     }
 
-    /// Seconds that the sealed split takes for all tasks: one new process for
-    /// each worker, then one measurement after the other.
-    fn sealed_s(&self) -> f64 {
-        let tasks = self.state.tasks.iter();
-        let tasks = tasks.filter(|task| {
-            let inspected = task.inspected.as_ref();
-            inspected.is_some_and(|inspected| !inspected.templates.is_empty())
-        });
-        let each = tasks
-            .count()
-            .div_ceil(self.settings.workers.max(1) as usize);
-        let pace = self.state.pace();
-        if each == 0 {
-            return 0.0;
-        }
-        pace.remeasure_s + (each - 1) as f64 * pace.evaluate_s
-    }
-
-    /// Seconds that the search leaves to what comes after it.
-    pub(super) fn reserve_s(&self) -> f64 {
-        match self.state.limits().wall_s {
-            Some(limit) if self.state.phase >= 3 && self.state.sealed.is_none() => {
-                let most = self.settings.policy.statistics.reserve * limit;
-                self.sealed_s().min(most)
-            }
-            Some(_) | None => 0.0,
-        }
-    }
-
     /// Whether what is left of the running time is for what comes after the
     /// search.
     pub(super) fn search_is_over(&self) -> bool {
-        self.time_left_s() <= self.reserve_s()
+        self.time_left_s() <= self.state.reserve_s()
     }
 }
 

@@ -456,19 +456,14 @@ impl Planner<'_> {
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let least_s = self.least_looks() * policy.try_s + pace.evaluate_s + pace.remeasure_s;
-        let search_s = budget.wall_s.left() - self.reserve_s();
+        let search_s = budget.wall_s.left() - self.state.reserve_s();
         if budget.experiments.left() < 1.0 || search_s < least_s {
             return self.conclude(FinishReason::BudgetSpent);
         }
         if !self.settings.strategy.has_strategist() {
             return self.without_strategist();
         }
-        let last_round_idle = self
-            .state
-            .agents
-            .values()
-            .rfind(|agent| !agent.role.is_staff())
-            .is_some_and(|agent| agent.role == Role::Strategist && agent.proposed == 0);
+        let last_round_idle = self.state.nobody_proposes();
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
         if all_closed || last_round_idle {
             return self.conclude(if self.state.experiments.is_empty() {

@@ -43,9 +43,10 @@ impl Planner<'_> {
             .filter(|agent| agent.role == role)
             .filter_map(|agent| agent.run.ending())
             .collect();
+        let starts = self.state.agents.values().filter(|a| a.role == role);
         if endings.contains(&&Ending::Finished) {
             self.next_phase()
-        } else if endings.len() < MAX_STARTS {
+        } else if self.state.counted_starts(starts) < MAX_STARTS {
             vec![start(role, None)]
         } else {
             finish(FinishReason::PhaseFailed)
@@ -117,9 +118,8 @@ impl Planner<'_> {
 
     fn started(&self, round: &Round, role: Role) -> usize {
         let agents = self.state.agents.values();
-        agents
-            .filter(|agent| agent.role == role && agent.round == Some(round.number))
-            .count()
+        let started = agents.filter(|a| a.role == role && a.round == Some(round.number));
+        self.state.counted_starts(started)
     }
 
     fn finished(&self, round: &Round, role: Role) -> bool {

@@ -77,7 +77,7 @@ impl Planner<'_> {
         let pace = self.state.pace();
         let waiting = (free + live).max(1);
         let lanes = (self.settings.workers as usize).min(waiting).max(1);
-        let left = (wall.left() - self.reserve_s()).max(0.0);
+        let left = (wall.left() - self.state.reserve_s()).max(0.0);
         let share = left * lanes as f64 / waiting as f64;
         let after = f64::from(policy.finalists) * pace.evaluate_s + pace.remeasure_s;
         Some(wall.spent + (share - after).max(self.least_looks() * policy.try_s))

@@ -10,9 +10,12 @@ use super::search::{Search, Seen};
 const WORTH: f64 = 1.05;
 /// Most entries about parameters.
 const MAX_PARAMETERS: usize = 3;
+/// Most entries about templates that are worse than the best.
+const MAX_TEMPLATES: usize = 3;
 
 pub(super) fn of(history: &History<'_>, task: &str, board: &Value, search: &Search) -> Vec<Value> {
     let mut claims = parameters(task, search);
+    claims.extend(templates(task, search));
     claims.extend(template(history, task, board, search.maximise));
     // What the playbook says already need not be said again.
     let known = board["playbook"].as_array();
@@ -84,6 +87,30 @@ fn parameters(task: &str, search: &Search) -> Vec<Value> {
     found.into_iter().map(|(_, claim)| claim).collect()
 }
 
+/// The template of the best look against the best look of each other one.
+fn templates(task: &str, search: &Search) -> Vec<Value> {
+    let ranking = search.ranking();
+    let Some(best) = ranking.first() else {
+        return Vec::new();
+    };
+    let others = (0..search.grids.len()).filter(|grid| *grid != best.grid);
+    let others = others.filter_map(|grid| ranking.iter().find(|seen| seen.grid == grid));
+    let worse = others.filter(|other| gain(&[(best, other)], search.maximise) >= WORTH);
+    worse
+        .take(MAX_TEMPLATES)
+        .map(|other| {
+            let [with, without] = [best.grid, other.grid].map(|g| &search.grids[g].template);
+            json!({
+                "claim": format!("{with} beats {without} on {task}"),
+                "scope": { "tasks": [task], "technique": with },
+                "do": format!("look at {with} before {without} on {task}"),
+                "do_not": format!("spend much on {without} for {task}"),
+                "compare": [{ "with": { "try": best.look }, "without": { "try": other.look } }],
+            })
+        })
+        .collect()
+}
+
 /// Pairs of looks that differ at `place` alone.
 fn pairs<'a>(looks: &'a [&'a Seen], place: usize) -> impl Iterator<Item = (&'a Seen, &'a Seen)> {
     looks.iter().enumerate().flat_map(move |(i, a)| {
@@ -147,11 +174,7 @@ pub(super) fn standing(
         let warning = format!("deploy {name} for {task}: the baseline is better");
         ("loses to", String::new(), warning)
     } else {
-        (
-            "equals",
-            String::new(),
-            format!("expect much from {name} on {task}"),
-        )
+        ("equals", String::new(), String::new())
     };
     Some(json!({
         "claim": format!("{name} {verb} the baseline on {task}"),

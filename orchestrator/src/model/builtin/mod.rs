@@ -13,6 +13,7 @@ pub mod evaluation;
 mod explorer;
 mod fixer;
 mod history;
+mod lessons;
 mod random;
 mod reporter;
 mod search;

@@ -94,7 +94,7 @@ impl Search {
         let grid = &self.grids[index];
         let mut mine: Vec<&Seen> = self.seen.iter().filter(|s| s.grid == index).collect();
         let tried: Vec<Point> = mine.iter().map(|s| s.point.clone()).collect();
-        let start = grid.default_point();
+        let start = grid.start();
         if !tried.contains(&start) {
             return Some(start);
         }
@@ -131,6 +131,7 @@ mod tests {
                     name: "N".to_owned(),
                     values: (0..8).map(|v| json!(v)).collect(),
                     default: 3,
+                    start: 3,
                     ordered: true,
                     flag: false,
                 },
@@ -138,6 +139,7 @@ mod tests {
                     name: "F".to_owned(),
                     values: vec![json!(false), json!(true)],
                     default: 0,
+                    start: 0,
                     ordered: false,
                     flag: true,
                 },

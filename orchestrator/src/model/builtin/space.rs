@@ -16,6 +16,8 @@ pub(super) struct Axis {
     pub values: Vec<Value>,
     /// Index of the default.
     pub default: usize,
+    /// Index of the value that a search begins with.
+    pub start: usize,
     /// Whether neighbours in the list are alike.
     pub ordered: bool,
     /// Whether there are only two values, off and on.
@@ -61,6 +63,7 @@ impl Axis {
             name: spec.name.clone(),
             values,
             default,
+            start: default,
             ordered,
             flag,
         }
@@ -108,8 +111,10 @@ impl Grid {
         }
     }
 
-    pub(super) fn default_point(&self) -> Point {
-        self.axes.iter().map(|axis| axis.default).collect()
+    /// The point that a search begins with: the default, unless something is
+    /// known.
+    pub(super) fn start(&self) -> Point {
+        self.axes.iter().map(|axis| axis.start).collect()
     }
 
     /// The point as a tool's argument.
@@ -173,7 +178,7 @@ mod tests {
                 }),
             ],
         };
-        assert_eq!(grid.default_point(), [1, 1]);
+        assert_eq!(grid.start(), [1, 1]);
         let params: BTreeMap<String, Value> =
             serde_json::from_value(grid.params(&vec![0, 1])).unwrap();
         assert_eq!(grid.point(&params), Some(vec![0, 1]));

@@ -134,6 +134,7 @@ mod tests {
                     name: format!("P{i}"),
                     values: (0..values).map(|v| json!(v)).collect(),
                     default: 0,
+                    start: 0,
                     ordered: true,
                     flag: false,
                 })
@@ -151,7 +152,7 @@ mod tests {
 
     fn search(seed: u64, tries: usize, guided: bool) -> usize {
         let grid = grid(4, 8);
-        let mut seen: Vec<Point> = vec![grid.default_point()];
+        let mut seen: Vec<Point> = vec![grid.start()];
         while seen.len() < tries {
             let mut ranked = seen.clone();
             ranked.sort_by_key(cost);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::history::History;
 use super::search::{Search, Seen};
 use super::space::Grid;
-use super::{Call, claims};
+use super::{Call, claims, lessons};
 
 /// A finalist after the first must be this close to it, as a ratio.
 const CLOSE: f64 = 0.9;
@@ -131,6 +131,7 @@ fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value
         })
         .map(Grid::of)
         .collect();
+    let grids = lessons::applied(assignment.board, assignment.task, grids);
     let straight = assignment.board["policy"]["looks"] == json!(false);
     let earlier = inspection["tried"].as_array().into_iter().flatten();
     let own = ["lab_try", "submit_experiment"]

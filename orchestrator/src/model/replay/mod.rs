@@ -233,6 +233,10 @@ impl ChatModel for Replay {
         })
     }
 
+    fn played(&self, agent: AgentId) -> Option<String> {
+        self.lock().recording.played.get(&agent).cloned()
+    }
+
     fn replayed(&self) -> Option<Replayed> {
         Some(self.lock().replayed.clone())
     }
@@ -334,9 +338,10 @@ fn diverged(request: &TurnRequest, how: Difference) -> Divergence {
 fn missing(request: &TurnRequest, recording: &Recording, replayed: &mut Replayed) -> ModelError {
     let turn = request.turn;
     let stopped = recording.stopped.get(&request.agent);
-    if let Some((_, reason)) = stopped.filter(|(at, _)| *at == turn) {
+    if let Some(end) = stopped.filter(|end| end.turn == turn) {
         return ModelError::EndedThere {
-            reason: reason.clone(),
+            reason: end.reason.clone(),
+            let_down: end.let_down,
         };
     }
     let shown = recording.dir.display();

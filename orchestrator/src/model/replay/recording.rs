@@ -11,6 +11,7 @@ use crate::core::event::{Body, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
 use crate::core::ids::AgentId;
 use crate::core::state::{RunState, State};
+use crate::model::LetDown;
 use crate::model::request::turn_request;
 use crate::model::types::TurnRequest;
 use crate::store::{Reader, StoreError};
@@ -44,14 +45,27 @@ pub(super) struct Turn {
     seq: u64,
 }
 
+/// How the harness ended an agent.
+#[derive(Debug)]
+pub(super) struct End {
+    /// Before which turn.
+    pub(super) turn: u32,
+    /// Why.
+    pub(super) reason: String,
+    /// Whether its model could not go on.
+    pub(super) let_down: Option<LetDown>,
+}
+
 /// Everything that was replied in a campaign.
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) dir: PathBuf,
     pub(super) reader: Reader,
     pub(super) turns: BTreeMap<(AgentId, u32), Turn>,
-    /// Agents that the harness ended: before which turn, and why.
-    pub(super) stopped: BTreeMap<AgentId, (u32, String)>,
+    /// Agents that the harness ended.
+    pub(super) stopped: BTreeMap<AgentId, End>,
+    /// Which of several models played an agent.
+    pub(super) played: BTreeMap<AgentId, String>,
     /// Entries that a conversation was shortened to before a turn, and the
     /// lines on what was left out.
     pub(super) shortened: BTreeMap<(AgentId, u32), (u32, Body)>,
@@ -76,6 +90,7 @@ impl Recording {
             reader,
             turns: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            played: BTreeMap::new(),
             shortened: BTreeMap::new(),
             is_open: false,
             live: BTreeMap::new(),
@@ -136,16 +151,27 @@ impl Recording {
                     self.shortened.insert(turn, (*kept, digest.clone()));
                 }
             }
-            Event::AgentStopped { agent, reason } => self.note_end(state, *agent, reason),
+            Event::AgentStarted { agent, model, .. } => {
+                self.played
+                    .extend(model.clone().map(|model| (*agent, model)));
+            }
+            Event::AgentStopped { agent, reason } => self.note_end(state, *agent, reason, None),
+            Event::AgentLetDown { agent, reason } => {
+                let model = state.agents.get(agent).map(|agent| &agent.model);
+                let is_out = model.is_some_and(|model| state.models_out.contains_key(model));
+                let how = if is_out { LetDown::Out } else { LetDown::Once };
+                self.note_end(state, *agent, reason, Some(how));
+            }
             Event::TurnRefused { agent, .. } => {
-                self.note_end(state, *agent, "its next turn could have overrun a limit");
+                let reason = "its next turn could have overrun a limit";
+                self.note_end(state, *agent, reason, None);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn note_end(&mut self, state: &State, agent: AgentId, reason: &str) {
+    fn note_end(&mut self, state: &State, agent: AgentId, reason: &str, let_down: Option<LetDown>) {
         let Some(ended) = state.agents.get(&agent) else {
             return;
         };
@@ -153,7 +179,12 @@ impl Recording {
             None | Some(Ending::Stopped { .. }) => reason.to_owned(),
             Some(Ending::Finished | Ending::Incoherent | Ending::TurnLimit) => return,
         };
-        self.stopped.insert(agent, (ended.run.turns(), why));
+        let end = End {
+            turn: ended.run.turns(),
+            reason: why,
+            let_down,
+        };
+        self.stopped.insert(agent, end);
     }
 
     /// Whether this turn is where the log ends.

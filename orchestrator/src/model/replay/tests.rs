@@ -20,6 +20,7 @@ fn settings() -> Settings {
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
         model: "m".to_owned(),
+        models: crate::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 1,
         seed: 1,
@@ -64,6 +65,7 @@ fn started(agent: u32) -> Event {
         under: None,
         prompt: Body::Inline(json!("Explore.")),
         tries_until_wall_s: None,
+        model: None,
     }
 }
 
@@ -218,7 +220,13 @@ fn what_was_not_recorded_is_no_answer() {
     // The harness ended it there.
     let ended = ask(&replay, &at(1, 2)).expect_err("no reply");
     let reason = "time is up".to_owned();
-    assert_eq!(ended, ModelError::EndedThere { reason });
+    assert_eq!(
+        ended,
+        ModelError::EndedThere {
+            reason,
+            let_down: None
+        }
+    );
     // The log ends while these would go on.
     for request in [at(2, 0), at(3, 0)] {
         let end = ask(&replay, &request).expect_err("no reply");

@@ -1,66 +1,63 @@
 //! A lab for tests: it measures nothing. The score of a candidate is a known
 //! function of its parameters with noise that depends only on the experiment,
 //! so that a campaign can be repeated exactly. Its tasks are TOML files.
+//!
+//! `synthetic-lab truth TASK CANDIDATE.json` says what a candidate is worth in
+//! truth. Whoever plays in a campaign can't ask that.
+
+mod measure;
+mod program;
+mod surface;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use protocol::{
-    Candidate, Check, ContentHash, Description, Device, Direction, Environment, Experiment, Hello,
-    Inspection, Interval, LabError, Metric, MetricSpec, Operation, PROTOCOL_VERSION, ParamKind,
-    ParamSpec, Progress, Reply, ReplyBody, Report, Request, Retry, Space, Split, Verdict,
+    Candidate, Description, Device, Direction, Hello, Inspection, LabError, MetricSpec, Operation,
+    PROTOCOL_VERSION, ParamKind, ParamSpec, Progress, Reply, ReplyBody, Report, Request, Retry,
+    Space, Split,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// What a task file says about itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a line in a task file"
-)]
-struct Task {
-    /// Score of the best point of the first template.
-    #[serde(default = "one")]
-    best: f64,
-    /// Number of templates; each is half as good as the one before.
-    #[serde(default = "two")]
-    templates: u32,
-    /// Values of a parameter of its own, the middle of which is best; none
-    /// without it.
-    #[serde(default)]
-    tiles: i64,
-    /// Time a request takes.
-    #[serde(default)]
-    delay_ms: u64,
-    /// `FLAG = true` takes the worker down.
-    #[serde(default)]
-    crash: bool,
-    /// Every evaluation takes the worker down; quick looks don't.
-    #[serde(default)]
-    fragile: bool,
-    /// `FLAG = true` is refused.
-    #[serde(default)]
-    reject: bool,
-    /// The first evaluation in each process is answered with `busy`.
-    #[serde(default)]
-    busy: bool,
-    /// The task can't be inspected.
-    #[serde(default)]
-    broken: bool,
+use measure::{load, report, truth};
+use surface::Surface;
+use task::Task;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["truth", task, candidate] => match known(task, Path::new(candidate)) {
+            Ok(text) => say(&text),
+            Err(error) => {
+                eprintln!("synthetic-lab: {error}");
+                return ExitCode::FAILURE;
+            }
+        },
+        ["runner", delay_ms] => program::runner(delay_ms),
+        _ => serve(),
+    }
+    ExitCode::SUCCESS
 }
 
-fn one() -> f64 {
-    1.0
+/// What a candidate, or the best one, is worth in truth.
+fn known(source: &str, candidate: &Path) -> Result<String, String> {
+    let task = Task::load(source).map_err(|error| error.message)?;
+    let bad = |error: String| format!("failed to read `{}`: {error}", candidate.display());
+    let text = std::fs::read_to_string(candidate).map_err(|error| bad(error.to_string()))?;
+    let candidate: Candidate = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
+    let Candidate::Template { template, params } = candidate else {
+        return Err("a program is worth what it prints".to_owned());
+    };
+    let value = truth(&task, &template, &params)?;
+    let best = task.surface.map(|surface| surface.best_params());
+    Ok(json!({ "value": value, "optimum": task.best, "best": best }).to_string())
 }
 
-fn two() -> u32 {
-    2
-}
-
-fn main() {
+fn serve() {
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         lab: "synthetic-lab".to_owned(),
@@ -191,33 +188,8 @@ fn description() -> Description {
     }
 }
 
-fn task(source: &str) -> Result<Task, LabError> {
-    let text = std::fs::read_to_string(source).map_err(|error| {
-        refuse(
-            "bad_task",
-            &format!("failed to read `{source}`: {error}"),
-            Retry::Never,
-        )
-    })?;
-    let task: Task = toml::from_str(&text).map_err(|error| {
-        refuse(
-            "bad_task",
-            &format!("`{source}` is no task: {error}"),
-            Retry::Never,
-        )
-    })?;
-    if task.broken {
-        return Err(refuse(
-            "bad_task",
-            &format!("`{source}` has no `Model`"),
-            Retry::Never,
-        ));
-    }
-    Ok(task)
-}
-
 fn inspect(source: &str) -> Result<ReplyBody, LabError> {
-    let task = task(source)?;
+    let task = Task::load(source)?;
     let mut params = vec![
         ParamSpec {
             name: "UNROLL".to_owned(),
@@ -254,6 +226,9 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
             default: json!(1),
         });
     }
+    if task.surface.is_some() {
+        params = Surface::params();
+    }
     let spaces = (0..task.templates)
         .map(|number| Space {
             template: format!("template{number}"),
@@ -267,102 +242,4 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
         facts: BTreeMap::from([("bytes".to_owned(), json!(1024))]),
         spaces,
     })))
-}
-
-fn load(dir: &Path) -> Result<(Experiment, Task), LabError> {
-    let path = dir.join("experiment.json");
-    let bad = |error: String| {
-        refuse(
-            "bad_request",
-            &format!("failed to read `{}`: {error}", path.display()),
-            Retry::Never,
-        )
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| bad(error.to_string()))?;
-    let experiment: Experiment = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
-    let task = task(&experiment.task)?;
-    Ok((experiment, task))
-}
-
-/// A number in [-1, 1) that depends on the texts alone.
-fn noise(texts: &[&str]) -> f64 {
-    let hash = ContentHash::of(texts.join("\n").as_bytes());
-    let digits = u32::from_str_radix(&hash.as_str()[..8], 16).expect("hexadecimal digits");
-    f64::from(digits) / f64::from(1_u32 << 31) - 1.0
-}
-
-/// The report on the experiment in `dir`; `split` is absent for a check
-/// (`attempt` 0) and a quick look (1).
-fn report(dir: &Path, split: Option<Split>, attempt: u32) -> Result<Report, LabError> {
-    let (experiment, task) = load(dir)?;
-    let Candidate::Template { template, params } = &experiment.candidate else {
-        return Err(refuse(
-            "bad_request",
-            "only templates have scores",
-            Retry::Never,
-        ));
-    };
-    let number =
-        |name: &str, default: f64| params.get(name).and_then(Value::as_f64).unwrap_or(default);
-    let flag = params.get("FLAG") == Some(&json!(true));
-    if task.crash && flag && attempt > 0 {
-        std::process::abort();
-    }
-    if task.fragile && split.is_some() {
-        std::process::abort();
-    }
-    if attempt > 0 {
-        std::thread::sleep(std::time::Duration::from_millis(task.delay_ms));
-    }
-    let index: i32 = template.trim_start_matches("template").parse().unwrap_or(0);
-    let tiles = task.tiles.max(1) as f64;
-    let tile = (number("TILE", tiles / 2.0) - tiles / 2.0).abs() / tiles;
-    let away = tile
-        + (number("UNROLL", 2.0) / 8.0).log2().abs()
-        + (number("BLOCK", 16.0) / 64.0).log2().abs();
-    let value = task.best * 0.5_f64.powi(index) * 0.9_f64.powf(away) * if flag { 1.0 } else { 0.8 };
-    let width = if split.is_some() { 0.01 } else { 0.04 };
-    let seed = format!("{split:?}/{attempt}");
-    let value = value * (1.0 + width * noise(&[&experiment.id, template, &seed]));
-    let verdict = if task.reject && flag {
-        Verdict::Rejected {
-            stage: "correctness".to_owned(),
-            reason: "out.0 differs from the reference".to_owned(),
-        }
-    } else {
-        Verdict::Ok
-    };
-    let scored = verdict.is_ok() && attempt > 0;
-    let metrics = scored.then(|| {
-        let metric = Metric {
-            value,
-            unit: "ratio".to_owned(),
-            ci: Some(Interval(value * (1.0 - width), value * (1.0 + width))),
-            n: 20,
-        };
-        ("speedup".to_owned(), metric)
-    });
-    let text = serde_json::to_vec(&experiment.candidate).expect("a candidate is JSON");
-    Ok(Report {
-        schema: PROTOCOL_VERSION,
-        lab: "synthetic-lab".to_owned(),
-        experiment: experiment.id.clone(),
-        task: experiment.task.clone(),
-        hash: ContentHash::of_parts([experiment.task.as_bytes(), &text]),
-        split,
-        provisional: split.is_none(),
-        simulated: false,
-        verdict,
-        metrics: metrics.into_iter().collect(),
-        track: Some("pure".to_owned()),
-        checks: vec![Check {
-            name: "synthetic".to_owned(),
-            passed: true,
-            detail: String::new(),
-        }],
-        diagnostics: BTreeMap::new(),
-        artifacts: Vec::new(),
-        environment: Environment::default(),
-        durations_ms: BTreeMap::new(),
-    })
 }

@@ -1,0 +1,51 @@
+//! `serve`, and the dashboard beside a run.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::{Failure, exit};
+use crate::dashboard::{Dashboard, DashboardError};
+use crate::store::Reader;
+
+/// Time between two looks whether to stop.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Shows a campaign until told to stop. The address is what there is on
+/// stdout.
+pub fn serve(dir: &Path, port: u16, stop: &Arc<AtomicBool>) -> Result<u8, Failure> {
+    // Says what is wrong with a directory that is no campaign's.
+    Reader::open(dir)?;
+    let dashboard = Dashboard::start(dir, port)?;
+    println!("{}", dashboard.url());
+    eprintln!("showing {}; Ctrl-C ends it", dir.display());
+    while !stop.load(Ordering::SeqCst) {
+        std::thread::sleep(GLANCE);
+    }
+    Ok(exit::OK)
+}
+
+/// The dashboard of a campaign that this process drives, on `port` or any if
+/// that is 0. Without one the campaign goes on all the same.
+pub(super) fn beside(dir: &Path, port: Option<u16>) -> Option<Dashboard> {
+    match Dashboard::start(dir, port?) {
+        Ok(dashboard) => {
+            eprintln!("dashboard: {}", dashboard.url());
+            Some(dashboard)
+        }
+        Err(error) => {
+            eprintln!("warning: no dashboard: {}", crate::chain::of(&error));
+            None
+        }
+    }
+}
+
+impl From<DashboardError> for Failure {
+    fn from(error: DashboardError) -> Self {
+        match error {
+            DashboardError::Store(error) => error.into(),
+            DashboardError::Listen { .. } | DashboardError::Start(_) => Self::input(error),
+        }
+    }
+}
