@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::space::Grid;
+use super::space::{Axis, Grid};
 
 /// A lesson of another campaign that is sure enough to go by.
 struct Prior<'a> {
@@ -114,12 +114,32 @@ fn begin(grid: &mut Grid, priors: &[Prior<'_>]) {
         if let Some((place, _)) = best.filter(|(_, votes)| *votes > 0.0) {
             axis.start = place;
         }
+        let lost = priors.iter().filter(about).filter_map(|prior| {
+            let side = prior.avoid?;
+            Some(&prior.comparison[side])
+        });
+        let lost: Vec<&Value> = lost.collect();
+        leave_out(axis, &lost);
     }
+}
+
+/// Takes values that lost out of an axis. Those that a search begins with stay,
+/// and a flag keeps both of its values.
+fn leave_out(axis: &mut Axis, lost: &[&Value]) {
+    let [default, start] = [axis.default, axis.start].map(|place| axis.values[place].clone());
+    if axis.flag {
+        return;
+    }
+    axis.values
+        .retain(|value| !lost.contains(&value) || *value == default || *value == start);
+    let place = |wanted: &Value| axis.values.iter().position(|value| value == wanted);
+    let (default, start) = (place(&default), place(&start));
+    axis.default = default.unwrap_or(axis.default);
+    axis.start = start.unwrap_or(axis.start);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::Axis;
     use super::*;
 
     fn grid(template: &str) -> Grid {
@@ -203,6 +223,15 @@ mod tests {
         let starts: Vec<usize> = grids.iter().map(|grid| grid.axes[0].start).collect();
         // 4 has won 1.5 and lost 1.2: the votes are ln 1.5 - ln 1.2 > ln 1.2.
         assert_eq!(starts, [2, 0]);
+        // What surely lost here is left out, but not what a search begins with.
+        let lost = |value: &Value| entry(value, 1.5, "high", &json!("without"));
+        let values = |entries: &Value| {
+            let grids = applied(&board(entries), "x", vec![grid("a")]);
+            let axis = &grids[0].axes[0];
+            (axis.values.clone(), axis.start, axis.default)
+        };
+        let entries = json!([lost(&value(4, 2)), lost(&value(4, 1))]);
+        assert_eq!(values(&entries), (vec![json!(1), json!(4)], 1, 0));
         // A value that isn't on the grid is nobody's start.
         let entries = json!([entry(&value(3, 1), 1.5, "medium", &json!("without"))]);
         let grids = applied(&board(&entries), "x", vec![grid("a")]);
