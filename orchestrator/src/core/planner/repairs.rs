@@ -106,7 +106,7 @@ impl Planner<'_> {
         let budget = self.state.budget(self.now_ms);
         let pace = self.state.pace();
         budget.experiments.left() >= 1.0
-            && budget.wall_s.left() - self.reserve_s() > pace.evaluate_s + pace.remeasure_s
+            && budget.wall_s.left() - self.state.reserve_s() > pace.evaluate_s + pace.remeasure_s
     }
 
     /// Whether one of those who had it has handed in something that works, or
