@@ -84,6 +84,7 @@ pub struct RunOptions {
 /// Starts a campaign and drives it.
 pub fn run(options: &RunOptions, places: &Places, stop: Arc<AtomicBool>) -> Result<u8, Failure> {
     let session = begin(options, places, stop, &ui::observer)?;
+    eprintln!("phase 0: adapter {}", session.adapter.manifest.name);
     let _dashboard = serve::beside(&session.layout.dir, options.dashboard);
     drive(session)
 }

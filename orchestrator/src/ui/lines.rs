@@ -53,8 +53,7 @@ pub(crate) fn meaning(state: &State, logged: &Logged) -> Option<String> {
             format!("adapter {name} {how}: {why}")
         }
         Event::AdapterPatched { file, why, .. } => format!("adapter: {file} changed: {why}"),
-        Event::PhaseStarted { phase: 1 } => "phase 1: exploration".to_owned(),
-        Event::PhaseStarted { phase: 2 } => "phase 2: evaluation".to_owned(),
+        Event::PhaseStarted { phase } => format!("phase {phase}: {}", of_phase(state, *phase)),
         Event::AuditDone { round, audited } if audited.passed => {
             format!("round {round}: the mechanical audit found nothing")
         }
@@ -170,8 +169,7 @@ pub(crate) fn meaning(state: &State, logged: &Logged) -> Option<String> {
             "an agent ends: its next turn could cost ${:.2}, more than is left",
             need.usd
         ),
-        Event::PhaseStarted { .. }
-        | Event::CampaignForked { .. }
+        Event::CampaignForked { .. }
         | Event::FilesPinned { .. }
         | Event::PlanChanged { .. }
         | Event::EffectIntended { .. }
@@ -200,6 +198,20 @@ fn stands(state: &State, id: ExperimentId) -> String {
             format!(", leading within the noise (p = {})", small(test.p))
         }
         Some(_) | None => String::new(),
+    }
+}
+
+/// What a phase is about. Where a lab measures, it looks at the tasks and brings
+/// the evaluation along.
+fn of_phase(state: &State, phase: u8) -> &'static str {
+    let settings = state.settings.as_ref();
+    let built = settings.is_some_and(|settings| settings.evaluation.is_some());
+    match (phase, built) {
+        (1, true) => "exploration",
+        (1, false) => "the lab looks at the tasks",
+        (2, true) => "evaluation",
+        (2, false) => "what is measured is fixed",
+        _ => "experiments",
     }
 }
 

@@ -195,6 +195,14 @@ impl Planner<'_> {
             let reason = FinishReason::PhaseDone;
             return Some(vec![Decision::Record(Event::CampaignFinished { reason })]);
         }
+        let all_known = || {
+            let mut tasks = self.state.tasks.iter();
+            tasks.all(|task| task.inspected.is_some() || task.closed.is_some())
+        };
+        // A lab's own look at the tasks is the exploration.
+        if self.state.phase < 1 && (self.state.lab.is_none() || !all_known()) {
+            return Some(self.begin_phase(1));
+        }
         if self.state.lab.is_none() {
             return Some(vec![Decision::Perform(Effect::Describe)]);
         }
@@ -219,20 +227,25 @@ impl Planner<'_> {
                 }
             })
             .collect();
-        let all_known = self
-            .state
-            .tasks
-            .iter()
-            .all(|task| task.inspected.is_some() || task.closed.is_some());
-        if !all_known {
+        if !all_known() {
             return Some(waiting);
+        }
+        let phase_done = || {
+            let reason = FinishReason::PhaseDone;
+            Some(vec![Decision::Record(Event::CampaignFinished { reason })])
+        };
+        if self.settings.until < 2 {
+            return phase_done();
+        }
+        // A lab brings its evaluation along: it is fixed, and nothing is built.
+        if self.state.phase < 2 && self.state.frozen.is_none() {
+            return Some(self.begin_phase(2));
         }
         if self.state.frozen.is_none() {
             return Some(vec![Decision::Record(self.freeze())]);
         }
         if self.settings.until < 3 {
-            let reason = FinishReason::PhaseDone;
-            return Some(vec![Decision::Record(Event::CampaignFinished { reason })]);
+            return phase_done();
         }
         if self.state.phase < 3 {
             return Some(self.begin_phase(3));
