@@ -56,7 +56,7 @@ function agentLink(talk) {
 /** What was said and done, long texts folded after `most` characters. */
 function drawTalk(talk, most) {
   const parts = [];
-  if (talk.prompt && most > 400) parts.push(fold("prompt", talk.prompt, 0));
+  if (talk.prompt) parts.push(fold("its prompt", talk.prompt, 0));
   if (talk.note) parts.push(fold("the harness", talk.note, most));
   if (talk.said) parts.push(fold(null, talk.said, most));
   for (const call of talk.calls ?? []) {
@@ -93,8 +93,10 @@ function fold(title, body, most) {
   return el("details", { class: title === null ? "said" : "call" }, summary, text);
 }
 
-/** Draws who is at work, and who was last. */
+/** Draws who is at work, and who was last; with their models, if there are
+ * several. */
 export function drawAgents(root, agents) {
+  const several = new Set(agents.shown.map((agent) => agent.model)).size > 1;
   const live = agents.shown.filter((agent) => agent.live);
   const rest = agents.shown.filter((agent) => !agent.live).slice(0, Math.max(0, 6 - live.length));
   const lanes = [...live, ...rest].map((agent) => {
@@ -102,6 +104,7 @@ export function drawAgents(root, agents) {
     if (agent.usd > 0) parts.push(`$${agent.usd.toFixed(2)}`);
     if (agent.tokens > 0) parts.push(`${count(agent.tokens)} tokens`);
     const at = agent.task ? `${agent.experiment} ${agent.task}` : "";
+    if (several) parts.unshift(agent.model);
     return el(
       "a",
       { class: `lane ${agent.live ? "live" : ""}`, href: `#agent/${agent.agent}`, title: "its conversation" },

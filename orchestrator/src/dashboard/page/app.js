@@ -14,9 +14,9 @@ const PAUSE_MS = 1000;
 const PHASES = ["adapter", "exploration", "evaluation", "experiments"];
 const LINKS = {
   connecting: "connecting",
-  live: "live",
+  live: "connected",
   lost: "connection lost, trying again",
-  ended: "not live any more",
+  ended: "not connected any more",
 };
 
 let state = null;

@@ -22,6 +22,7 @@ export function drawLeaderboard(root, board) {
 
 function drawTable(board) {
   const scale = scaleOf(board);
+  const several = new Set(board.rows.map((row) => row.model)).size > 1;
   const better = board.direction === "minimise" ? "lower is better" : "higher is better";
   const head = el(
     "tr",
@@ -29,6 +30,7 @@ function drawTable(board) {
     el("th", { class: "num" }, "#"),
     el("th", {}, "task"),
     el("th", { class: "extra" }, "experiment"),
+    several ? el("th", {}, "model") : null,
     el("th", { class: "num", title: better }, `${board.metric}${unitWord(board.unit)}`),
     el("th", {}, "95% interval", el("span", { class: "note" }, scale.log ? ", log scale" : "")),
     el("th", { class: "num extra" }, "n"),
@@ -42,6 +44,7 @@ function drawTable(board) {
       el("td", { class: "num" }, row.rank),
       el("td", {}, row.task),
       el("td", { class: "extra" }, el("span", { class: "id" }, row.experiment), ` ${row.name}`),
+      several ? el("td", {}, row.model) : null,
       el("td", { class: "num" }, el("b", {}, number(row.value)), row.simulated ? el("span", { class: "note" }, " simulated") : null),
       el("td", {}, drawInterval(row, board, scale)),
       el("td", { class: "num extra" }, row.n),
