@@ -558,6 +558,7 @@ fn a_stall_is_over_when_something_is_better_by_its_interval() {
     hand.remeasured_best(1.02);
     hand.measured_by_one_worker(&[1.04]);
     assert_eq!(hand.starts(Role::Supervisor), None, "one episode");
+    hand.remeasured_best(1.04);
     hand.measured_by_one_worker(&[2.0]);
     hand.settle();
     assert!(hand.state.staff.watched.open.is_empty());
