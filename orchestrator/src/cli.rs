@@ -86,6 +86,15 @@ pub enum Command {
     },
     /// Write the report anew.
     Report(Look),
+    /// One experiment: where it comes from, what it changes, what came of it.
+    Show {
+        /// The campaign, and whether to print JSON.
+        #[command(flatten)]
+        look: Look,
+        /// Which, as in e0003.
+        #[arg(value_parser = experiment)]
+        experiment: ExperimentId,
+    },
     /// Ask the process that drives a campaign to stop; it stays resumable.
     Stop(Look),
     /// Change the course of a campaign, while it runs or before it goes on.
@@ -265,7 +274,7 @@ impl From<Wanted> for Steer {
 }
 
 fn experiment(text: &str) -> Result<ExperimentId, String> {
-    let number = text.strip_prefix('e').unwrap_or(text).parse();
+    let number = text.strip_prefix(['e', 'E']).unwrap_or(text).parse();
     number
         .map(ExperimentId)
         .map_err(|_| format!("`{text}` is no experiment: write it as in e0003"))
@@ -373,6 +382,11 @@ pub struct Run {
     /// of `alphalab playbook --export`.
     #[arg(long, value_name = "DIR|FILE")]
     pub playbook: Option<PathBuf>,
+    /// When the search is over, take the winner of each task apart: measure up to
+    /// N candidates that have one of its parameters at the default. A quarter of
+    /// the experiments is kept for that at most [default: 0].
+    #[arg(long = "ablation", value_name = "N", value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub ablations: Option<u32>,
     /// Phases that wait until `alphalab steer DIR approve PHASE`.
     #[arg(long, value_name = "PHASE", value_enum)]
     pub gate: Vec<Phase>,

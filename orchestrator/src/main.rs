@@ -53,6 +53,9 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
             commands::playbook(&look.dir, look.json, all, export.as_deref())
         }
         Command::Report(look) => commands::report(&look.dir, look.json),
+        Command::Show { look, experiment } => {
+            commands::experiment(&look.dir, experiment, look.json)
+        }
         Command::Stop(look) => commands::stop(&look.dir, look.json),
         Command::Steer(steering) => {
             commands::steer(&steering.dir, steering.what.into(), steering.json)
@@ -101,6 +104,7 @@ fn options(run: cli::Run) -> RunOptions {
         dir: run.dir,
         seed: run.seed,
         strategy: run.strategy,
+        ablations: run.ablations,
         playbook: run.playbook,
         gates: run.gate.into_iter().map(cli::Phase::number).collect(),
         shares: run.share.into_iter().collect(),

@@ -7,6 +7,7 @@ use orchestrator::core::event::{
     Actor, Body, EffectKey, Event, FailureCost, FinishReason, Logged, Measurement, Score,
 };
 use orchestrator::core::ids::{AgentId, ExperimentId, TryId};
+use orchestrator::core::lineage::Kind;
 use orchestrator::core::settings::{Limits, MetricSettings, Policy, Settings, TaskSource};
 use orchestrator::core::state::State;
 use proptest::prelude::*;
@@ -42,6 +43,7 @@ fn settings() -> Settings {
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
         staff: None,
+        ablations: 0,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 4,
@@ -53,6 +55,7 @@ fn settings() -> Settings {
             turns: 20,
             retry_s: 1.0,
             statistics: orchestrator::core::statistics::Statistics::default(),
+            search: orchestrator::core::search_policy::SearchPolicy::default(),
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {
@@ -215,10 +218,11 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         6 => (id(), task(), agent()).prop_map(|(experiment, task, by)| Event::ExperimentProposed {
             experiment, task, name: "n".to_owned(), hypothesis: String::new(),
-            templates: Vec::new(), by: Some(by), owner: None,
+            templates: Vec::new(), by: Some(by), owner: None, parent: None, kind: Kind::Explore,
         }),
         6 => (id(), agent()).prop_map(|(experiment, agent)| Event::CandidateSubmitted {
             experiment, candidate: candidate(), hash: hash(), agent: Some(agent), call: Some(0),
+            provenance: Box::default(),
         }),
         6 => (id(), 0..2_u32, verdict()).prop_map(|(experiment, fixes, verdict)| Event::Checked {
             experiment, fixes, verdict,

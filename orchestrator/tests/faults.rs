@@ -56,6 +56,7 @@ fn settings(direction: Direction) -> Settings {
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
         staff: None,
+        ablations: 0,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
@@ -67,6 +68,7 @@ fn settings(direction: Direction) -> Settings {
             turns: 12,
             retry_s: 1.0,
             statistics: orchestrator::core::statistics::Statistics::default(),
+            search: orchestrator::core::search_policy::SearchPolicy::default(),
         },
         tasks: TASKS
             .map(|name| TaskSource {
@@ -184,6 +186,11 @@ fn experiment(state: &mut State, task: &str, attempts: Vec<Attempt>) -> Experime
         attempts,
         former: Vec::new(),
         ruling: None,
+        parent: None,
+        kind: orchestrator::core::lineage::Kind::Explore,
+        change: None,
+        sketch: None,
+        replicates: None,
     };
     state.experiments.insert(id, experiment);
     id

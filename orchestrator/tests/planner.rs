@@ -189,7 +189,11 @@ impl Run {
                 });
             }
             Effect::Tool { agent, call } => self.lab_tool(agent, call, world),
-            Effect::Work { .. } | Effect::Audit { .. } | Effect::Freeze | Effect::Draw { .. } => {
+            Effect::Work { .. }
+            | Effect::Audit { .. }
+            | Effect::Freeze
+            | Effect::Draw { .. }
+            | Effect::Ablate { .. } => {
                 panic!("a lab measures here, what agents hand in")
             }
             Effect::Check { experiment, .. } => {
@@ -361,6 +365,7 @@ fn short(effect: &Effect) -> String {
         Effect::Audit { round } => format!("audit round {round}"),
         Effect::Freeze => "freeze".to_owned(),
         Effect::Draw { task } => format!("draw {task}"),
+        Effect::Ablate { task } => format!("ablate {task}"),
         Effect::Check { experiment, fixes } => format!("check {experiment} ({fixes} fixes)"),
         Effect::Measure {
             experiment,

@@ -6,6 +6,7 @@ mod settings;
 use orchestrator::core::agent::Role;
 use orchestrator::core::event::{Actor, Body, Event, Logged};
 use orchestrator::core::ids::{AgentId, ExperimentId};
+use orchestrator::core::lineage::Kind;
 use orchestrator::core::planner::{self, Decision};
 use orchestrator::core::settings::Settings;
 use orchestrator::core::state::State;
@@ -107,6 +108,8 @@ fn proposed(number: u32, owner: Option<AgentId>) -> Event {
         templates: Vec::new(),
         by: None,
         owner,
+        parent: None,
+        kind: Kind::Explore,
     }
 }
 

@@ -11,6 +11,7 @@ use super::manifest::{Budgets, EvaluationCommands, ExperimentLayout, Manifest, M
 use super::problem::Problem;
 use super::validate::{self, Texts};
 use crate::core::agent::Role;
+use crate::core::search_policy::SearchPolicy;
 use crate::core::settings::Policy;
 use crate::core::shares::Shares;
 use crate::core::statistics::Statistics;
@@ -95,6 +96,7 @@ impl Draft {
                 turns: 100,
                 retry_s: 1.0,
                 statistics: Statistics::default(),
+                search: SearchPolicy::default(),
             },
             staff: None,
         };

@@ -200,6 +200,7 @@ fn policy() -> Policy {
         turns: 40,
         retry_s: 1.0,
         statistics: Statistics::default(),
+        search: crate::core::search_policy::SearchPolicy::default(),
     }
 }
 

@@ -203,6 +203,23 @@ const FIELDS: &[Field] = &[
     field("staff.error_share", Optional, Kind::Number(PART)),
     field("staff.stall_after", Optional, Kind::Whole(0, 1_000_000)),
     field("staff.quiet_s", Optional, Kind::Number(NOT_NEGATIVE)),
+    field("policy.search.exploit_from", Optional, Kind::Number(PART)),
+    field("policy.search.refine_from", Optional, Kind::Number(PART)),
+    field("policy.search.ensemble_from", Optional, Kind::Number(PART)),
+    field("policy.search.explore_least", Optional, Kind::Number(SHARE)),
+    field("policy.search.explore_most", Optional, Kind::Number(SHARE)),
+    field("policy.search.ablation_most", Optional, Kind::Number(SHARE)),
+    field("policy.search.top", Optional, Kind::Whole(1, 1_000)),
+    field("policy.search.near_text", Optional, Kind::Number(PART)),
+    field("policy.search.near_numbers", Optional, Kind::Number(SHARE)),
+    field("policy.search.near_params", Optional, Kind::Number(SHARE)),
+    field("policy.search.replicates", Optional, Kind::Whole(0, 1_000)),
+    field(
+        "policy.search.stagnation",
+        Optional,
+        Kind::Whole(1, 1_000_000),
+    ),
+    field("policy.search.escape", Optional, Kind::Whole(1, 1_000_000)),
 ];
 
 /// Whether a path stays below the folder it is relative to.
@@ -465,6 +482,17 @@ fn check_meaning(
                 );
             }
         }
+    }
+    if let Some((path, allowed)) = manifest.policy.search.fault() {
+        problems.push(
+            Problem::error(
+                MANIFEST,
+                format!("`{path}` comes before the stage ahead of it"),
+            )
+            .at(line(path))
+            .about(path)
+            .allowed(allowed),
+        );
     }
     problems.extend(
         metric::contradiction(&manifest.metric).map(|problem| problem.at(line("metric.direction"))),

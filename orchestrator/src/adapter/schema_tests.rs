@@ -64,6 +64,20 @@ const WHOLE: &str = r#"
     error_share = 0.4
     stall_after = 9
     quiet_s = 60.0
+    [policy.search]
+    exploit_from = 0.4
+    refine_from = 0.75
+    ensemble_from = 0.9
+    explore_least = 0.5
+    explore_most = 0.25
+    ablation_most = 0.25
+    top = 3
+    near_text = 0.9
+    near_numbers = 0.01
+    near_params = 0.005
+    replicates = 3
+    stagnation = 10
+    escape = 4
 "#;
 
 fn paths(above: &str, value: &toml::Value, into: &mut Vec<String>) {

@@ -4,6 +4,7 @@
 mod audit;
 mod compare;
 mod doctor;
+mod experiment;
 mod failure;
 mod fork;
 mod models;
@@ -23,6 +24,7 @@ mod verify;
 pub use audit::{AuditOptions, Audited, audit};
 pub use compare::{Comparison, compare};
 pub use doctor::doctor;
+pub use experiment::experiment;
 pub use failure::{Failure, exit};
 pub use fork::fork;
 pub use models::by_model;

@@ -127,6 +127,7 @@ impl Origin {
             filled.models.clone_from(&then.models);
         }
         filled.strategy = filled.strategy.or(Some(then.strategy));
+        filled.ablations = filled.ablations.or(Some(then.ablations));
         filled.workers = filled.workers.or(Some(then.workers));
         filled.seed = filled.seed.or(Some(then.seed));
         if filled.python_extras.is_empty() {

@@ -59,6 +59,8 @@ pub struct RunOptions {
     pub strategy: Option<Strategy>,
     /// A campaign, or an exported playbook, whose lessons are taken over.
     pub playbook: Option<PathBuf>,
+    /// Changes of each winner to undo when the search is over; 0, if absent.
+    pub ablations: Option<u32>,
     /// Phases that wait for a person.
     pub gates: Vec<u8>,
     /// Number of workers; 1, if absent.
@@ -365,8 +367,9 @@ fn settings(
     let strategy = options.strategy.unwrap_or_default();
     let experiments = options.experiments.unwrap_or(manifest.budgets.experiments);
     let hours = options.hours.unwrap_or(manifest.budgets.hours);
+    let ablations = options.ablations.unwrap_or(0);
     let policy = of_strategy(manifest.policy, strategy, experiments, tasks.len());
-    Ok(Settings {
+    let settings = Settings {
         schema: SETTINGS_SCHEMA,
         tasks,
         data: built_for.map_or_else(String::new, |data| data.to_string_lossy().into_owned()),
@@ -402,6 +405,7 @@ fn settings(
         strategy,
         staff: (until >= LAST_PHASE && strategy.has_strategist())
             .then(|| manifest.staff.unwrap_or_default()),
+        ablations,
         gates: options.gates.clone(),
         web: options.web.clone().map(|web| WebSettings {
             search_url: web
@@ -410,7 +414,15 @@ fn settings(
             ..web
         }),
         python: None,
-    })
+    };
+    if ablations > 0 && settings.ablations_per_task() == 0 {
+        return Err(Failure::input(format!(
+            "--ablation {ablations}: there is no room for it: a quarter of the {experiments} experiments, shared by {} \
+             tasks, is less than one for each; give more --experiments or fewer --tasks",
+            settings.tasks.len()
+        )));
+    }
+    Ok(settings)
 }
 
 /// What a baseline may do: no quick looks, and as many candidates per task as

@@ -282,6 +282,11 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         "state        {word}, phase {}, {} events\n",
         state.phase, state.seq
     );
+    if let Some(stage) = state.stage_in_force() {
+        let part = state.part_spent() * 100.0;
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "stage        {}, {part:.0}% spent", stage.word());
+    }
     if let Some(what) = state.waits_for().filter(|_| live) {
         // Writing to a String can't fail.
         let _ = writeln!(out, "waits        {what}");

@@ -5,11 +5,13 @@ use protocol::{Candidate, ContentHash, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ablation::Ablation;
 pub use super::act::{EffectKey, FailureCost};
 use super::agent::{Answer, ModelReply, Role};
 use super::board::BoardState;
 use super::budget::Amount;
 use super::ids::{AgentId, ExperimentId, TryId};
+use super::lineage::{Kind, Provenance};
 pub use super::measurement::{Baseline, FrozenTask, Measurement, Score};
 use super::playbook::{Admitted, Entry};
 use super::rounds::{Audited, Review};
@@ -360,6 +362,12 @@ pub enum Event {
         by: Option<AgentId>,
         /// Who works on it already, if somebody does.
         owner: Option<AgentId>,
+        /// The experiment it goes on from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<ExperimentId>,
+        /// What kind of step it is.
+        #[serde(default, skip_serializing_if = "Kind::is_usual")]
+        kind: Kind,
     },
     /// A candidate was handed in and its files written.
     CandidateSubmitted {
@@ -373,6 +381,9 @@ pub enum Event {
         agent: Option<AgentId>,
         /// The agent's call that waits for the result.
         call: Option<u32>,
+        /// Where it comes from, and what it is compared with others by.
+        #[serde(default, skip_serializing_if = "provenance_is_unknown")]
+        provenance: Box<Provenance>,
     },
     /// The static check has a verdict.
     Checked {
@@ -410,6 +421,11 @@ pub enum Event {
         /// Why the search was over.
         reason: FinishReason,
     },
+    /// A task's winner is taken apart.
+    AblationPlanned {
+        /// What is undone of it, and where that is measured.
+        plan: Box<Ablation>,
+    },
     /// A person asked for something.
     Steered {
         /// What.
@@ -434,6 +450,10 @@ pub enum Event {
         /// What.
         what: Box<StaffEvent>,
     },
+}
+
+fn provenance_is_unknown(provenance: &Provenance) -> bool {
+    provenance.is_unknown()
 }
 
 impl Event {
@@ -492,6 +512,7 @@ impl Event {
             | Self::CandidateSubmitted { .. }
             | Self::Moved { .. }
             | Self::SealedOpened { .. }
+            | Self::AblationPlanned { .. }
             | Self::Steered { .. }
             | Self::Staff { .. }
             | Self::PlaybookCarried { .. }

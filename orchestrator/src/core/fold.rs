@@ -356,6 +356,7 @@ impl State {
                     .get_mut(agent)
                     .ok_or_else(|| missing("agent", agent))?;
                 by.tries = by.tries.saturating_add(1);
+                self.index.looked_at(task, candidate);
                 self.tries.insert(
                     *id,
                     Try {
@@ -372,6 +373,7 @@ impl State {
                 experiments,
                 reason,
             } => self.open_sealed(experiments, *reason),
+            Event::AblationPlanned { plan } => self.plan_ablation(plan),
             Event::PlaybookEntryAdded { entry } => {
                 self.learn((**entry).clone());
                 Ok(())

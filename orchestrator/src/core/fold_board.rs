@@ -2,6 +2,7 @@
 
 use protocol::Split;
 
+use super::agent::Role;
 use super::board::BoardState;
 use super::event::{EffectKey, Event};
 use super::ids::ExperimentId;
@@ -19,15 +20,23 @@ impl State {
                 templates,
                 by,
                 owner,
+                parent,
+                kind,
             } => {
                 if self.experiments.contains_key(experiment) {
                     return Err(twice("experiment", experiment));
                 }
                 self.task_mut(task)?;
+                if let Some(unknown) = parent.filter(|id| !self.experiments.contains_key(id)) {
+                    return Err(missing("experiment", &unknown));
+                }
                 if let Some(by) = by {
                     let agent = self.agents.get_mut(by);
                     let agent = agent.ok_or_else(|| missing("agent", by))?;
                     agent.proposed = agent.proposed.saturating_add(1);
+                    if agent.role == Role::Strategist {
+                        self.note_proposal(task, *kind);
+                    }
                 }
                 let proposed = Experiment {
                     id: *experiment,
@@ -45,6 +54,11 @@ impl State {
                     attempts: Vec::new(),
                     former: Vec::new(),
                     ruling: None,
+                    parent: *parent,
+                    kind: *kind,
+                    change: None,
+                    sketch: None,
+                    replicates: None,
                 };
                 self.index.proposed(&proposed);
                 self.credits.proposed(*experiment, *by);
@@ -57,18 +71,33 @@ impl State {
                 hash,
                 agent,
                 call,
+                provenance,
             } => {
                 let by = agent.zip(*call);
+                let related = provenance.parent.iter().chain(&provenance.replicates);
+                for id in related {
+                    if !self.experiments.contains_key(id) {
+                        return Err(missing("experiment", id));
+                    }
+                }
                 let found = self.experiment_in(
                     "candidate_submitted",
                     *experiment,
                     &[BoardState::ToImplement],
                 )?;
+                let first = found.candidate.is_none();
                 found.candidate = Some((candidate.clone(), hash.clone()));
                 found.checked = false;
                 found.waiting = by;
+                found.parent = provenance.parent.or(found.parent);
+                found.change.clone_from(&provenance.change);
+                found.sketch.clone_from(&provenance.sketch);
+                found.replicates = provenance.replicates;
                 if let Some(call) = by {
                     self.index.waiting.insert(call, *experiment);
+                }
+                if let Some(found) = self.experiments.get(experiment).filter(|_| first) {
+                    self.index.handed_in(found);
                 }
                 Ok(())
             }
@@ -125,6 +154,9 @@ impl State {
                 self.judge(*experiment, measurement);
                 self.staff_measured(*experiment, measurement);
                 self.credit(*experiment, measurement);
+                if measurement.split == Split::Search {
+                    self.note_progress(*experiment);
+                }
                 Ok(())
             }
             // The caller sends nothing else here.
@@ -160,6 +192,7 @@ impl State {
             | Event::Steered { .. }
             | Event::Staff { .. }
             | Event::PlaybookCarried { .. }
+            | Event::AblationPlanned { .. }
             | Event::PlaybookEntryAdded { .. } => Ok(()),
         }
     }

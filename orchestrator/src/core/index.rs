@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{ContentHash, Split};
+use protocol::{Candidate, ContentHash, Split};
 
 use super::ids::{AgentId, ExperimentId};
 use super::measurement::Measurement;
+use super::stages::{Counts, Stage};
+use super::stagnation::Progress;
 use super::state::Experiment;
 
 /// Sums over measurements of one kind.
@@ -36,6 +38,17 @@ pub struct TaskIndex {
     pub proposed: usize,
     /// What has been measured, by the hash of what it was.
     pub measured: BTreeMap<ContentHash, ExperimentId>,
+    /// Experiments with a candidate, in the order in which they were handed in
+    /// first.
+    pub candidates: Vec<ExperimentId>,
+    /// Templates that somebody has looked at.
+    pub seen: BTreeSet<String>,
+    /// Whether something has a verified result.
+    pub verified: bool,
+    /// Proposals of Strategists by kind, in each stage of the task.
+    pub admitted: BTreeMap<Stage, Counts>,
+    /// Whether the work still gets anywhere.
+    pub progress: Progress,
 }
 
 /// The index.
@@ -49,6 +62,8 @@ pub struct Index {
     pub waiting: BTreeMap<(AgentId, u32), ExperimentId>,
     /// Experiments that count as spent.
     pub spent: usize,
+    /// Experiments that were made to take winners apart.
+    pub ablated: usize,
     /// Tasks, by name.
     pub tasks: BTreeMap<String, TaskIndex>,
     /// Measurements on `search`.
@@ -62,6 +77,22 @@ impl Index {
     pub(super) fn proposed(&mut self, e: &Experiment) {
         self.active.insert(e.id);
         self.tasks.entry(e.task.clone()).or_default().proposed += 1;
+    }
+
+    /// A candidate was handed in for an experiment that had none.
+    pub(super) fn handed_in(&mut self, e: &Experiment) {
+        let task = self.tasks.entry(e.task.clone()).or_default();
+        task.candidates.push(e.id);
+    }
+
+    /// Somebody looked at a candidate.
+    pub(super) fn looked_at(&mut self, task: &str, candidate: &Candidate) {
+        if let Candidate::Template { template, .. } = candidate {
+            let task = self.tasks.entry(task.to_owned()).or_default();
+            if !task.seen.contains(template) {
+                task.seen.insert(template.clone());
+            }
+        }
     }
 
     /// An experiment was another one before.
@@ -88,9 +119,11 @@ impl Index {
             took.count += 1;
             took.total_ms = took.total_ms.saturating_add(measurement.took_ms);
         }
-        if let Some((_, hash)) = &e.candidate {
+        if let Some((candidate, hash)) = &e.candidate {
+            self.looked_at(&e.task, candidate);
             let task = self.tasks.entry(e.task.clone()).or_default();
             task.measured.entry(hash.clone()).or_insert(e.id);
+            task.verified |= measurement.score.verified().is_some();
         }
     }
 }

@@ -5,6 +5,7 @@ use protocol::{ContentHash, Direction};
 use serde::{Deserialize, Serialize};
 
 use super::models::ModelSettings;
+use super::search_policy::SearchPolicy;
 use super::shares::Shares;
 use super::staff::StaffSettings;
 use super::statistics::Statistics;
@@ -81,6 +82,9 @@ pub struct Policy {
     /// How comparisons are made.
     #[serde(default, skip_serializing_if = "Statistics::is_default")]
     pub statistics: Statistics,
+    /// What counts as tried, and which steps are admitted when.
+    #[serde(default)]
+    pub search: SearchPolicy,
 }
 
 fn retry_s() -> f64 {
@@ -129,6 +133,10 @@ pub struct Settings {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<StaffSettings>,
+    /// Changes of each task's winner that are undone, one by one, when the
+    /// search is over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ablations: u32,
     /// Phases that a person must let begin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<u8>,
@@ -151,6 +159,11 @@ pub struct Settings {
     /// Packages that agents have beside those of their environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<PythonSettings>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn last_phase() -> u8 {

@@ -6,6 +6,7 @@ use protocol::{Candidate, ContentHash, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ablation::Ablation;
 use super::agent::{AgentRun, Role};
 use super::board::{self, BoardState};
 use super::budget::{Amount, Budget, Ledger, SessionClock};
@@ -15,11 +16,13 @@ use super::event::{
 };
 use super::ids::{AgentId, ExperimentId, TryId};
 use super::index::Index;
+use super::lineage::{Change, Kind};
 use super::playbook::{Entry, Origin};
 use super::rounds::Round;
 use super::sealed::Opened;
 use super::settings::Settings;
 use super::significance::Significance;
+use super::sketch::Sketch;
 use super::staff::{Ruling, StaffState, Verdict};
 use super::steer::Steering;
 
@@ -132,6 +135,16 @@ pub struct Experiment {
     pub former: Vec<AgentId>,
     /// What its Auditor said.
     pub ruling: Option<Ruling>,
+    /// The experiment it goes on from.
+    pub parent: Option<ExperimentId>,
+    /// What kind of step it is.
+    pub kind: Kind,
+    /// What it changes against its parent.
+    pub change: Option<Change>,
+    /// What its candidate is compared with others by.
+    pub sketch: Option<Sketch>,
+    /// The experiment that it only repeats, on purpose.
+    pub replicates: Option<ExperimentId>,
 }
 
 impl Experiment {
@@ -291,6 +304,8 @@ pub struct State {
     pub playbook: Vec<Entry>,
     /// The campaign whose playbook was taken over.
     pub carried: Option<Origin>,
+    /// Winners that were taken apart.
+    pub ablations: Vec<Ablation>,
     /// What paid calls have cost.
     pub paid: Amount,
     /// Reservations of paid calls that were cut off: their cost isn't known.
@@ -341,6 +356,7 @@ impl Default for State {
             failures: BTreeMap::new(),
             playbook: Vec::new(),
             carried: None,
+            ablations: Vec::new(),
             paid: Amount::default(),
             unsettled: Amount::default(),
             reserved: BTreeMap::new(),
@@ -486,7 +502,10 @@ impl State {
         };
         budget.experiments.spent = self.index.spent as f64;
         let reserves = |e: &&Experiment| !e.is_spent() && board::RESERVES.contains(&e.state);
-        budget.experiments.reserved = self.active_experiments().filter(reserves).count() as f64;
+        let kept = self.kept_for_ablations();
+        let waiting = self.active_experiments().filter(reserves).count() as f64;
+        budget.experiments.reserved = waiting + kept;
+        budget.wall_s.reserved = kept * self.pace().evaluate_s;
         let reserved: Amount = self.reserved.values().copied().sum();
         for (ledger, of) in [
             (&mut budget.usd, (|a| a.usd) as fn(Amount) -> f64),
@@ -521,6 +540,8 @@ impl State {
                     "reason": e.reason, "fixes": e.fixes, "candidate": e.candidate,
                     "owner": e.owner,
                     "ruling": e.ruling,
+                    "parent": e.parent, "step": e.kind, "change": e.change,
+                    "replicates": e.replicates,
                     "attempts": e.attempts.iter().map(|a| serde_json::json!({
                         "number": a.number,
                         "split": a.measurement.split,
@@ -559,6 +580,7 @@ impl State {
             "sealed": self.sealed,
             "staff": self.staff,
             "carried": self.carried,
+            "ablations": self.ablations,
             "experiments_spent": self.budget(0).experiments.spent,
         })
     }

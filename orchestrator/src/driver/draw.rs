@@ -6,6 +6,7 @@ use protocol::{Candidate, Space};
 use super::{Driver, DriverError};
 use crate::core::board::BoardState;
 use crate::core::event::{Actor, Event};
+use crate::core::lineage::Kind;
 use crate::model::builtin::at_random;
 use crate::store::Batch;
 use crate::tools::slug;
@@ -61,6 +62,8 @@ impl Driver {
                 templates: vec![template],
                 by: None,
                 owner: None,
+                parent: None,
+                kind: Kind::Explore,
             },
             Event::CandidateSubmitted {
                 experiment,
@@ -68,6 +71,7 @@ impl Driver {
                 hash,
                 agent: None,
                 call: None,
+                provenance: Box::default(),
             },
             Event::Moved {
                 experiment,

@@ -41,6 +41,7 @@ impl Driver {
             Effect::Audit { round } => self.audit(round),
             Effect::Freeze => self.freeze(),
             Effect::Draw { task } => self.draw(&task),
+            Effect::Ablate { task } => self.ablate(&task),
             Effect::Describe
             | Effect::Inspect { .. }
             | Effect::Tool { .. }
@@ -90,7 +91,8 @@ impl Driver {
             | Effect::Work { .. }
             | Effect::Audit { .. }
             | Effect::Freeze
-            | Effect::Draw { .. } => None,
+            | Effect::Draw { .. }
+            | Effect::Ablate { .. } => None,
         };
         let Some(request) = request else {
             return Err(DriverError::Stuck);
@@ -213,6 +215,26 @@ impl Driver {
                 Event::Staff { what } => {
                     let what = Box::new(self.of_staff(*what, &mut batch)?);
                     Event::Staff { what }
+                }
+                Event::CandidateSubmitted {
+                    experiment,
+                    candidate,
+                    hash,
+                    agent,
+                    call,
+                    provenance,
+                } => {
+                    let own = reply.files.as_ref().map(|handed_in| &handed_in.1);
+                    let provenance =
+                        self.with_change(&mut batch, experiment, &candidate, own, *provenance)?;
+                    Event::CandidateSubmitted {
+                        experiment,
+                        candidate,
+                        hash,
+                        agent,
+                        call,
+                        provenance: Box::new(provenance),
+                    }
                 }
                 other => other,
             };

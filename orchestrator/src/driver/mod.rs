@@ -1,10 +1,12 @@
 //! The loop that makes a campaign happen: decide, log the intent, act, log
 //! the outcome.
 
+mod ablate;
 mod compaction;
 mod draw;
 mod effects;
 mod evaluation;
+mod lineage;
 mod models;
 mod outcome;
 mod prompt;

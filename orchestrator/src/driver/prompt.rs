@@ -31,7 +31,8 @@ impl Driver {
     pub(super) fn prompt(&self, purpose: Purpose) -> Result<String, DriverError> {
         let mut context = self.basics(purpose.experiment);
         let more = match purpose.role {
-            Role::Strategist | Role::Worker => self.for_searchers(purpose.experiment),
+            Role::Strategist => self.for_strategist(),
+            Role::Worker => self.for_searchers(purpose.experiment),
             Role::Supervisor if self.session.state.phase >= 3 => self.for_watch(),
             Role::Supervisor => self.for_supervisor()?,
             Role::Explorer => self.for_explorer()?,
@@ -89,6 +90,18 @@ impl Driver {
                 "templates": e.templates,
             })),
         })
+    }
+
+    fn for_strategist(&self) -> Value {
+        let state = &self.session.state;
+        let policy = state.settings.as_ref().map(|s| s.policy.search);
+        let stage = state.stage();
+        let mut context = self.for_searchers(None);
+        context["stage"] = json!({
+            "name": stage.word(),
+            "rule": stage.rule(&policy.unwrap_or_default()),
+        });
+        context
     }
 
     fn for_supervisor(&self) -> Result<Value, DriverError> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::board;
 use crate::core::budget::Ledger;
+use crate::core::lineage::Change;
 use crate::core::rank::{self, Leaderboard};
 use crate::core::state::State;
 
@@ -46,6 +47,11 @@ pub fn leaderboard(state: &State) -> Value {
                     "n": score.n,
                 })),
                 "search_value": row.search_value,
+                "kind": state.experiments.get(&row.experiment).map(|e| e.kind),
+                "parent": state.experiments.get(&row.experiment).and_then(|e| e.parent),
+                "change": state.experiments.get(&row.experiment)
+                    .and_then(|e| e.change.as_ref())
+                    .map(Change::text),
                 "hash": row.hash,
                 "report": row.report,
             })
@@ -123,6 +129,10 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "schema": SCHEMA,
         "models": models,
         "phase": state.phase,
+        "stage": state.stage_in_force().map(|stage| json!({
+            "name": stage,
+            "part_spent": state.part_spent(),
+        })),
         "state": word(state, live),
         "counts": counts,
         "budget": {

@@ -156,6 +156,7 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     experiments(out, state)?;
     concluded(out, state)?;
     supervised(out, state)?;
+    super::lineage::write(out, state)?;
     learned(out, state)?;
     evaluation(out, state)
 }
@@ -280,7 +281,7 @@ fn candidate(e: &Experiment) -> String {
     }
 }
 
-fn score(e: &Experiment, split: Split) -> String {
+pub(super) fn score(e: &Experiment, split: Split) -> String {
     let show = |score: &Score| match score.verified() {
         Some(value) => number(value, score.ci),
         None => plain(&format!(

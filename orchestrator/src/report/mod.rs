@@ -7,6 +7,7 @@ pub mod compare;
 mod curves;
 mod figures;
 mod json;
+mod lineage;
 mod markdown;
 pub mod milestone;
 mod models;

@@ -3,8 +3,7 @@
 use protocol::Candidate;
 use serde_json::{Value, json};
 
-use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, Propose, ReadPlaybook};
-use super::submission::slug;
+use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, ReadPlaybook};
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
 use super::{EffectClass, Who, find, hands, learn, lessons, parse, phases, read, staff, watch};
@@ -231,7 +230,7 @@ impl Call<'_> {
             "lab_inspect" => self.inspect(documents),
             "propose_experiment" => self.propose(now_ms),
             "cancel_experiment" => self.cancel(),
-            "submit_experiment" => self.submit(now_ms),
+            "submit_experiment" => self.submit(documents, now_ms),
             "read_playbook" => {
                 let wanted: ReadPlaybook = parse(&self.arguments)?;
                 Ok(Reply::ok(lessons::page(self.state, &wanted)))
@@ -275,47 +274,6 @@ impl Call<'_> {
             fields.insert("tried".to_owned(), read::tried(self.state, &task));
         }
         Ok(Reply::ok(document))
-    }
-
-    fn propose(&self, now_ms: i64) -> Result<Reply, Reply> {
-        let wanted: Propose = parse(&self.arguments)?;
-        let task = self
-            .state
-            .task(&wanted.task)
-            .ok_or_else(|| Reply::failed(format!("there is no task `{}`", wanted.task)))?;
-        if let Some(reason) = &task.closed {
-            return Err(Reply::failed(format!("the task is closed: {reason}")));
-        }
-        if let Some(reason) = self.state.staff.paused.get(&wanted.task) {
-            return Err(Reply::failed(format!(
-                "work on the task is paused: {reason}"
-            )));
-        }
-        self.room(now_ms)?;
-        let templates = &task.inspected.as_ref().map(|i| &i.templates);
-        if let Some(unknown) = wanted
-            .templates
-            .iter()
-            .find(|name| !templates.is_some_and(|known| known.contains(name)))
-        {
-            return Err(Reply::failed(format!(
-                "template `{unknown}` does not fit the task"
-            )));
-        }
-        let experiment = self.state.next_experiment();
-        let event = Event::ExperimentProposed {
-            experiment,
-            task: wanted.task,
-            name: slug(&wanted.name),
-            hypothesis: wanted.hypothesis,
-            templates: wanted.templates,
-            by: Some(self.agent.id),
-            owner: None,
-        };
-        Ok(Reply {
-            events: vec![event],
-            ..Reply::ok(json!({ "experiment": experiment }))
-        })
     }
 
     pub(super) fn room(&self, now_ms: i64) -> Result<(), Reply> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::core::ids::ExperimentId;
+use crate::core::lineage::Kind;
 use crate::core::playbook::{Evidence, Scope};
 
 /// Names of things in a campaign, as short texts.
@@ -56,6 +57,13 @@ pub(super) struct Propose {
     /// Templates to look at; all that fit, if empty.
     #[serde(default)]
     pub templates: Names,
+    /// What kind of step it is; the board says which a task admits now.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The experiment it goes on from; all kinds but `explore` need one with a
+    /// verified result on the task.
+    #[serde(default)]
+    pub parent: Option<ExperimentId>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -84,6 +92,13 @@ pub(super) struct Submit {
     /// template.
     #[serde(default)]
     pub files: Files,
+    /// The experiment whose candidate this one changes; that of the experiment
+    /// you work on, if absent.
+    #[serde(default)]
+    pub parent: Option<ExperimentId>,
+    /// Whether to measure again what was measured before, on purpose.
+    #[serde(default)]
+    pub replicate: bool,
 }
 
 /// Two measurements of one task whose ratio is an effect: two quick looks or

@@ -6,11 +6,13 @@
 
 mod answer;
 mod args;
+mod duplicates;
 pub mod files;
 mod hands;
 mod learn;
 mod lessons;
 mod phases;
+mod propose;
 mod read;
 pub mod run_command;
 mod staff;
@@ -234,7 +236,8 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         ),
         tool::<args::Propose>(
             "propose_experiment",
-            "Put an experiment on the board for a worker to take up.",
+            "Put an experiment on the board for a worker to take up. The board says which kinds a task \
+             admits now; one over its quota is refused.",
             EffectClass::Board,
             STRATEGIST,
         ),
@@ -247,7 +250,9 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         tool::<args::Submit>(
             "submit_experiment",
             "Hand in a candidate for full verification and measurement. The answer is the lab's \
-             verdict. Without `experiment` a new one is put on the board.",
+             verdict. Without `experiment` a new one is put on the board. What is nearly the same as \
+             an earlier one is refused with its result, unless `parent` says that it changes that \
+             one, or `replicate` that it is to be measured again.",
             EffectClass::Submit,
             MAKERS,
         ),

@@ -4,8 +4,10 @@ use protocol::{Candidate, Split};
 use serde_json::{Value, json};
 
 use super::lessons;
+use super::propose::stagnation;
 use crate::core::agent::Role;
 use crate::core::event::Score;
+use crate::core::lineage::Change;
 use crate::core::rank;
 use crate::core::state::{Agent, State, Try};
 
@@ -79,6 +81,10 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
                 "task": e.task,
                 "state": e.state.word(),
                 "result": e.last(Split::Search).map(|a| score(&a.measurement.score)),
+                "kind": e.kind,
+                "parent": e.parent,
+                "change": e.change.as_ref().map(Change::text),
+                "replicates": e.replicates,
             })
         })
         .collect();
@@ -104,6 +110,10 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
             "round_s": 6.0 * settings.policy.try_s
                 + settings.policy.evaluate_s
                 + settings.policy.remeasure_s,
+        },
+        "stage": {
+            "name": state.stage(),
+            "rule": state.stage().rule(&settings.policy.search),
         },
         "budget": {
             "experiments_left": finite(budget.experiments.left()),
@@ -140,7 +150,8 @@ fn task_json(state: &State, task: &crate::core::state::Task) -> Value {
         }
         by_round.push(best);
     }
-    json!({
+    let most = state.settings.as_ref().map_or(1, |s| s.policy.search.top);
+    let mut document = json!({
         "task": task.name,
         "closed": task.closed,
         "paused": state.staff.paused.get(&task.name),
@@ -148,7 +159,13 @@ fn task_json(state: &State, task: &crate::core::state::Task) -> Value {
         "rounds": by_round.len(),
         "best_after_round": by_round,
         "tries": state.tries_on(&task.name).count(),
-    })
+        "stage": state.stage_of(&task.name),
+        "allowed": state.allowed_on(&task.name),
+        "top": state.top(&task.name, most as usize),
+        "untried": state.untried(&task.name).collect::<Vec<_>>(),
+    });
+    stagnation(state, &task.name, &mut document);
+    document
 }
 
 /// Earlier quick looks at a task.
@@ -180,6 +197,11 @@ pub(super) fn leaderboard(state: &State) -> Value {
             "value": row.value,
             "ci": row.ci,
             "standing": row.standing,
+            "kind": state.experiments.get(&row.experiment).map(|e| e.kind),
+            "parent": state.experiments.get(&row.experiment).and_then(|e| e.parent),
+            "change": state.experiments.get(&row.experiment)
+                .and_then(|e| e.change.as_ref())
+                .map(Change::text),
         })).collect::<Vec<_>>(),
         "unverified": board.unverified,
         "summary": board.summary,

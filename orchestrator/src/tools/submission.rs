@@ -1,15 +1,19 @@
 //! Handing in a candidate: what it may consist of, what happens to it, and
 //! what its agent is told in the end.
 
-use protocol::{Candidate, Split};
+use protocol::{Candidate, ContentHash, Split};
 use serde_json::{Value, json};
 
-use super::answer::{Call, Reply};
+use super::answer::{Call, Documents, Reply};
 use super::args::{Files, LabCandidate, Submit};
+use super::duplicates::{self, Alike, New, Twin};
+use super::propose::stagnation;
 use super::{parse, read};
-use crate::core::agent::AnswerStatus;
 use crate::core::board::BoardState;
 use crate::core::event::Event;
+use crate::core::ids::ExperimentId;
+use crate::core::lineage::{Descent, Kind, Provenance};
+use crate::core::points::Scales;
 use crate::core::state::Experiment;
 
 /// Most files of one candidate, and most bytes of all of them.
@@ -45,13 +49,24 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
 
 /// What the harness and labs write into an experiment's folder.
 fn is_taken(name: &str) -> bool {
-    ["experiment.json", "report.json", "tries"].contains(&name) || name.starts_with("attempt-")
+    ["experiment.json", "report.json", "change.diff", "tries"].contains(&name)
+        || name.starts_with("attempt-")
+}
+
+/// What kind of step a candidate is.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// The experiment it is for; absent for a new one.
+    own: Option<ExperimentId>,
+    kind: Kind,
+    /// From which experiment it goes on.
+    parent: Option<ExperimentId>,
 }
 
 impl Call<'_> {
     /// The first time: hands the candidate in. Once the result is there: says
     /// what it is.
-    pub(super) fn submit(&self, now_ms: i64) -> Result<Reply, Reply> {
+    pub(super) fn submit(&self, documents: &dyn Documents, now_ms: i64) -> Result<Reply, Reply> {
         if let Some(experiment) = self.state.awaited(self.agent.id, self.number) {
             return Ok(Reply::ok(self.outcome(experiment, now_ms)));
         }
@@ -75,28 +90,17 @@ impl Call<'_> {
                 .map(|text| text.as_bytes().to_vec())
                 .ok_or_else(|| Reply::failed(format!("no file `{}`", path.display())))
         })?;
-        let measured = self.state.index.tasks.get(task);
-        if let Some(twin) = measured.and_then(|index| index.measured.get(&hash)) {
-            let error = format!("experiment {twin} had the same candidate");
-            return Err(Reply {
-                events: Vec::new(),
-                answer: Some((
-                    AnswerStatus::Failed,
-                    json!({ "error": error, "twin": twin }),
-                )),
-                files: None,
-            });
+        let own = wanted.experiment.map(|id| self.own(id)).transpose()?;
+        let step = self.step(task, own, wanted.parent)?;
+        let provenance = self.provenance(documents, task, &candidate, &hash, &files, step)?;
+        if wanted.replicate && provenance.replicates.is_none() {
+            return Err(Reply::failed(
+                "nothing like it was measured: leave out `replicate`",
+            ));
         }
         let mut events = Vec::new();
-        let (experiment, name) = if let Some(id) = wanted.experiment {
-            let found = self.experiment(id)?;
-            if found.owner != Some(self.agent.id) || found.state != BoardState::ToImplement {
-                let state = found.state.word();
-                return Err(Reply::failed(format!(
-                    "experiment {id} is {state}, or not yours"
-                )));
-            }
-            (id, found.name.clone())
+        let (experiment, name) = if let Some(found) = own {
+            (found.id, found.name.clone())
         } else {
             self.room(now_ms)?;
             // Another finalist must leave time to measure the winner again.
@@ -117,6 +121,8 @@ impl Call<'_> {
                 },
                 by: Some(self.agent.id),
                 owner: Some(self.agent.id),
+                parent: step.parent,
+                kind: step.kind,
             });
             (id, slug(&label))
         };
@@ -126,6 +132,7 @@ impl Call<'_> {
             hash,
             agent: Some(self.agent.id),
             call: Some(self.number),
+            provenance: Box::new(provenance),
         });
         events.push(Event::Moved {
             experiment,
@@ -141,6 +148,106 @@ impl Call<'_> {
         })
     }
 
+    /// An experiment of the agent's that waits for a candidate.
+    fn own(&self, id: ExperimentId) -> Result<&Experiment, Reply> {
+        let found = self.experiment(id)?;
+        if found.owner == Some(self.agent.id) && found.state == BoardState::ToImplement {
+            return Ok(found);
+        }
+        let state = found.state.word();
+        Err(Reply::failed(format!(
+            "experiment {id} is {state}, or not yours"
+        )))
+    }
+
+    /// What kind of step a candidate is, and from where: as was proposed,
+    /// unless the worker says from where.
+    fn step(
+        &self,
+        task: &str,
+        own: Option<&Experiment>,
+        parent: Option<ExperimentId>,
+    ) -> Result<Step, Reply> {
+        let assigned = self.agent.experiment;
+        let assigned = assigned.and_then(|id| self.state.experiments.get(&id));
+        let proposed = own.or(assigned);
+        let kind = proposed.map_or(Kind::Explore, |e| e.kind);
+        if let Some(parent) = parent {
+            let found = self.experiment(parent)?;
+            if found.task != task
+                || found.candidate.is_none()
+                || own.is_some_and(|e| e.id == parent)
+            {
+                return Err(Reply::failed(format!(
+                    "`parent`: {parent} is no earlier candidate of task `{task}`"
+                )));
+            }
+        }
+        Ok(Step {
+            own: own.map(|e| e.id),
+            kind,
+            parent: parent.or(proposed.and_then(|e| e.parent)),
+        })
+    }
+
+    /// Where a candidate comes from; refused if there was one like it, unless
+    /// it is to be measured again.
+    fn provenance(
+        &self,
+        documents: &dyn Documents,
+        task: &str,
+        candidate: &Candidate,
+        hash: &ContentHash,
+        files: &Files,
+        step: Step,
+    ) -> Result<Provenance, Reply> {
+        let settings = self.state.settings.as_ref();
+        let policy = settings.map(|s| s.policy.search).unwrap_or_default();
+        let inspected = self.state.task(task).and_then(|t| t.inspected.as_ref());
+        let scales = match inspected {
+            Some(inspected) => Scales::of(
+                &documents
+                    .document(&inspected.document)
+                    .map_err(Reply::failed)?,
+            ),
+            None => Scales::default(),
+        };
+        let sketch = duplicates::sketch(candidate, files, &scales);
+        let measured = self.state.index.tasks.get(task);
+        let measured = measured.and_then(|index| index.measured.get(hash));
+        let twin = match measured {
+            Some(id) => Some(Twin {
+                id: *id,
+                how: Alike::Hash,
+            }),
+            None => New {
+                candidate,
+                sketch: &sketch,
+                descent: Descent {
+                    id: step.own,
+                    parent: step.parent,
+                    owner: Some(self.agent.id),
+                },
+                scales: &scales,
+            }
+            .twin(self.state, task, &policy),
+        };
+        let wanted = self.arguments["replicate"] == json!(true);
+        let replicates = match twin {
+            Some(twin) if wanted => {
+                Some(duplicates::repeated(self.state, twin, policy.replicates)?)
+            }
+            Some(twin) => return Err(duplicates::refusal(self.state, twin)),
+            None => None,
+        };
+        Ok(Provenance {
+            parent: step.parent,
+            change: None,
+            sketch: Some(sketch),
+            replicates,
+        })
+    }
+
     fn outcome(&self, e: &Experiment, now_ms: i64) -> Value {
         let mut result = json!({
             "experiment": e.id,
@@ -153,6 +260,7 @@ impl Call<'_> {
             }
             None => result["reason"] = json!(e.reason),
         }
+        stagnation(self.state, &e.task, &mut result);
         result
     }
 

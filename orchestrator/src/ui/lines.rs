@@ -164,6 +164,11 @@ pub(crate) fn meaning(state: &State, logged: &Logged) -> Option<String> {
             carried.origin.name,
             carried.origin.short()
         ),
+        Event::AblationPlanned { plan } => format!(
+            "{}: {} changes of its winner are undone one by one",
+            plan.task,
+            plan.undone.len()
+        ),
         Event::PlaybookEntryAdded { entry } => format!("learned: {}", entry.claim),
         Event::TurnRefused { need, .. } => format!(
             "an agent ends: its next turn could cost ${:.2}, more than is left",

@@ -78,8 +78,10 @@ impl Screen {
         }
         let looks = state.tries.len();
         let runs = state.budget(now_ms).experiments.spent;
+        let stage = state.stage_in_force();
+        let stage = stage.map_or(String::new(), |stage| format!("; stage {}", stage.word()));
         self.tasks.set_message(format!(
-            "{results} of {} verified; {looks} quick looks, {runs} evaluations",
+            "{results} of {} verified; {looks} quick looks, {runs} evaluations{stage}",
             state.tasks.len()
         ));
     }

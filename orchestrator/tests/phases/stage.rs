@@ -56,6 +56,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
         shares: std::collections::BTreeMap::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
         staff: None,
+        ablations: 0,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
@@ -67,6 +68,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
             turns: 12,
             retry_s: 1.0,
             statistics: orchestrator::core::statistics::Statistics::default(),
+            search: orchestrator::core::search_policy::SearchPolicy::default(),
         },
         tasks: vec![TaskSource {
             name: "a".to_owned(),
@@ -248,6 +250,7 @@ impl Run {
             | Effect::Describe
             | Effect::Inspect { .. }
             | Effect::Draw { .. }
+            | Effect::Ablate { .. }
             | Effect::Check { .. }
             | Effect::Measure { .. } => panic!("no lab measures here: {effect:?}"),
         }

@@ -33,6 +33,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         shares: Shares::new(),
         strategy: orchestrator::core::strategy::Strategy::Full,
         staff: None,
+        ablations: 0,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 3,
@@ -44,6 +45,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
             turns: 30,
             retry_s: 1.0,
             statistics: orchestrator::core::statistics::Statistics::default(),
+            search: orchestrator::core::search_policy::SearchPolicy::default(),
         },
         tasks: ["x", "y"]
             .map(|name| TaskSource {

@@ -69,6 +69,8 @@ fn campaign(dir: &Path, settings: Settings) {
             templates: Vec::new(),
             by: Some(agent),
             owner: Some(agent),
+            parent: None,
+            kind: orchestrator::core::lineage::Kind::Explore,
         },
         Event::ModelCalled {
             agent,
@@ -94,6 +96,7 @@ fn campaign(dir: &Path, settings: Settings) {
             hash,
             agent: Some(agent),
             call: Some(1),
+            provenance: Box::default(),
         },
         Event::Moved {
             experiment,

@@ -217,6 +217,8 @@ impl Hand {
             templates: Vec::new(),
             by: None,
             owner,
+            parent: None,
+            kind: orchestrator::core::lineage::Kind::Explore,
         });
         experiment
     }
@@ -233,6 +235,7 @@ impl Hand {
             hash: ContentHash::of(experiment.to_string().as_bytes()),
             agent: None,
             call: None,
+            provenance: Box::default(),
         });
         self.move_to(experiment, BoardState::Implemented);
     }

@@ -122,6 +122,8 @@ impl Forged {
             templates: Vec::new(),
             by: None,
             owner: None,
+            parent: None,
+            kind: orchestrator::core::lineage::Kind::Explore,
         })?;
         Ok(experiment)
     }
@@ -149,6 +151,7 @@ impl Forged {
             candidate,
             agent: None,
             call: None,
+            provenance: Box::default(),
         });
         self.go(id, BoardState::Implemented);
         self.say(Event::Checked {

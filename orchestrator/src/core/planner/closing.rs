@@ -26,6 +26,9 @@ impl Planner<'_> {
                 .map(|e| measure(e, Split::Select));
             return under_way.into_iter().chain(next).collect();
         }
+        if let Some(ablation) = self.ablation() {
+            return vec![ablation];
+        }
         let experiments = self.winners();
         if experiments.is_empty() || self.time_left_s() < self.state.pace().remeasure_s {
             return vec![Decision::Record(Event::CampaignFinished { reason })];
@@ -145,7 +148,7 @@ impl Planner<'_> {
     }
 
     /// Seconds of running time that are left.
-    fn time_left_s(&self) -> f64 {
+    pub(super) fn time_left_s(&self) -> f64 {
         let limit = self.state.limits().wall_s.unwrap_or(f64::INFINITY);
         (limit - self.state.wall_spent_s(self.now_ms)).max(0.0)
     }

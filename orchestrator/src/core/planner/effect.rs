@@ -66,6 +66,11 @@ pub enum Effect {
         /// For which task.
         task: String,
     },
+    /// Put experiments on the board that undo the changes of a task's winner.
+    Ablate {
+        /// The task.
+        task: String,
+    },
     /// Check an experiment.
     Check {
         /// Which.
@@ -93,7 +98,8 @@ impl Effect {
             | Self::Inspect { .. }
             | Self::Check { .. }
             | Self::Measure { .. }
-            | Self::Draw { .. } => true,
+            | Self::Draw { .. }
+            | Self::Ablate { .. } => true,
             Self::Model { .. }
             | Self::Answer { .. }
             | Self::Refuse { .. }
@@ -117,6 +123,7 @@ impl Effect {
             | Self::Audit { .. }
             | Self::Freeze
             | Self::Draw { .. }
+            | Self::Ablate { .. }
             | Self::Check { .. }
             | Self::Measure { .. } => None,
         }
@@ -132,7 +139,11 @@ impl Effect {
                 agent: *agent,
                 turn: *turn,
             }),
-            Self::Answer { .. } | Self::Refuse { .. } | Self::Freeze | Self::Draw { .. } => None,
+            Self::Answer { .. }
+            | Self::Refuse { .. }
+            | Self::Freeze
+            | Self::Draw { .. }
+            | Self::Ablate { .. } => None,
             Self::Audit { round } => Some(EffectKey::Audit { round: *round }),
             Self::Tool { agent, call } | Self::Work { agent, call } => Some(EffectKey::Tool {
                 agent: *agent,

@@ -6,6 +6,7 @@
 
 mod agents;
 mod closing;
+mod converge;
 mod effect;
 mod follow;
 mod phases;
@@ -118,6 +119,7 @@ impl Planner<'_> {
         decisions.extend(self.audits());
         decisions.extend(self.milestones());
         decisions.extend(self.watch());
+        decisions.extend(self.converged());
         if !decisions.iter().any(|d| matches!(d, Decision::Record(_))) {
             decisions.extend(self.agents());
         }
@@ -435,6 +437,8 @@ impl Planner<'_> {
                 .reduce(|a, b| if self.state.better(b, a) { b } else { a });
             let best = waiting
                 .iter()
+                // What only repeats another one is no better than that.
+                .filter(|e| e.replicates.is_none())
                 .filter_map(|e| Some((*e, e.verified(Split::Search)?)))
                 .reduce(|a, b| if self.state.better(b.1, a.1) { b } else { a })
                 .filter(|(_, value)| bar.is_none_or(|bar| self.state.better(*value, bar)))

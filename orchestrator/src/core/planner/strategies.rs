@@ -4,6 +4,7 @@ use super::{Decision, Effect, MIN_TRIES, Planner};
 use crate::core::board::BoardState;
 use crate::core::event::{Event, FinishReason};
 use crate::core::index::TaskIndex;
+use crate::core::lineage::Kind;
 use crate::core::state::{Experiment, Task};
 use crate::core::strategy::Strategy;
 
@@ -100,6 +101,8 @@ impl Planner<'_> {
                     templates: inspected.map_or_else(Vec::new, |i| i.templates.clone()),
                     by: None,
                     owner: None,
+                    parent: None,
+                    kind: Kind::Explore,
                 })
             })
             .collect();

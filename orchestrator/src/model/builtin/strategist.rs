@@ -39,6 +39,11 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     let mut close = Vec::new();
     for task in open {
         match plan(history, board, task) {
+            // Nothing new is left where only that is admitted.
+            Plan::Work { .. } if step(task).is_none() => close.push(json!({
+                "task": task["task"],
+                "reason": "converged: nothing improves any more, and every template was tried",
+            })),
             Plan::Work { gain } => work.push((gain, *task)),
             Plan::Close { reason } => close.push(json!({ "task": task["task"], "reason": reason })),
         }
@@ -50,7 +55,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         return work
             .iter()
             .take(room)
-            .map(|(gain, task)| propose(*gain, task))
+            .filter_map(|(gain, task)| propose(*gain, task))
             .collect();
     }
     vec![(
@@ -127,7 +132,44 @@ fn prior(history: &History<'_>, task: &Value) -> f64 {
         .map_or(0.0, |nodes| (nodes.len() as f64).min(9.0) / 10.0)
 }
 
-fn propose(gain: f64, task: &Value) -> Call {
+/// A step that the task admits.
+struct Step {
+    kind: &'static str,
+    parent: Value,
+    templates: Vec<String>,
+}
+
+/// More of the best if that is admitted, else what is new.
+fn step(task: &Value) -> Option<Step> {
+    let names = |list: &Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let allowed = names(&task["allowed"]);
+    let may = |kind: &str| allowed.iter().any(|known| known == kind);
+    let best = &task["top"][0];
+    let kind = ["exploit", "refine"].into_iter().find(|kind| may(kind));
+    if let Some(kind) = kind.filter(|_| !best.is_null()) {
+        return Some(Step {
+            kind,
+            parent: best.clone(),
+            templates: names(&task["templates"]),
+        });
+    }
+    let templates = names(&task["untried"]);
+    (may("explore") && !templates.is_empty()).then_some(Step {
+        kind: "explore",
+        parent: Value::Null,
+        templates,
+    })
+}
+
+fn propose(gain: f64, task: &Value) -> Option<Call> {
+    let Step {
+        kind,
+        parent,
+        templates,
+    } = step(task)?;
     let name = task["task"].as_str().unwrap_or_default();
     let first = task["rounds"] == json!(0);
     let hypothesis = if first {
@@ -138,13 +180,15 @@ fn propose(gain: f64, task: &Value) -> Call {
             gain * 100.0
         )
     };
-    (
+    Some((
         "propose_experiment",
         json!({
             "task": name,
             "name": format!("tune-{name}"),
             "hypothesis": hypothesis,
-            "templates": templates(task),
+            "templates": templates,
+            "kind": kind,
+            "parent": parent,
         }),
-    )
+    ))
 }

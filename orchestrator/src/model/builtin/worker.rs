@@ -137,7 +137,9 @@ fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value
     let own = ["lab_try", "submit_experiment"]
         .into_iter()
         .flat_map(|tool| history.of_tool(tool))
-        .filter(|a| a.ok && (a.tool == "lab_try" || straight))
+        // A twin's result is the result of what was refused.
+        .filter(|a| a.ok || !a.body["twin"].is_null())
+        .filter(|a| a.tool == "lab_try" || straight)
         .map(|a| (a.arguments, a.body));
     let seen = earlier
         .map(|look| (look, look))

@@ -35,6 +35,7 @@ fn settings() -> Settings {
         shares: std::collections::BTreeMap::new(),
         strategy: crate::core::strategy::Strategy::Full,
         staff: None,
+        ablations: 0,
         gates: Vec::new(),
         policy: Policy {
             tries_per_worker: 1,
@@ -46,6 +47,7 @@ fn settings() -> Settings {
             turns: 9,
             retry_s: 1.0,
             statistics: crate::core::statistics::Statistics::default(),
+            search: crate::core::search_policy::SearchPolicy::default(),
         },
         tasks: Vec::new(),
         data: String::new(),
