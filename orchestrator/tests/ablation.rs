@@ -1,5 +1,6 @@
 //! Winners taken apart, from outside.
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use std::path::Path;

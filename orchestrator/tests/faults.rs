@@ -35,7 +35,7 @@ fn settings(direction: Direction) -> Settings {
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
-        model: "builtin".to_owned(),
+        model: MODEL.to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
         workers: 1,
@@ -196,6 +196,9 @@ fn experiment(state: &mut State, task: &str, attempts: Vec<Attempt>) -> Experime
     id
 }
 
+/// Who plays all roles.
+const MODEL: &str = "builtin";
+
 fn ended(state: &mut State, role: Role, proposed: u32) {
     let id = state.next_agent();
     let mut run = AgentRun::new(10);
@@ -206,7 +209,7 @@ fn ended(state: &mut State, role: Role, proposed: u32) {
         role,
         experiment: None,
         round: None,
-        model: String::new(),
+        model: MODEL.to_owned(),
         let_down: false,
         under: None,
         last_words: None,
