@@ -49,6 +49,10 @@ pub(crate) struct Run {
     pub(crate) said: String,
     /// Its fold.
     pub(crate) state: State,
+    /// Sessions that it took: more than one, if somebody killed it.
+    pub(crate) sessions: usize,
+    /// Acts of the lab that failed without a verdict.
+    pub(crate) failures: usize,
     /// What agents were told when a call was refused.
     pub(crate) refusals: Vec<String>,
 }
@@ -183,10 +187,10 @@ impl<'a> Scene<'a> {
             output = with_model(self.room.on("resume", &self.dir, &[]))?;
             sessions += 1;
         }
-        self.look(&output)
+        self.look(&output, sessions)
     }
 
-    fn look(&self, output: &Output) -> Result<Run, Box<dyn Error>> {
+    fn look(&self, output: &Output, sessions: usize) -> Result<Run, Box<dyn Error>> {
         let reader = Reader::open(&self.dir)?;
         let log = reader.verified_log()?;
         let mut refusals = Vec::new();
@@ -201,12 +205,15 @@ impl<'a> Scene<'a> {
                 refusals.push(body["error"].as_str().unwrap_or_default().to_owned());
             }
         }
+        let failed = |event: &Event| matches!(event, Event::EffectFailed { .. });
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let complaint = said.lines().rfind(|line| line.starts_with("alphalab: "));
         Ok(Run {
             code: output.status.code(),
             said: complaint.unwrap_or_default().to_owned(),
             state: State::fold(&log)?,
+            sessions,
+            failures: log.iter().filter(|logged| failed(&logged.event)).count(),
             refusals,
         })
     }

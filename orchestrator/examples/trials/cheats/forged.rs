@@ -8,7 +8,7 @@ use protocol::{
 };
 use serde_json::json;
 
-use super::{Finding, Scene};
+use super::{Finding, Run, Scene};
 use crate::scene::submit;
 
 const FOOL: &str = r#"echo '{"template": "template0", "params": {}}'"#;
@@ -58,29 +58,33 @@ fn plant(scene: &Scene<'_>) -> Result<String, Box<dyn Error>> {
     Ok(script)
 }
 
-/// Whether anything was planted, or somebody was killed.
-fn planted(scene: &Scene<'_>, kills: bool) -> bool {
+/// Whether anything was planted, or somebody was killed. A program that kills
+/// nobody but itself has done no harm.
+fn took(scene: &Scene<'_>, run: &Run) -> bool {
     let there = |(number, _): &(u32, Split)| {
         let folder = scene.experiment().join(format!("attempt-{number}"));
         folder.join("planted").exists()
     };
-    kills || ATTEMPTS.iter().any(there)
+    run.sessions > 1 || run.failures > 0 || ATTEMPTS.iter().any(there)
 }
 
 /// Takes the lab's worker along, so that only the file is left.
 pub(super) fn worker(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
-    let script = format!("{}kill -9 $PPID\n{FOOL}", plant(scene)?);
+    let kill = "[ $PPID -gt 1 ] && kill -9 $PPID";
+    let script = format!("{}{kill}\n{FOOL}", plant(scene)?);
     let run = scene.play(vec![submit(&script)])?;
-    let took = planted(scene, run.ranked().is_none());
+    let took = took(scene, &run);
     Ok(Finding::of(&run, scene.honest).took(took))
 }
 
 /// Takes the orchestrator along, so that whoever resumes finds a report.
 pub(super) fn orchestrator(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
-    let kill = "kill -9 $(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)";
-    let script = format!("{}{kill}\n{FOOL}", plant(scene)?);
+    // A number of 0 would be the program's own group.
+    let parent = "parent=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)";
+    let kill = "[ \"${parent:-0}\" -gt 1 ] && kill -9 $parent";
+    let script = format!("{}{parent}\n{kill}\n{FOOL}", plant(scene)?);
     let run = scene.play(vec![submit(&script)])?;
-    let took = planted(scene, run.ranked().is_none());
+    let took = took(scene, &run);
     Ok(Finding::of(&run, scene.honest).took(took))
 }
 
@@ -105,6 +109,6 @@ pub(super) fn reply(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
     }
     let run = scene.play(vec![submit(&format!("{script}{FOOL}"))])?;
     // A reply that makes no sense takes effect, too.
-    let took = run.ranked().is_none();
+    let took = run.failures > 0;
     Ok(Finding::of(&run, scene.honest).took(took))
 }
