@@ -1,13 +1,13 @@
 //! `serve`, and the dashboard beside a run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Failure, exit};
 use crate::dashboard::{Dashboard, DashboardError};
-use crate::store::Reader;
+use crate::store::{self, Reader};
 
 /// Time between two looks whether to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -26,18 +26,38 @@ pub fn serve(dir: &Path, port: u16, stop: &Arc<AtomicBool>) -> Result<u8, Failur
     Ok(exit::OK)
 }
 
-/// The dashboard of a campaign that this process drives, on `port` or any if
-/// that is 0. Without one the campaign goes on all the same.
-pub(super) fn beside(dir: &Path, port: Option<u16>) -> Option<Dashboard> {
-    match Dashboard::start(dir, port?) {
-        Ok(dashboard) => {
-            eprintln!("dashboard: {}", dashboard.url());
-            Some(dashboard)
+/// The dashboard of a campaign that this process drives, until dropped.
+#[derive(Debug)]
+pub(super) struct Beside {
+    dashboard: Option<Dashboard>,
+    dir: PathBuf,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let Some(dashboard) = self.dashboard.take() else {
+            return;
+        };
+        // Its reader goes first.
+        drop(dashboard);
+        if let Err(error) = store::settle(&self.dir) {
+            eprintln!("warning: {}", crate::chain::of(&error));
         }
-        Err(error) => {
-            eprintln!("warning: no dashboard: {}", crate::chain::of(&error));
-            None
-        }
+    }
+}
+
+/// Shows a campaign that this process drives on `port`, or on any if that is 0.
+/// Without a dashboard the campaign goes on all the same.
+pub(super) fn beside(dir: &Path, port: Option<u16>) -> Beside {
+    let started = port.map(|port| Dashboard::start(dir, port));
+    match &started {
+        Some(Ok(dashboard)) => eprintln!("dashboard: {}", dashboard.url()),
+        Some(Err(error)) => eprintln!("warning: no dashboard: {}", crate::chain::of(error)),
+        None => {}
+    }
+    Beside {
+        dashboard: started.and_then(Result::ok),
+        dir: dir.to_owned(),
     }
 }
 

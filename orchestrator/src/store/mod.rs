@@ -9,6 +9,7 @@ mod follow;
 mod lock;
 mod reader;
 mod scan;
+mod settle;
 mod sync;
 mod writer;
 
@@ -17,6 +18,7 @@ pub use follow::Mark;
 pub use lock::{Lock, running_pid};
 pub use reader::{Depth, Reader};
 pub use scan::{Break, Link, Scan, blobs_in};
+pub use settle::settle;
 pub use writer::{Batch, Store};
 
 /// Name of the database in a campaign's directory.
