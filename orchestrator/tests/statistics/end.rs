@@ -234,14 +234,12 @@ fn a_campaign_that_is_killed_over_the_sealed_split_opens_it_once() {
     let mut child = quietly(run(&target, "statistics", &dir, &[]));
     let state = || Reader::open(&dir).and_then(|reader| reader.state());
     while !state().is_ok_and(|state| state.sealed.is_some()) {
-        let ended = child.try_wait().expect("a child");
-        assert!(ended.is_none(), "it ended early");
         std::thread::yield_now();
     }
+    // On a busy machine it may have ended by now; a fork below is cut off at
+    // the same place for certain.
     child.kill().expect("a child that can be killed");
     child.wait().expect("a child");
-    let interrupted = state().expect("a campaign");
-    assert!(!matches!(interrupted.run, RunState::Finished(_)));
     succeed(command(&target, "statistics", &["resume", &path]));
     let ended = sealed_once(&dir);
 
@@ -267,7 +265,11 @@ fn a_campaign_that_is_killed_over_the_sealed_split_opens_it_once() {
         .find(|logged| matches!(logged.event, Event::SealedOpened { .. }))
         .expect("opened")
         .seq;
-    for (name, at) in [("before", opened - 1), ("after", opened + 2)] {
+    for (name, at) in [
+        ("before", opened - 1),
+        ("opened", opened),
+        ("begun", opened + 1),
+    ] {
         let fork = folder.path().join(name);
         let new = fork.to_string_lossy().into_owned();
         let at = at.to_string();
