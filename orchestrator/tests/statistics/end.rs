@@ -233,7 +233,8 @@ fn a_campaign_that_is_killed_over_the_sealed_split_opens_it_once() {
     let path = dir.to_string_lossy().into_owned();
     let mut child = quietly(run(&target, "statistics", &dir, &[]));
     let state = || Reader::open(&dir).and_then(|reader| reader.state());
-    while !state().is_ok_and(|state| state.sealed.is_some()) {
+    let ended = |child: &mut std::process::Child| child.try_wait().expect("a child").is_some();
+    while !ended(&mut child) && !state().is_ok_and(|state| state.sealed.is_some()) {
         std::thread::yield_now();
     }
     // On a busy machine it may have ended by now; a fork below is cut off at
