@@ -78,6 +78,38 @@ fn contenders_come_first_then_the_sealed_split_then_the_end() {
     assert_eq!(decided(&forged), ["end: Converged"]);
 }
 
+/// A winner that does not hold on `select` gives way to the next best by
+/// `search`, also where there is no time for anything else.
+#[test]
+fn a_winner_that_does_not_hold_gives_way() {
+    let mut settings = settings(1, 100, 100.0);
+    settings.strategy = Strategy::SingleShot;
+    let mut forged = Forged::new(settings);
+    let cheat = forged.searched("x", Measured::new(9.0, 0.1));
+    let refused = Measured {
+        ok: false,
+        ..Measured::new(9.0, 0.1)
+    };
+    forged.selected(cheat, refused);
+    for value in [1.5, 3.0, 2.0] {
+        let id = forged.searched("x", Measured::new(value, 0.1));
+        forged.finish(id);
+    }
+    let other = forged.searched("y", Measured::new(0.5, 0.01));
+    forged.selected(other, Measured::new(0.5, 0.01));
+    forged.now_ms = 97_000;
+    assert_eq!(decided(&forged), ["e0003 on Select"]);
+    forged
+        .measured(e(3), Split::Select, refused)
+        .expect("measured");
+    assert_eq!(decided(&forged), ["e0004 on Select"]);
+    forged
+        .measured(e(4), Split::Select, Measured::new(1.9, 0.1))
+        .expect("measured");
+    let open = "open for [ExperimentId(4), ExperimentId(5)]: BudgetSpent";
+    assert_eq!(decided(&forged), [open]);
+}
+
 /// Measuring takes 2 s, for two tasks 4 s: what there is no time for is left
 /// out, the least needed first.
 #[test]
@@ -201,15 +233,14 @@ fn a_campaign_that_is_killed_over_the_sealed_split_opens_it_once() {
     let path = dir.to_string_lossy().into_owned();
     let mut child = quietly(run(&target, "statistics", &dir, &[]));
     let state = || Reader::open(&dir).and_then(|reader| reader.state());
-    while !state().is_ok_and(|state| state.sealed.is_some()) {
-        let ended = child.try_wait().expect("a child");
-        assert!(ended.is_none(), "it ended early");
+    let ended = |child: &mut std::process::Child| child.try_wait().expect("a child").is_some();
+    while !ended(&mut child) && !state().is_ok_and(|state| state.sealed.is_some()) {
         std::thread::yield_now();
     }
+    // On a busy machine it may have ended by now; a fork below is cut off at
+    // the same place for certain.
     child.kill().expect("a child that can be killed");
     child.wait().expect("a child");
-    let interrupted = state().expect("a campaign");
-    assert!(!matches!(interrupted.run, RunState::Finished(_)));
     succeed(command(&target, "statistics", &["resume", &path]));
     let ended = sealed_once(&dir);
 
@@ -235,7 +266,11 @@ fn a_campaign_that_is_killed_over_the_sealed_split_opens_it_once() {
         .find(|logged| matches!(logged.event, Event::SealedOpened { .. }))
         .expect("opened")
         .seq;
-    for (name, at) in [("before", opened - 1), ("after", opened + 2)] {
+    for (name, at) in [
+        ("before", opened - 1),
+        ("opened", opened),
+        ("begun", opened + 1),
+    ] {
         let fork = folder.path().join(name);
         let new = fork.to_string_lossy().into_owned();
         let at = at.to_string();

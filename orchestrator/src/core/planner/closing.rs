@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::Split;
+use protocol::{ContentHash, Split};
 
 use super::{Decision, Effect, Gate, Planner};
 use crate::core::board::BoardState;
@@ -83,51 +83,23 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Candidates that could be the best of their task in truth: their
-    /// intervals overlap with that of the best. They are measured again while
-    /// there is more time than the sealed split needs, the closest first.
+    /// Candidates that could be the best of their task in truth. They are
+    /// measured again while there is more time than the sealed split needs. A
+    /// task whose winner did not hold comes first: its next best follows.
     fn contenders(&self) -> Vec<&Experiment> {
-        let most = self.settings.policy.statistics.contenders as usize;
-        let after = self.state.sealed_s() + self.state.pace().remeasure_s;
-        if self.time_left_s() < after {
+        let left = self.time_left_s();
+        let again = self.state.pace().remeasure_s;
+        if left < again {
             return Vec::new();
         }
+        let time_for_more = left >= again + self.state.sealed_s();
         let mut found: Vec<(usize, &Experiment)> = Vec::new();
         for task in &self.state.tasks {
-            let done = || {
-                let of_task = self.state.experiments_on(&task.name);
-                of_task.filter(|e| e.state == BoardState::Done)
-            };
-            let measured = done().filter(|e| e.last(Split::Select).is_some()).count();
-            let best = done()
-                .filter_map(|e| Some((e, e.verified(Split::Select)?)))
-                .reduce(|a, b| if self.state.better(b.1, a.1) { b } else { a });
-            let Some((best, value)) = best else { continue };
-            let floor = self.state.floor(&task.name);
-            let of = |e: &Experiment, split| {
-                let score = &e.last(split)?.measurement.score;
-                floor.widened(score.verified()?, score.ci)
-            };
-            let Some(top) = of(best, Split::Select) else {
-                continue;
-            };
-            let known: BTreeSet<_> = done()
-                .filter(|e| e.last(Split::Select).is_some())
-                .filter_map(|e| e.candidate.as_ref().map(|(_, hash)| hash))
-                .collect();
-            let mut close: Vec<(&Experiment, f64)> = done()
-                .filter(|e| e.last(Split::Select).is_none())
-                .filter(|e| e.candidate.as_ref().is_some_and(|c| !known.contains(&c.1)))
-                .filter(|e| {
-                    of(e, Split::Search)
-                        .is_some_and(|ci| ci.lo() <= top.hi() && top.lo() <= ci.hi())
-                })
-                .filter_map(|e| Some((e, e.verified(Split::Search)?)))
-                .collect();
-            close.sort_by(|a, b| (value - a.1).abs().total_cmp(&(value - b.1).abs()));
-            let more = most.saturating_sub(measured);
-            let close = close.into_iter().take(more).enumerate();
-            found.extend(close.map(|(place, (e, _))| (measured + place, e)));
+            let (held, close) = self.contenders_on(&task.name);
+            if held == 0 || time_for_more {
+                let close = close.into_iter().enumerate();
+                found.extend(close.map(|(place, e)| (held + place, e)));
+            }
         }
         found.sort_by_key(|(place, e)| (*place, e.id));
         let found = found.into_iter().map(|(_, e)| e);
@@ -135,6 +107,53 @@ impl Planner<'_> {
             .filter(|e| !self.state.intents.contains(&key_of(e)))
             .filter(|e| !matches!(self.gate(&key_of(e)), Gate::GiveUp(_)))
             .collect()
+    }
+
+    /// How many candidates of a task have held on `select`, and those that are
+    /// to be measured there: their intervals overlap with that of the best, the
+    /// closest first; or, where none has held, the best by `search`.
+    fn contenders_on(&self, task: &str) -> (usize, Vec<&Experiment>) {
+        let most = self.settings.policy.statistics.contenders as usize;
+        let floor = self.state.floor(task);
+        let widened = |e: &Experiment, split| {
+            let score = &e.last(split)?.measurement.score;
+            floor.widened(e.verified(split)?, score.ci)
+        };
+        let (measured, others): (Vec<&Experiment>, Vec<&Experiment>) = self
+            .state
+            .experiments
+            .values()
+            .filter(|e| e.task == task && e.state == BoardState::Done)
+            .partition(|e| e.last(Split::Select).is_some());
+        let known: BTreeSet<_> = measured.iter().filter_map(|e| hash_of(e)).collect();
+        let others = others
+            .into_iter()
+            .filter(|e| hash_of(e).is_some_and(|hash| !known.contains(hash)))
+            .filter_map(|e| Some((e, e.verified(Split::Search)?)));
+        let held: Vec<(&Experiment, f64)> = measured
+            .iter()
+            .filter_map(|e| Some((*e, e.verified(Split::Select)?)))
+            .collect();
+        // As many may fail to hold as may hold.
+        let more = most
+            .saturating_sub(held.len())
+            .min((2 * most).saturating_sub(measured.len()));
+        let better = |a: (_, f64), b: (_, f64)| if self.state.better(b.1, a.1) { b } else { a };
+        let Some((best, value)) = held.iter().copied().reduce(better) else {
+            let next = others.reduce(better).map(|(e, _)| e);
+            return (0, next.into_iter().take(more).collect());
+        };
+        let Some(top) = widened(best, Split::Select) else {
+            return (held.len(), Vec::new());
+        };
+        let overlaps = |e: &Experiment| {
+            let ci = widened(e, Split::Search);
+            ci.is_some_and(|ci| ci.lo() <= top.hi() && top.lo() <= ci.hi())
+        };
+        let mut close: Vec<(&Experiment, f64)> = others.filter(|(e, _)| overlaps(e)).collect();
+        close.sort_by(|a, b| (value - a.1).abs().total_cmp(&(value - b.1).abs()));
+        let close = close.into_iter().take(more).map(|(e, _)| e);
+        (held.len(), close.collect())
     }
 
     /// The best of every task by `select`, in the order of the tasks.
@@ -158,6 +177,10 @@ impl Planner<'_> {
     pub(super) fn search_is_over(&self) -> bool {
         self.time_left_s() <= self.state.reserve_s()
     }
+}
+
+fn hash_of(e: &Experiment) -> Option<&ContentHash> {
+    e.candidate.as_ref().map(|(_, hash)| hash)
 }
 
 fn key_of(e: &Experiment) -> EffectKey {
