@@ -251,15 +251,6 @@ pub struct Failures {
     pub error: String,
 }
 
-/// How long measurements take here.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pace {
-    /// Seconds of one evaluation.
-    pub evaluate_s: f64,
-    /// Seconds of one re-measurement, with the start of its process.
-    pub remeasure_s: f64,
-}
-
 /// Everything true of a campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
@@ -454,39 +445,11 @@ impl State {
             .map_or(TryId(1), |(id, _)| id.next())
     }
 
-    /// Value of the metric that equals the baseline, if it was measured.
-    pub fn baseline(&self) -> Option<f64> {
-        let measured = self.measured.as_ref().map(|baseline| baseline.value);
-        measured.or_else(|| self.settings.as_ref()?.metric.baseline_value)
-    }
-
-    /// What the metric is relative to, in words: what was measured, else what
-    /// the settings say.
-    pub fn baseline_name(&self) -> Option<&str> {
-        let measured = self.measured.as_ref().map(|baseline| &baseline.name);
-        let settings = self.settings.as_ref().map(|s| &s.metric.baseline);
-        measured.or(settings).map(String::as_str)
-    }
-
     /// True if `a` is better than `b` in the metric's direction.
     pub fn better(&self, a: f64, b: f64) -> bool {
         match self.settings.as_ref().map(|s| s.metric.direction) {
             Some(protocol::Direction::Minimise) => a < b,
             Some(protocol::Direction::Maximise) | None => a > b,
-        }
-    }
-
-    /// How long measurements take: what the settings expect, or the mean seen
-    /// so far where that is longer.
-    pub fn pace(&self) -> Pace {
-        let policy = self.settings.as_ref().map(|s| s.policy);
-        Pace {
-            evaluate_s: policy
-                .map_or(0.0, |p| p.evaluate_s)
-                .max(self.index.search.mean_s()),
-            remeasure_s: policy
-                .map_or(0.0, |p| p.remeasure_s)
-                .max(self.index.select.mean_s()),
         }
     }
 
