@@ -157,6 +157,7 @@ fn what_is_shown_is_what_the_commands_say() {
 }
 
 /// Starts a campaign and waits until it says where to look.
+#[expect(clippy::zombie_processes, reason = "a test that fails here ends")]
 fn watched(dir: &Path, more: &[&str]) -> (Child, String) {
     let mut command = run(&target(), "dashboard", dir, more);
     command.stdout(Stdio::null()).stderr(Stdio::piped());

@@ -162,7 +162,9 @@ impl Run {
             Effect::Model { agent, turn } => {
                 let failed = world.model_fails(&self.state, agent);
                 if !failed.is_empty() {
-                    failed.into_iter().for_each(|event| self.apply(event));
+                    for event in failed {
+                        self.apply(event);
+                    }
                     return;
                 }
                 let reply = world.model(&self.state, agent);

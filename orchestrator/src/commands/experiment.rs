@@ -30,14 +30,14 @@ pub fn experiment(dir: &Path, id: ExperimentId, json: bool) -> Result<u8, Failur
     let diff = diff.map(|body| reader.document(body)).transpose()?;
     let children: Vec<ExperimentId> = state.children(id).map(|e| e.id).collect();
     if json {
-        show::print_json(&document(e, diff, &children));
+        show::print_json(&document(e, diff.as_ref(), &children));
     } else {
         print!("{}", text(e, diff.as_ref(), &children));
     }
     Ok(exit::OK)
 }
 
-fn document(e: &Experiment, diff: Option<Value>, children: &[ExperimentId]) -> Value {
+fn document(e: &Experiment, diff: Option<&Value>, children: &[ExperimentId]) -> Value {
     let attempts: Vec<Value> = e
         .attempts
         .iter()

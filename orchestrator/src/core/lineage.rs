@@ -65,7 +65,6 @@ impl Kind {
     }
 
     /// Whether it is the usual one, which old logs don't name.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }

@@ -14,6 +14,10 @@ pub struct Token<'t> {
 
 /// What counts in a file, by the ending of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of a kind of file"
+)]
 struct Rules {
     /// Begins a comment to the end of the line.
     line_comment: Option<&'static str>,

@@ -28,7 +28,7 @@ impl Driver {
         let most = state
             .settings
             .as_ref()
-            .map_or(0, |s| s.ablations_per_task());
+            .map_or(0, crate::core::settings::Settings::ablations_per_task);
         let winner = state.winner(task).and_then(|id| state.experiments.get(&id));
         let Some((winner, (candidate, _))) = winner.and_then(|e| Some((e, e.candidate.as_ref()?)))
         else {

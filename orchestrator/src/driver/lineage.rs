@@ -47,7 +47,7 @@ impl Driver {
         let old = match before {
             Candidate::Template { .. } => point(before),
             Candidate::Files { files } => {
-                let names = files.iter().map(|name| name.as_path());
+                let names = files.iter().map(std::path::PathBuf::as_path);
                 read(&root.join(parent.folder()), names)
             }
         };

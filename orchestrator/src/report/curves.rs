@@ -37,7 +37,7 @@ pub(super) fn models(state: &State, log: &[Logged]) -> String {
     }
     let dollars = curves
         .iter()
-        .flat_map(|c| c.points.last())
+        .filter_map(|c| c.points.last())
         .any(|p| p.cost_usd > 0.0);
     let by_experiments = Panel {
         top: TOP + legend,

@@ -43,7 +43,7 @@ pub fn problems(state: &State, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (place, line) in text.lines().enumerate() {
         let mut tell = |what: String| found.push(format!("line {}: {what}", place + 1));
-        if line.contains("](") || line.contains("<") || line.trim_start().starts_with("```") {
+        if line.contains("](") || line.contains('<') || line.trim_start().starts_with("```") {
             tell("links, pictures, HTML and blocks of code are not taken".to_owned());
         }
         let heading = line.starts_with('#');

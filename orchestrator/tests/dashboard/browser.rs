@@ -91,7 +91,8 @@ impl Browser {
     /// Asks for something and waits for the answer.
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.asked += 1;
-        let mut message = json!({ "id": self.asked, "method": method, "params": params });
+        let mut message = json!({ "id": self.asked, "method": method });
+        message["params"] = params;
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }

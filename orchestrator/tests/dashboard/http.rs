@@ -49,7 +49,7 @@ impl Client {
         let mut stream = TcpStream::connect(&self.host).expect("a server");
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).expect("it reads");

@@ -74,7 +74,7 @@ proptest! {
             prop_assert!(names.contains(&agent.model));
         }
         let uses = run.state.model_uses();
-        let agents: usize = uses.iter().map(|used| used.all_agents()).sum();
+        let agents: usize = uses.iter().map(orchestrator::core::models::ModelUse::all_agents).sum();
         prop_assert_eq!(agents, run.state.agents.len());
         let measured = run.state.experiments.values().filter(|e| !e.attempts.is_empty());
         let experiments: usize = uses.iter().map(|used| used.experiments).sum();

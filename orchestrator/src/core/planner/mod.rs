@@ -327,12 +327,11 @@ impl Planner<'_> {
     }
 
     fn board_step(&self, e: &Experiment, free: &mut usize) -> Option<Decision> {
-        let abandoned = match e.owner {
-            Some(owner) => !self.is_live(owner),
-            None => {
-                let given_up = self.state.steering.cancelled.contains(&e.id);
-                given_up || self.search_is_over() || self.is_paused(&e.task)
-            }
+        let abandoned = if let Some(owner) = e.owner {
+            !self.is_live(owner)
+        } else {
+            let given_up = self.state.steering.cancelled.contains(&e.id);
+            given_up || self.search_is_over() || self.is_paused(&e.task)
         };
         if abandoned && RESERVES.contains(&e.state) {
             return self.orphaned(e);
@@ -374,9 +373,10 @@ impl Planner<'_> {
             BoardState::Running => self.measure(e, attempt, Split::Search),
             BoardState::Remeasure => self.measure(e, attempt, Split::Select),
             // Nobody draws conclusions from what was drawn at random.
-            BoardState::Finished if e.owner.is_none() => Some(moved(e, BoardState::Analyzed, "")),
-            BoardState::Finished if abandoned => self.concluded(e),
-            BoardState::Finished => None,
+            BoardState::Finished => match e.owner {
+                None => Some(moved(e, BoardState::Analyzed, "")),
+                Some(_) => abandoned.then(|| self.concluded(e)).flatten(),
+            },
             BoardState::Fix => Some(moved(e, BoardState::ToImplement, "")),
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     for (name, answered) in files.iter().zip(history.of_tool("read_file")) {
         match answered.body["text"].as_str().filter(|_| answered.ok) {
             Some(text) => evidence.extend(needless(name, text)),
-            None => evidence.push(seen(name, "it can't be read".to_owned())),
+            None => evidence.push(seen(name, "it can't be read")),
         }
     }
     if evidence.is_empty() {
@@ -65,7 +65,7 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn seen(place: &str, what: String) -> Value {
+fn seen(place: &str, what: &str) -> Value {
     json!({ "place": place, "seen": what })
 }
 
@@ -79,7 +79,7 @@ fn measurements(assignment: &Value) -> Vec<Value> {
             let (first, again) = (&pair[0][key], &pair[1][key]);
             if !first.is_null() && !again.is_null() && first != again {
                 let what = format!("it was measured again as {what}: {again}, before {first}");
-                evidence.push(seen(split, what));
+                evidence.push(seen(split, &what));
             }
         }
     }
@@ -94,7 +94,7 @@ fn needless(name: &str, text: &str) -> Vec<Value> {
             if code.contains(word) {
                 evidence.push(seen(
                     name,
-                    format!("{why}: `{word}` in line {}", number + 1),
+                    &format!("{why}: `{word}` in line {}", number + 1),
                 ));
             }
         }
