@@ -255,10 +255,44 @@ fn fault_02_a_campaign_that_has_converged_ends() {
     }
     // There is budget left, and the last round proposed nothing.
     ended(&mut state, Role::Strategist, 0);
+    // The winners are measured on the sealed split first, once.
     let decisions = decide(&state, 2000, &Kinds);
     let reason = FinishReason::Converged;
+    let experiments: Vec<ExperimentId> = state.experiments.keys().copied().collect();
+    let opened = Event::SealedOpened {
+        experiments,
+        reason,
+    };
+    assert_eq!(decisions, [Decision::Record(opened.clone())]);
+    say(&mut state, opened);
+    for decision in decide(&state, 2000, &Kinds) {
+        let Decision::Perform(Effect::Measure {
+            experiment,
+            attempt,
+            split: Split::Sealed,
+        }) = decision
+        else {
+            panic!("{decision:?}");
+        };
+        let key = orchestrator::core::event::EffectKey::Measure {
+            experiment,
+            attempt,
+        };
+        let reserved = None;
+        say(&mut state, Event::EffectIntended { key, reserved });
+        let measurement = measured(Split::Sealed, 0.9).measurement;
+        let event = Event::Measured {
+            experiment,
+            attempt,
+            measurement,
+        };
+        say(&mut state, event);
+    }
     let end = Event::CampaignFinished { reason };
-    assert_eq!(decisions, [Decision::Record(end.clone())]);
+    assert_eq!(
+        decide(&state, 2000, &Kinds),
+        [Decision::Record(end.clone())]
+    );
     say(&mut state, end);
     assert_eq!(state.run, RunState::Finished(reason));
     assert_eq!(decide(&state, 3000, &Kinds), []);

@@ -6,10 +6,6 @@ use serde_json::{Value, json};
 use super::Call;
 use super::history::History;
 
-/// Rounds without a gain after which a task is done with: one says little where
-/// measurements are noisy.
-const PATIENCE: usize = 3;
-
 /// What is to become of one task.
 enum Plan {
     Work { gain: f64 },
@@ -108,25 +104,16 @@ fn plan(history: &History<'_>, board: &Value, task: &Value) -> Plan {
         [.., None] => Plan::Close {
             reason: "no candidate was verified".to_owned(),
         },
-        known => {
+        [.., None, Some(_)] | [Some(_)] => Plan::Work { gain: 1.0 },
+        [.., Some(before), Some(after)] => {
+            let gain = (after / before).ln().abs();
             let converged = board["policy"]["converged_gain"].as_f64().unwrap_or(0.0);
-            let gain = |pair: &[Option<f64>]| match pair {
-                [Some(before), Some(after)] => (after / before).ln().abs(),
-                _ => f64::INFINITY,
-            };
-            let gains: Vec<f64> = known.windows(2).map(gain).collect();
-            let last = gains.iter().rev().take(PATIENCE);
-            let idle = last.take_while(|gain| **gain <= converged).count();
-            match gains.last() {
-                Some(gain) if idle == PATIENCE => Plan::Close {
-                    reason: format!(
-                        "converged: none of the last {PATIENCE} rounds gained more than {:.1}%, the last {:.1}%",
-                        converged * 100.0,
-                        gain * 100.0
-                    ),
-                },
-                Some(gain) if gain.is_finite() => Plan::Work { gain: *gain },
-                Some(_) | None => Plan::Work { gain: 1.0 },
+            if gain > converged {
+                Plan::Work { gain }
+            } else {
+                Plan::Close {
+                    reason: format!("converged: the last round gained {:.1}%", gain * 100.0),
+                }
             }
         }
     }
