@@ -1,3 +1,5 @@
+//! Tests of the playbook.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
