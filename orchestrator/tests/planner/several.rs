@@ -8,8 +8,9 @@ use orchestrator::core::state::State;
 use proptest::prelude::*;
 use protocol::Verdict;
 
+use super::chaos::Chaos;
 use super::settings::settings;
-use super::{Chaos, Fails, World, start};
+use super::{Fails, World, start};
 
 /// Chaos in which models fail too: for a turn, or for good as long as there is
 /// another one.
