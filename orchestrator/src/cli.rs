@@ -29,13 +29,15 @@ pub enum Command {
     /// Start a campaign; without arguments, on the shipped tasks.
     Run(Box<Run>),
     /// Run the same campaign with several strategies and seeds, one after
-    /// another, and compare what they found. The same command again goes on
-    /// where it was stopped.
+    /// another, and compare what they found. The same command with the same
+    /// --dir goes on where it was stopped. Limits are those of each campaign.
     #[command(
         mut_arg("strategy", |arg| arg.hide(true)),
         mut_arg("seed", |arg| arg.hide(true)),
         mut_arg("gate", |arg| arg.hide(true)),
-        mut_arg("until", |arg| arg.hide(true))
+        mut_arg("until", |arg| arg.hide(true)),
+        mut_arg("no_dashboard", |arg| arg.hide(true)),
+        mut_arg("dashboard_port", |arg| arg.hide(true))
     )]
     Compare(Box<Compare>),
     /// Continue a campaign that was stopped or killed.
@@ -322,8 +324,8 @@ pub struct Run {
     /// be given several times: a bandit per role then shares the work out.
     #[arg(long, value_name = "SPEC", default_value = "builtin")]
     pub model: Vec<String>,
-    /// Model that plays this role and no other, as in strategist=builtin; can
-    /// be given several times, also for one role.
+    /// Model for a role that no other model plays then, as in
+    /// strategist=builtin; can be given several times, also for one role.
     #[arg(long, value_name = "ROLE=SPEC", value_parser = role_model)]
     pub role_model: Vec<(Role, String)>,
     /// Most experiments to evaluate [default: the adapter's].

@@ -66,6 +66,14 @@ fn strategies_run_once_each_and_are_compared_over_seeds() {
     assert_eq!(other.status.code(), Some(3));
     let said = String::from_utf8_lossy(&other.stderr).into_owned();
     assert!(said.contains("experiments was 6 and is 7"), "{said}");
+    // Nor are they without what was asked for before.
+    let text = std::fs::read_to_string(dir.join("asked.json")).unwrap();
+    let more = text.replacen('{', "{ \"models\": [\"x\"],", 1);
+    std::fs::write(dir.join("asked.json"), more).unwrap();
+    let fewer = finish(compare(&dir, &[&asked[..], &["--seeds", "2"]].concat()));
+    let said = String::from_utf8_lossy(&fewer.stderr).into_owned();
+    assert_eq!(fewer.status.code(), Some(3), "{said}");
+    assert!(said.contains("models was [\"x\"] and is null"), "{said}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn what_is_shown_is_what_the_commands_say() {
     };
     while !frozen() {
         assert!(child.try_wait().expect("a child").is_none(), "it ended");
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let dashboard = Dashboard::start(&dir, 0).expect("it starts");
     let client = Client::of(dashboard.url());
@@ -205,8 +205,11 @@ fn a_stream_that_is_cut_goes_on_without_loss_or_doubles_while_the_campaign_runs(
     // It waits at the gate after its first events.
     let (last, _) = listen(None, 2);
     let (mut last, _) = listen(Some(last), 1);
-    succeed(approval(&dir));
-    for most in [1, 2, 3, 5, 1] {
+    for (place, most) in [1, 2, 3, 1, 1].into_iter().enumerate() {
+        // The last one while the campaign runs, which takes seconds.
+        if place == 4 {
+            succeed(approval(&dir));
+        }
         let (at, over) = listen(Some(last), most);
         assert!(!over, "the campaign has more events than that");
         last = at;
@@ -244,8 +247,12 @@ fn a_part_of_the_stream_can_be_asked_for() {
     }
     assert_eq!(client.get("/api/agents/99").status, 404);
     drop(dashboard);
-    // Nobody answers any more.
-    assert!(std::net::TcpStream::connect(&client.host).is_err());
+    // Nobody answers any more, unless another test has got the port meanwhile,
+    // which knows other tokens.
+    let gone = ureq::get(format!("http://{}/api/state", client.host))
+        .header("Authorization", format!("Bearer {}", client.token))
+        .call();
+    assert!(gone.is_err());
 }
 
 #[test]

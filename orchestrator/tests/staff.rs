@@ -182,6 +182,10 @@ fn a_demoted_winner_makes_room_for_the_next_best() {
         board.unverified[0].reason,
         "e0001 was demoted: it knows the answers"
     );
+    // Nobody has to beat it any more.
+    assert_eq!(hand.state.significance.best("x"), None);
+    let leading = hand.state.leading("x").map(|(id, _)| id);
+    assert_eq!(leading, Some(ExperimentId(2)));
     // What it was is still there.
     assert_eq!(hand.state.experiments[&ExperimentId(1)].attempts.len(), 2);
     let refused = hand.refused_reference("e0001.select");
@@ -293,6 +297,17 @@ fn what_the_check_refused_is_repaired_by_another() {
         BoardState::Finished
     );
     assert_eq!(hand.state.experiments[&experiment].former.len(), 1);
+}
+
+#[test]
+fn what_the_harness_has_made_is_repaired_by_nobody() {
+    let mut hand = Hand::new();
+    let drawn = hand.propose(None);
+    hand.submit(drawn);
+    hand.checked(drawn, rejected("it does not fit"));
+    assert_eq!(hand.state.experiments[&drawn].state, BoardState::Failed);
+    hand.settle();
+    assert_eq!(hand.starts(Role::Worker), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{compile, setup, spawn};
 /// The long tests, each with its time on two cores once it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Soak {
-    /// Campaigns that are killed at random instants, and resumed; 4 min
+    /// Whole campaigns that are killed at random instants, and resumed; 4 min. A thousand on phase 3: `cargo xtask kills`
     Kills,
     /// 500 faults of model providers over many campaigns; 2 min
     Faults,

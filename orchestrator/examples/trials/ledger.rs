@@ -9,6 +9,9 @@ use orchestrator::core::ids::ExperimentId;
 use orchestrator::core::state::State;
 use orchestrator::store::Reader;
 
+/// Seconds by which two clocks may disagree: the log has the time of day.
+const CLOCKS_S: f64 = 1.0;
+
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Breach {
@@ -112,7 +115,7 @@ impl Seen {
             breaches.push((Breach::Budget, why));
         }
         let wall_s = budget.wall_s.spent;
-        if wall_s < self.wall_s || wall_s > ran_s {
+        if wall_s < self.wall_s || wall_s > ran_s + CLOCKS_S {
             let before = self.wall_s;
             let why = format!("{wall_s} s of running time, {before} s before, {ran_s} s at most");
             breaches.push((Breach::Budget, why));

@@ -91,7 +91,12 @@ pub fn compare(
         eprintln!("chart: {}", dir.join("comparison.svg").display());
         println!("{}", dir.display());
     }
-    Ok(exit::OK)
+    let mut runs = comparison.arms.iter().flat_map(|arm| &arm.runs);
+    Ok(if runs.any(|run| run.verified > 0) {
+        exit::OK
+    } else {
+        exit::NO_RESULT
+    })
 }
 
 fn distinct(strategies: &[Strategy]) -> Result<Vec<Strategy>, Failure> {
@@ -122,6 +127,11 @@ fn common(options: &RunOptions) -> Result<RunOptions, Failure> {
              --seeds, and runs every campaign to its end"
         )));
     }
+    if crate::model::replay::campaign_of(&options.model).is_some() {
+        return Err(Failure::input(
+            "--model replay:DIR is not for a comparison: one recording can't play several strategies",
+        ));
+    }
     // To be found from wherever the comparison is taken up again.
     let absolute = |path: &Option<PathBuf>| match path {
         Some(path) => path.canonicalize().map(Some).map_err(|error| {
@@ -146,13 +156,17 @@ fn prepare(dir: &Path, common: &RunOptions) -> Result<(), Failure> {
             let before: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
                 Failure::input(format!("`{}` is no comparison: {error}", path.display()))
             })?;
-            let fields = now.as_object().into_iter().flatten();
-            let changed = fields
-                .filter(|(key, value)| before.get(key.as_str()) != Some(value))
-                .map(|(key, value)| {
-                    let before = before.get(key.as_str()).unwrap_or(&serde_json::Value::Null);
-                    format!("{key} was {before} and is {value}")
-                })
+            // A field that one of them lacks was left at its default there.
+            let keys = |document: &serde_json::Value| -> Vec<String> {
+                let fields = document.as_object().into_iter().flatten();
+                fields.map(|(key, _)| key.clone()).collect()
+            };
+            let changed = keys(&now)
+                .into_iter()
+                .chain(keys(&before))
+                .map(|key| (before[&key].clone(), now[&key].clone(), key))
+                .filter(|(before, now, _)| before != now)
+                .map(|(before, now, key)| format!("{key} was {before} and is {now}"))
                 .next();
             match changed {
                 Some(changed) => Err(Failure::input(format!(

@@ -10,7 +10,7 @@ use crate::core::ids::ExperimentId;
 use crate::core::state::Experiment;
 use crate::report::number;
 use crate::store::Reader;
-use crate::ui::clean;
+use crate::ui::{clean, plain};
 
 /// Prints an experiment.
 pub fn experiment(dir: &Path, id: ExperimentId, json: bool) -> Result<u8, Failure> {
@@ -75,6 +75,7 @@ fn document(e: &Experiment, diff: Option<&Value>, children: &[ExperimentId]) -> 
             "diff": diff,
         })),
         "attempts": attempts,
+        "ruling": e.ruling,
     })
 }
 
@@ -84,11 +85,11 @@ fn text(e: &Experiment, diff: Option<&Value>, children: &[ExperimentId]) -> Stri
     line("experiment", format!("{}, {}", e.id, clean(&e.name)));
     line("task", clean(&e.task));
     line("kind", e.kind.word().to_owned());
-    line("hypothesis", clean(&e.hypothesis));
+    line("hypothesis", plain(&e.hypothesis));
     let reason = if e.reason.is_empty() {
         String::new()
     } else {
-        format!(", {}", clean(&e.reason))
+        format!(", {}", plain(&e.reason))
     };
     line("state", format!("{}{reason}", e.state.word()));
     match &e.candidate {
@@ -96,7 +97,7 @@ fn text(e: &Experiment, diff: Option<&Value>, children: &[ExperimentId]) -> Stri
             let params: Vec<String> = params.iter().map(|(k, v)| format!("{k}={v}")).collect();
             line(
                 "candidate",
-                clean(&format!("{template} {}", params.join(" "))),
+                plain(&format!("{template} {}", params.join(" "))),
             );
         }
         Some((Candidate::Files { files }, _)) => {
@@ -133,13 +134,21 @@ fn text(e: &Experiment, diff: Option<&Value>, children: &[ExperimentId]) -> Stri
         };
         line(split, value);
     }
+    if let Some(ruling) = &e.ruling {
+        let verdict = if e.demoted().is_some() {
+            "demoted"
+        } else {
+            "passed"
+        };
+        line("audit", format!("{verdict}: {}", plain(&ruling.reason)));
+    }
     if let Some(change) = &e.change {
         line("change", clean(&change.text()));
     }
     if let Some(diff) = diff.and_then(Value::as_str) {
         out.push(String::new());
         // Each line by itself: what is hostile in one stays in it.
-        out.extend(diff.lines().map(clean));
+        out.extend(diff.lines().map(plain));
     }
     out.push(String::new());
     out.join("\n")

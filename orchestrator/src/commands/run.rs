@@ -133,7 +133,6 @@ pub(super) fn begin(
         data: options.data.as_deref(),
         objective: options.objective.as_deref(),
     };
-    let dir = options.dir.clone().unwrap_or_else(default_dir);
     campaign::check_vacant(&dir)?;
     let found = resolve::find(asked, places)?;
     let (adapter, built) = match found {
@@ -482,7 +481,8 @@ fn drive(session: Session) -> Result<u8, Failure> {
 }
 
 pub(super) fn write_report(layout: &Layout) -> Result<(), Failure> {
-    let (log, head) = Reader::open(&layout.dir)?.anchored_log()?;
+    // A dashboard of this process may be reading too.
+    let (log, head) = Reader::beside_writer(&layout.dir)?.anchored_log()?;
     let state = State::fold(&log).map_err(Failure::bug)?;
     Ok(crate::report::write(layout, &state, &log, &head)?)
 }

@@ -40,8 +40,12 @@ impl Drop for Beside {
         };
         // Its reader goes first.
         drop(dashboard);
-        if let Err(error) = store::settle(&self.dir) {
-            eprintln!("warning: {}", crate::chain::of(&error));
+        match store::settle(&self.dir) {
+            Ok(true) => {}
+            Ok(false) => eprintln!(
+                "warning: somebody still reads the campaign: what is new of it is in the file beside campaign.db until the next run"
+            ),
+            Err(error) => eprintln!("warning: {}", crate::chain::of(&error)),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::event::Logged;
 use super::event::{Event, Measurement};
 use super::ids::{AgentId, ExperimentId};
 use super::rank::{Standing, standing};
-use super::state::State;
+use super::state::{Experiment, State};
 
 /// A model's best on one task.
 #[derive(Clone, Debug, PartialEq)]
@@ -260,7 +260,9 @@ struct Walk {
 impl Walk {
     fn measured(&mut self, state: &State, experiment: ExperimentId, measured: &Measurement) {
         self.point.experiments += 1;
-        let task = state.experiments.get(&experiment).map(|e| e.task.as_str());
+        let counts = |e: &&Experiment| e.demoted().is_none();
+        let task = state.experiments.get(&experiment).filter(counts);
+        let task = task.map(|e| e.task.as_str());
         let best = task.and_then(|task| self.best.get_mut(task));
         if let (Some(best), Some(value)) = (best, measured.score.verified())
             && value > 0.0

@@ -40,6 +40,14 @@ impl Credits {
         self.proposed.get(&experiment).copied()
     }
 
+    /// The best of a task did not hold; `next` is the best of the others.
+    pub(super) fn forget(&mut self, task: &str, next: Option<f64>) {
+        match next {
+            Some(value) => self.best.insert(task.to_owned(), value),
+            None => self.best.remove(task),
+        };
+    }
+
     pub(super) fn proposed(&mut self, experiment: ExperimentId, by: Option<AgentId>) {
         if let Some(by) = by {
             self.proposed.insert(experiment, by);

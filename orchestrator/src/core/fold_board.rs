@@ -152,7 +152,7 @@ impl State {
                     self.index.changed(was_spent, found);
                 }
                 self.judge(*experiment, measurement);
-                self.staff_measured(*experiment, measurement);
+                self.staff_measured(*experiment, measurement, at_ms);
                 self.credit(*experiment, measurement);
                 if measurement.split == Split::Search {
                     self.note_progress(*experiment);

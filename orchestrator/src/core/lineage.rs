@@ -229,6 +229,10 @@ impl State {
         let mut found: Vec<(ExperimentId, f64)> = self
             .experiments_on(task)
             .filter(|e| e.replicates.is_none() && e.kind != Kind::Ablation)
+            .filter(|e| {
+                let again = e.last(Split::Select);
+                again.is_none_or(|again| again.measurement.score.verified().is_some())
+            })
             .filter_map(|e| Some((e.id, e.verified(Split::Search)?)))
             .collect();
         // Equal ones stay in the order of their numbers.

@@ -15,6 +15,7 @@ use super::ids::ExperimentId;
 use super::measurement::{Measurement, Score};
 use super::noise::{Floor, Repeats};
 use super::settings::MetricSettings;
+use super::stagnation::Progress;
 use super::state::State;
 
 /// Share of false ones among all that is called new best, in the mean.
@@ -128,16 +129,37 @@ impl State {
         }
         match measurement.split {
             Split::Search => self.compare(id, task, measurement),
-            Split::Select if measurement.score.verified().is_none() => {
-                // It did not hold.
-                if let Some(best) = self.significance.tasks.get_mut(&task)
-                    && best.experiment == Some(id)
-                {
-                    best.experiment = None;
-                }
-            }
+            // It did not hold.
+            Split::Select if measurement.score.verified().is_none() => self.forget_best(id),
             Split::Select | Split::Sealed => {}
         }
+    }
+
+    /// A candidate was refused when it was measured again, or was demoted: what
+    /// comes next is not held against it.
+    pub(super) fn forget_best(&mut self, id: ExperimentId) {
+        let Some(task) = self.experiments.get(&id).map(|e| e.task.clone()) else {
+            return;
+        };
+        let next = self.top(&task, 1).into_iter().find_map(|top| {
+            let e = self.experiments.get(&top)?;
+            Some((top, e.verified(Split::Search)?))
+        });
+        if let Some(best) = self.significance.tasks.get_mut(&task) {
+            if best.experiment == Some(id) {
+                best.experiment = None;
+            }
+            if best.leading.is_some_and(|(leading, _)| leading == id) {
+                best.leading = next;
+            }
+        }
+        if let Some(index) = self.index.tasks.get_mut(&task) {
+            let best = index.progress.best.as_ref();
+            if best.is_some_and(|(best, _)| *best == id) {
+                index.progress = Progress::default();
+            }
+        }
+        self.credits.forget(&task, next.map(|(_, value)| value));
     }
 
     fn compare(&mut self, id: ExperimentId, task: String, measurement: &Measurement) {
@@ -151,7 +173,9 @@ impl State {
         let against = best.and_then(|best| best.experiment);
         let p = self.p_better(&task, &measurement.score, against, measurement.simulated);
         let level = self.significance.levels.level().min(EXCLUDED);
-        let untested = against.is_none() && p.is_none();
+        // Where there is a baseline, what can't be compared with it is no best.
+        let alone = measurement.simulated || self.baseline().is_none();
+        let untested = against.is_none() && p.is_none() && alone;
         let new_best = p.is_some_and(|p| p <= level);
         let best = self.significance.tasks.entry(task.clone()).or_default();
         best.verified = best.verified.saturating_add(1);

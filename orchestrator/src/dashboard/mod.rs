@@ -37,6 +37,8 @@ use crate::store::{Reader, StoreError};
 
 /// Time that open connections have at the end for what there is left to say.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Time that a look under way has to end after that.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 /// Threads that wait for the disk.
 const DISK_THREADS: usize = 4;
 
@@ -100,7 +102,8 @@ impl Dashboard {
                 if let Err(error) = runtime.block_on(serve(listener, app, guard)) {
                     eprintln!("warning: the dashboard has ended: {error}");
                 }
-                runtime.shutdown_background();
+                // A look that is under way holds the database open.
+                runtime.shutdown_timeout(LAST_LOOK);
             })
             .map_err(failed)?;
         Ok(Self {

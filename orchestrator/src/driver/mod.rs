@@ -19,9 +19,9 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
@@ -210,11 +210,17 @@ impl Documents for Store {
     }
 }
 
-/// Milliseconds since the epoch.
+/// Milliseconds since the epoch, as this process saw the time of day first and
+/// counted on from there: a clock that is set while a campaign runs neither
+/// spends its time nor holds it up.
 pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    static FIRST: OnceLock<(i64, Instant)> = OnceLock::new();
+    let (first, begun) = FIRST.get_or_init(|| {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let first = since.map_or(0, |since| since.as_millis() as i64);
+        (first, Instant::now())
+    });
+    first + begun.elapsed().as_millis() as i64
 }
 
 impl Session {

@@ -281,7 +281,7 @@ fn improvements(state: &State, log: &[Logged], baseline: f64) -> Vec<(f64, f64, 
         let Some(known) = best.iter_mut().find(|(task, _)| *task == e.task) else {
             continue;
         };
-        if state.better(value, known.1) && value > 0.0 {
+        if e.demoted().is_none() && state.better(value, known.1) && value > 0.0 {
             known.1 = value;
             let mean = best.iter().map(|(_, v)| v.ln()).sum::<f64>() / best.len() as f64;
             steps.push((clock.logged_s(), mean.exp(), experiment.to_string()));

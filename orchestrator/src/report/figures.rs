@@ -101,17 +101,7 @@ pub(super) fn resolve(state: &State, reference: &str) -> Result<Figure, String> 
         ["count", which] => counted(state, which),
         ["playbook", place] => learned(state, place),
         [experiment, split] => of_experiment(state, experiment, split),
-        [experiment, split, metric] => {
-            let name = state
-                .settings
-                .as_ref()
-                .map_or("", |s| s.metric.name.as_str());
-            if *metric == name {
-                of_experiment(state, experiment, split)
-            } else {
-                Err(format!("nothing is measured as `{metric}`, but `{name}`"))
-            }
-        }
+        [experiment, split, metric] => of_metric(state, experiment, split, metric),
         _ => Err(
             "it is none of EXPERIMENT.search, EXPERIMENT.select, A / B, baseline, \
                   summary.WHICH, count.WHICH, playbook.NUMBER"
@@ -125,6 +115,16 @@ fn experiment<'a>(state: &'a State, name: &str) -> Result<&'a Experiment, String
         .and_then(|digits| digits.parse().ok())
         .and_then(|id| state.experiments.get(&ExperimentId(id)))
         .ok_or_else(|| format!("there is no experiment `{name}`"))
+}
+
+fn of_metric(state: &State, name: &str, split: &str, metric: &str) -> Result<Figure, String> {
+    let settings = state.settings.as_ref();
+    let known = settings.map_or("", |s| s.metric.name.as_str());
+    if metric == known {
+        of_experiment(state, name, split)
+    } else {
+        Err(format!("nothing is measured as `{metric}`, but `{known}`"))
+    }
 }
 
 fn of_experiment(state: &State, name: &str, split: &str) -> Result<Figure, String> {
@@ -165,27 +165,36 @@ fn baseline(state: &State) -> Result<Figure, String> {
 
 /// A ratio of two measured numbers, with its interval.
 fn compared(state: &State, with: &str, without: &str) -> Result<Figure, String> {
+    // What is shown is made from what was understood: the words of a reference
+    // are an agent's.
     let number_of = |name: &str| {
-        let figure = match name {
-            "baseline" => baseline(state)?,
-            other => {
-                let (name, split) = other.split_once('.').unwrap_or((other, ""));
-                let split = split.split('.').next().unwrap_or_default();
-                of_experiment(state, name, split)?
-            }
+        let parts: Vec<&str> = name.split('.').collect();
+        let (figure, shown) = match parts.as_slice() {
+            ["baseline"] => (baseline(state)?, "baseline".to_owned()),
+            [experiment, split] => (
+                of_experiment(state, experiment, split)?,
+                format!("{experiment}.{split}"),
+            ),
+            [experiment, split, metric] => (
+                of_metric(state, experiment, split, metric)?,
+                format!("{experiment}.{split}"),
+            ),
+            _ => return Err("a side of `A / B` is EXPERIMENT.SPLIT or baseline".to_owned()),
         };
         let exact = (name == "baseline").then_some(Interval(figure.value, figure.value));
-        Ok::<_, String>(Number {
+        let number = Number {
             value: figure.value,
             ci: figure.ci.or(exact),
-        })
+        };
+        Ok::<_, String>((number, shown))
     };
-    let effect = ratio(number_of(with)?, number_of(without)?)
-        .ok_or_else(|| "a ratio needs two positive numbers".to_owned())?;
+    let ((with, with_shown), (without, without_shown)) = (number_of(with)?, number_of(without)?);
+    let effect =
+        ratio(with, without).ok_or_else(|| "a ratio needs two positive numbers".to_owned())?;
     Ok(Figure {
         value: effect.ratio,
         ci: effect.ci,
-        source: format!("{with} over {without}"),
+        source: format!("{with_shown} over {without_shown}"),
     })
 }
 

@@ -58,6 +58,10 @@ fn line(out: &mut String, e: &Experiment, depth: usize) -> std::fmt::Result {
             )
         }
     };
+    let result = match e.demoted() {
+        Some(_) => format!("{result}, demoted"),
+        None => result,
+    };
     let change = e.change.as_ref().map(|change| plain(&change.text()));
     let change = change.map_or_else(String::new, |change| format!("; {change}"));
     let again = e

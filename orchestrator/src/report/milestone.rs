@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use protocol::Candidate;
+use protocol::{Candidate, Split};
 
 use super::figures;
 use crate::core::state::State;
@@ -43,7 +43,13 @@ pub fn problems(state: &State, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (place, line) in text.lines().enumerate() {
         let mut tell = |what: String| found.push(format!("line {}: {what}", place + 1));
-        if line.contains("](") || line.contains('<') || line.trim_start().starts_with("```") {
+        let block = ["```", "~~~"]
+            .iter()
+            .any(|fence| line.trim_start().starts_with(fence));
+        let leads_out = ["](", "]:", "<", "://"]
+            .iter()
+            .any(|mark| line.contains(mark));
+        if block || leads_out || has_footnote(line) {
             tell("links, pictures, HTML and blocks of code are not taken".to_owned());
         }
         let heading = line.starts_with('#');
@@ -180,18 +186,28 @@ impl Names {
             names.extend(templates.cloned());
         }
         for e in state.experiments.values() {
-            names.extend([e.name.clone(), e.id.to_string(), e.folder()]);
+            names.extend([e.id.to_string(), e.folder()]);
+            // Agents choose the name: one that reads as a number is none.
+            if e.name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                names.insert(e.name.clone());
+            }
         }
         names.extend(state.tries.keys().map(ToString::to_string));
         if let Some(settings) = &state.settings {
             let metric = &settings.metric;
             names.extend([metric.name.clone(), settings.adapter.clone()]);
         }
+        // What the lab has taken: nobody else says which parameters there are.
         let handed_in = state
             .experiments
             .values()
+            .filter(|e| e.verified(Split::Search).is_some())
             .filter_map(|e| e.candidate.as_ref());
-        let looked_at = state.tries.values().map(|look| &look.candidate);
+        let looked_at = state
+            .tries
+            .values()
+            .filter(|look| look.score.verdict.is_ok())
+            .map(|look| &look.candidate);
         for candidate in handed_in.map(|(candidate, _)| candidate).chain(looked_at) {
             if let Candidate::Template { params, .. } = candidate {
                 let shown = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
@@ -207,6 +223,12 @@ impl Names {
     fn knows_code(&self, code: &str) -> bool {
         self.names.contains(code) || self.parameters.contains(code)
     }
+}
+
+/// Whether a line has a link by a name, as in `[words][name]`; references of
+/// milestones have two brackets on each side.
+fn has_footnote(line: &str) -> bool {
+    line.replace("[[", "").replace("]]", "").contains("][")
 }
 
 /// Numbers in a text that need a reference.
@@ -320,13 +342,27 @@ mod tests {
             ("[[summary.mean]]", "there is no `mean` yet"),
             ("[[playbook.3]]", "the playbook has 0 entries"),
             ("[[e0001.select / baseline]]", "there is no experiment"),
+            ("[[e0001.select.9.9 / baseline]]", "a side of `A / B`"),
+            (
+                "[[baseline / e0001.select.x]]",
+                "the baseline was not measured",
+            ),
             ("[[1.5]]", "there is no experiment `1`"),
             ("[[1]]", "it is none of"),
         ] {
             let found = refused(text);
             assert!(found.len() == 1 && found[0].contains(words), "{found:?}");
         }
-        assert!(refused("see [this](http://example.org)")[0].contains("links"));
+        for leads_out in [
+            "see [this](http://example.org)",
+            "see http://example.org",
+            "![x][y]",
+            "[y]: //example.org/p",
+            "~~~",
+            "<b>",
+        ] {
+            assert!(refused(leads_out)[0].contains("links"), "{leads_out}");
+        }
         assert!(refused(" ")[0].contains("1 to 32768 bytes"));
     }
 

@@ -12,18 +12,20 @@ use super::{DATABASE, StoreError};
 /// that outlives the writer leaves it behind, and `campaign.db` alone would not
 /// be the whole campaign.
 ///
-/// Does nothing while another process drives the campaign.
-pub fn settle(dir: &Path) -> Result<(), StoreError> {
+/// Does nothing while another process drives the campaign. False if somebody
+/// was reading, so that the log beside the database is still needed.
+pub fn settle(dir: &Path) -> Result<bool, StoreError> {
     let _lock = match Lock::take(dir) {
         Ok(lock) => lock,
-        Err(StoreError::InUse { .. }) => return Ok(()),
+        Err(StoreError::InUse { .. }) => return Ok(true),
         Err(error) => return Err(error),
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(dir.join(DATABASE), flags)
         .and_then(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         })
+        .map(|busy: i64| busy == 0)
         .map_err(|source| StoreError::Database {
             operation: "settle",
             source,

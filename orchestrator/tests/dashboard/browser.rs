@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use super::campaign::{HOSTILE, hostile};
 
+/// A page that has not shown something by then never will.
+const LONGEST: std::time::Duration = std::time::Duration::from_mins(2);
+
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -129,8 +132,12 @@ impl Browser {
             Value::from(selector),
             Value::from(text)
         );
-        // What never comes is ended by whoever runs the tests.
+        let begun = std::time::Instant::now();
         while self.value(&found) != true {
+            if begun.elapsed() > LONGEST {
+                let page = self.value("document.body.innerText");
+                panic!("no `{text}` in `{selector}`, but {page}");
+            }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }

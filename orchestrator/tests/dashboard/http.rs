@@ -47,6 +47,8 @@ impl Client {
     /// Asks with these headers and no others, for exactly this path.
     pub(crate) fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = TcpStream::connect(&self.host).expect("a server");
+        let patience = std::time::Duration::from_mins(2);
+        stream.set_read_timeout(Some(patience)).expect("a limit");
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         for (name, value) in headers {
             request.extend([name, ": ", value, "\r\n"]);

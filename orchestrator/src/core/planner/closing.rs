@@ -128,6 +128,7 @@ impl Planner<'_> {
         let known: BTreeSet<_> = measured.iter().filter_map(|e| hash_of(e)).collect();
         let others = others
             .into_iter()
+            .filter(|e| e.replicates.is_none())
             .filter(|e| hash_of(e).is_some_and(|hash| !known.contains(hash)))
             .filter_map(|e| Some((e, e.verified(Split::Search)?)));
         let held: Vec<(&Experiment, f64)> = measured

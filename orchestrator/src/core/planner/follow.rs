@@ -10,7 +10,9 @@ use crate::core::state::Experiment;
 pub fn after_check(e: &Experiment, verdict: Verdict) -> Vec<Event> {
     let to = if verdict.is_ok() {
         BoardState::Checked
-    } else if BoardState::Implemented.may_move_to(BoardState::Fix, e.fixes) {
+    // What the harness has made nobody can repair: another candidate would be
+    // measured in its place.
+    } else if e.owner.is_some() && BoardState::Implemented.may_move_to(BoardState::Fix, e.fixes) {
         BoardState::Fix
     } else {
         BoardState::Failed

@@ -64,8 +64,14 @@ impl State {
     }
 
     /// An experiment was measured and judged.
-    pub(in crate::core) fn staff_measured(&mut self, id: ExperimentId, of: &Measurement) {
-        let at_s = self.clock.logged_s();
+    pub(in crate::core) fn staff_measured(
+        &mut self,
+        id: ExperimentId,
+        of: &Measurement,
+        at_ms: i64,
+    ) {
+        // The event is not on the clock yet.
+        let at_s = self.clock.spent_s(at_ms);
         if let Some(e) = self.experiments.get(&id) {
             self.staff.measured(e, of.split);
             let improved = self.significance.best(&e.task) == Some(id);
@@ -110,6 +116,9 @@ impl State {
                     return Err(twice("ruling on experiment", experiment));
                 }
                 found.ruling = Some(ruling.clone());
+                if found.demoted().is_some() {
+                    self.forget_best(*experiment);
+                }
                 Ok(())
             }
             StaffEvent::AlarmRaised { alarm } => {

@@ -9,6 +9,9 @@ use super::history::History;
 /// Enough for a whole file.
 const ALL_LINES: u32 = 100_000;
 
+/// Pieces of evidence that a ruling has at most.
+const MOST_EVIDENCE: usize = 20;
+
 /// What a candidate that only computes has no use for, and why.
 const NEEDLESS: [(&str, &str); 14] = [
     ("/proc/", "it looks at processes"),
@@ -49,7 +52,11 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
             Some(text) => evidence.extend(needless(name, text)),
             None => evidence.push(seen(name, "it can't be read")),
         }
+        if !answered.body["cut"].is_null() {
+            evidence.push(seen(name, "it is too long to be read whole"));
+        }
     }
+    evidence.truncate(MOST_EVIDENCE);
     if evidence.is_empty() {
         let reason = "the measurements agree on what was measured, and the candidate only computes";
         return vec![("finish", json!({ "verdict": "pass", "reason": reason }))];
@@ -89,9 +96,10 @@ fn measurements(assignment: &Value) -> Vec<Value> {
 fn needless(name: &str, text: &str) -> Vec<Value> {
     let mut evidence = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let code = line.split("//").next().unwrap_or_default();
+        // Comments too: where one ends is a matter of opinion, and a candidate
+        // has no need for these words there either.
         for (word, why) in NEEDLESS {
-            if code.contains(word) {
+            if line.contains(word) {
                 evidence.push(seen(
                     name,
                     &format!("{why}: `{word}` in line {}", number + 1),

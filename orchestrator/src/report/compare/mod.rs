@@ -103,6 +103,9 @@ fn curve(state: &State, log: &[Logged]) -> Vec<(u32, f64)> {
             continue;
         };
         let known = best.iter_mut().find(|(task, _)| *task == e.task);
+        if e.demoted().is_some() {
+            continue;
+        }
         if let Some(known) = known.filter(|known| value > 0.0 && state.better(value, known.1)) {
             known.1 = value;
             let values: Vec<f64> = best.iter().map(|(_, value)| *value).collect();

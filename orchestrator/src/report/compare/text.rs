@@ -39,7 +39,7 @@ fn cells(arm: &Arm) -> [String; 10] {
         arm.name.clone(),
         score,
         ci,
-        arm.runs.len().to_string(),
+        arm.score.map_or(0, |score| score.n).to_string(),
         match gain_ci.as_str() {
             "-" => gain,
             ci => format!("{gain} {ci}"),
