@@ -70,7 +70,10 @@ fn the_ledger_sees_what_is_wrong_with_a_log() {
     assert!(found.contains(&Breach::Doubled), "{found:?}");
 
     // Time that nobody had, and time that was forgotten.
-    assert_eq!(breaches(&mut Seen::default(), &log, 0.0), [Breach::Budget]);
+    let mut late = log.clone();
+    late.last_mut().expect("an event").at_ms += 2_000 * LONG_S as i64;
+    let found = breaches(&mut Seen::default(), &late, LONG_S);
+    assert_eq!(found, [Breach::Budget]);
     let mut seen = Seen::default();
     breaches(&mut seen, &log, LONG_S);
     let early: Vec<Logged> = log
