@@ -56,6 +56,7 @@ impl Surface {
             name: name.to_owned(),
             kind,
             default,
+            condition: None,
         };
         let int = |high, step| ParamKind::Int {
             low: step,

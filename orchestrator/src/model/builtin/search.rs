@@ -1,16 +1,17 @@
-//! Which point to look at next: defaults, then flags one at a time, then TPE,
-//! with successive halving between templates.
+//! Which point to look at next: defaults, then flags one at a time, then what
+//! the model-based search proposes, with successive halving between templates.
 
 use std::cmp::Ordering;
 
-use super::space::{Grid, Point};
-use super::tpe::{Rng, propose};
+use search::{Observation, Point, propose};
+
+use super::space::{Domain, seed};
 
 /// One quick look that was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
-    /// Index of its template among the grids.
-    pub grid: usize,
+    /// Index of its template among the domains.
+    pub domain: usize,
     pub point: Point,
     /// The metric; none if the candidate was not verified.
     pub value: Option<f64>,
@@ -21,7 +22,7 @@ pub(super) struct Seen {
 /// The search over all templates that fit a task.
 #[derive(Debug)]
 pub(super) struct Search {
-    pub grids: Vec<Grid>,
+    pub domains: Vec<Domain>,
     pub seen: Vec<Seen>,
     pub maximise: bool,
     pub seed: u64,
@@ -44,17 +45,18 @@ impl Search {
         }
     }
 
-    fn best_of(&self, grid: usize) -> Option<f64> {
+    fn best_of(&self, domain: usize) -> Option<f64> {
         self.seen
             .iter()
-            .filter(|seen| seen.grid == grid)
+            .filter(|seen| seen.domain == domain)
             .map(|seen| seen.value)
             .min_by(|a, b| self.order(*a, *b))
             .flatten()
     }
 
-    fn count(&self, grid: usize) -> usize {
-        self.seen.iter().filter(|seen| seen.grid == grid).count()
+    fn count(&self, domain: usize) -> usize {
+        let seen = self.seen.iter();
+        seen.filter(|seen| seen.domain == domain).count()
     }
 
     /// Verified looks, best first.
@@ -64,16 +66,16 @@ impl Search {
         ranking
     }
 
-    /// The next point, with the index of its grid; none when nothing new is
+    /// The next point, with the index of its domain; none when nothing new is
     /// left.
     pub(super) fn next(&self) -> Option<(usize, Point)> {
-        let mut standing: Vec<usize> = (0..self.grids.len()).collect();
+        let mut standing: Vec<usize> = (0..self.domains.len()).collect();
         for quota in RUNGS {
-            for &grid in &standing {
-                if self.count(grid) < quota
-                    && let Some(point) = self.next_in(grid)
+            for &domain in &standing {
+                if self.count(domain) < quota
+                    && let Some(point) = self.next_in(domain)
                 {
-                    return Some((grid, point));
+                    return Some((domain, point));
                 }
             }
             standing.sort_by(|&a, &b| self.order(self.best_of(a), self.best_of(b)));
@@ -81,88 +83,85 @@ impl Search {
         }
         // A space that is used up leaves its share to the next best.
         standing.extend(
-            (0..self.grids.len())
-                .filter(|g| !standing.contains(g))
+            (0..self.domains.len())
+                .filter(|domain| !standing.contains(domain))
                 .collect::<Vec<_>>(),
         );
         standing
             .iter()
-            .find_map(|&grid| Some((grid, self.next_in(grid)?)))
+            .find_map(|&domain| Some((domain, self.next_in(domain)?)))
     }
 
     fn next_in(&self, index: usize) -> Option<Point> {
-        let grid = &self.grids[index];
-        let mut mine: Vec<&Seen> = self.seen.iter().filter(|s| s.grid == index).collect();
-        let tried: Vec<Point> = mine.iter().map(|s| s.point.clone()).collect();
-        let start = grid.start();
-        if !tried.contains(&start) {
+        let domain = &self.domains[index];
+        let history: Vec<Observation> = self
+            .seen
+            .iter()
+            .filter(|seen| seen.domain == index)
+            .map(|seen| Observation {
+                point: seen.point.clone(),
+                value: seen.value.map(|v| if self.maximise { -v } else { v }),
+            })
+            .collect();
+        let tried = |point: &Point| history.iter().any(|seen| seen.point == *point);
+        let start = domain.start();
+        if !tried(&start) {
             return Some(start);
         }
-        for (place, axis) in grid.axes.iter().enumerate() {
-            if axis.flag {
-                let mut flipped = start.clone();
-                flipped[place] = 1 - flipped[place].min(1);
-                if !tried.contains(&flipped) {
-                    return Some(flipped);
-                }
-            }
+        let flags = (0..domain.axes.len())
+            .filter(|&place| domain.axes[place].flag && start[place].is_some());
+        let flipped = flags.map(|place| domain.flipped(place));
+        if let Some(point) = flipped.into_iter().find(|point| !tried(point)) {
+            return Some(point);
         }
-        mine.sort_by(|a, b| self.order(a.value, b.value));
-        let ranked: Vec<Point> = mine.iter().map(|s| s.point.clone()).collect();
-        let mut rng = Rng::new(
-            self.seed,
-            &[&self.task, &grid.template, &tried.len().to_string()],
-        );
-        propose(grid, &ranked, &tried, &mut rng)
+        let seed = seed(self.seed, &[&self.task, &domain.template]);
+        propose(&domain.space, &history, seed)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::Axis;
+    use super::super::space::tests::declared;
     use super::*;
+    use ::search::Value;
     use serde_json::json;
 
-    fn grid(name: &str) -> Grid {
-        Grid {
-            template: name.to_owned(),
-            axes: vec![
-                Axis {
-                    name: "N".to_owned(),
-                    values: (0..8).map(|v| json!(v)).collect(),
-                    default: 3,
-                    start: 3,
-                    ordered: true,
-                    flag: false,
-                },
-                Axis {
-                    name: "F".to_owned(),
-                    values: vec![json!(false), json!(true)],
-                    default: 0,
-                    start: 0,
-                    ordered: false,
-                    flag: true,
-                },
-            ],
+    fn domain(name: &str) -> Domain {
+        let params = json!([
+            { "name": "N", "kind": "int", "low": 0, "high": 7, "step": 1, "log": false,
+              "default": 3 },
+            { "name": "F", "kind": "bool", "default": false },
+        ]);
+        Domain::of(&declared(name, params)).unwrap()
+    }
+
+    fn at(n: i64, flag: usize) -> Point {
+        vec![Some(Value::Int(n)), Some(Value::Choice(flag))]
+    }
+
+    fn n(point: &Point) -> f64 {
+        match point[0] {
+            Some(Value::Int(n)) => n as f64,
+            _ => f64::NAN,
         }
     }
 
     #[test]
     fn starts_with_defaults_and_flags_and_drops_the_worse_half() {
         let mut search = Search {
-            grids: vec![grid("slow"), grid("fast")],
+            domains: vec![domain("slow"), domain("fast")],
             seen: Vec::new(),
             maximise: true,
             seed: 7,
             task: "x".to_owned(),
         };
         let mut order = Vec::new();
-        while let Some((grid, point)) = search.next() {
-            order.push((grid, point.clone()));
-            let value = (grid as f64 + 1.0) * 10.0 - point[0].abs_diff(6) as f64;
+        while let Some((domain, point)) = search.next() {
+            order.push((domain, point.clone()));
+            let value = (domain as f64 + 1.0) * 10.0 - (n(&point) - 6.0).abs();
             let look = search.seen.len() as u64;
             search.seen.push(Seen {
-                grid,
+                domain,
                 point,
                 value: Some(value),
                 look,
@@ -171,37 +170,36 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(order[0], (0, vec![3, 0]));
-        assert_eq!(order[1], (1, vec![3, 0]));
-        assert_eq!(order[2], (1, vec![3, 1]));
-        assert!(order[2..].iter().all(|(grid, _)| *grid == 1), "{order:?}");
-        assert_eq!(search.ranking()[0].point[0], 6);
+        assert_eq!(order[0], (0, at(3, 0)));
+        assert_eq!(order[1], (1, at(3, 0)));
+        assert_eq!(order[2], (1, at(3, 1)));
+        assert!(
+            order[2..].iter().all(|(domain, _)| *domain == 1),
+            "{order:?}"
+        );
+        assert_eq!(search.ranking()[0].point[0], Some(Value::Int(6)));
     }
 
     #[test]
     fn every_point_is_looked_at_once() {
         let mut search = Search {
-            grids: vec![grid("a"), grid("b")],
+            domains: vec![domain("a"), domain("b")],
             seen: Vec::new(),
             maximise: false,
             seed: 1,
             task: "x".to_owned(),
         };
-        while let Some((grid, point)) = search.next() {
-            assert!(
-                !search
-                    .seen
-                    .iter()
-                    .any(|s| s.grid == grid && s.point == point)
-            );
+        while let Some((domain, point)) = search.next() {
+            let twice = |seen: &Seen| seen.domain == domain && seen.point == point;
+            assert!(!search.seen.iter().any(twice));
             let look = search.seen.len() as u64;
             search.seen.push(Seen {
-                grid,
+                domain,
                 point,
                 value: None,
                 look,
             });
         }
-        assert!(search.seen.len() > 24, "{}", search.seen.len());
+        assert_eq!(search.seen.len(), 32);
     }
 }
