@@ -14,9 +14,8 @@ const CONSTANT: f64 = 0.25;
 const JITTER: f64 = 1e-8;
 /// Steps of the search for hyperparameters.
 const STEPS: usize = 25;
-/// It ends when a step raises the log density by less: so little does not
-/// change what is proposed.
-const GAIN: f64 = 3e-3;
+/// It ends when a step raises the log density by less.
+const GAIN: f64 = 1e-5;
 
 /// A normal prior of a hyperparameter's logarithm.
 #[derive(Clone, Copy, Debug)]
