@@ -150,5 +150,6 @@ fn wire_param(param: &template::ParamSpec) -> ParamSpec {
         name: param.name.clone(),
         kind,
         default,
+        condition: None,
     }
 }

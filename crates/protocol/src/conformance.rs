@@ -8,7 +8,8 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 
 use crate::{
-    Hello, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request, Split, Verdict,
+    Experiment, Hello, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request, Split,
+    Verdict,
 };
 
 /// One rule of the contract and whether the worker kept it.
@@ -54,6 +55,8 @@ impl<R: BufRead, W: Write> Kit<R, W> {
             "answers a missing experiment directory with an error",
             missing,
         );
+        let spaces = self.spaces(good);
+        self.record("declares spaces that can be searched", spaces);
         let check = self.good_check(good);
         self.record("checks a good experiment without a score", check);
         let evaluated = self.good_evaluate(good);
@@ -154,6 +157,22 @@ impl<R: BufRead, W: Write> Kit<R, W> {
                 error.message.contains("/nonexistent/experiment"),
                 format!("the message doesn't name the directory: {}", error.message),
             ),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn spaces(&mut self, good: &Path) -> Result<(), String> {
+        let path = good.join("experiment.json");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
+        let experiment: Experiment = parse(&text)?;
+        match self.ask(Operation::Inspect {
+            task: experiment.task,
+        })? {
+            ReplyBody::Inspected(inspection) => inspection
+                .spaces
+                .iter()
+                .try_for_each(|space| space.check().map_err(|problem| problem.to_string())),
             other => Err(unexpected(&other)),
         }
     }

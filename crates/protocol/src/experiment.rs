@@ -58,6 +58,16 @@ pub enum Candidate {
 }
 
 impl Candidate {
+    /// A point of a template's space. Whole numbers are written as such, so
+    /// that `1` and `1.0` are the same proposal.
+    pub fn template(template: String, params: BTreeMap<String, Value>) -> Self {
+        let params = params.into_iter();
+        Self::Template {
+            template,
+            params: params.map(|(name, value)| (name, whole(value))).collect(),
+        }
+    }
+
     /// Hash that two equal proposals for `task` share whatever their
     /// experiment is called. For [`Candidate::Files`] the contents count:
     /// `read` gives those of a named file.
@@ -89,5 +99,15 @@ impl Candidate {
                 ]))
             }
         }
+    }
+}
+
+/// A number without a fraction as an integer, anything else as it is.
+fn whole(value: Value) -> Value {
+    // Up to here floats tell neighbouring integers apart.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        Some(x) if value.is_f64() && x.fract() == 0.0 && x.abs() < EXACT => Value::from(x as i64),
+        _ => value,
     }
 }

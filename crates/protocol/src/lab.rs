@@ -71,6 +71,24 @@ pub enum ParamKind {
         /// Whether ratios matter rather than differences.
         log: bool,
     },
+    /// A real number from `low` to `high`, both included.
+    Real {
+        /// Smallest value.
+        low: f64,
+        /// Largest value.
+        high: f64,
+        /// Whether ratios matter rather than differences.
+        log: bool,
+    },
+}
+
+/// When a parameter means something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ParamCondition {
+    /// Name of a parameter that comes before and is no real number.
+    pub param: String,
+    /// Values of it under which this one is active.
+    pub values: Vec<Value>,
 }
 
 /// One parameter of a search space.
@@ -83,6 +101,10 @@ pub struct ParamSpec {
     pub kind: ParamKind,
     /// Value to start from.
     pub default: Value,
+    /// Where it is not active, a candidate has no value for it; absent if it
+    /// always is active. It is inactive as well where the other one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<ParamCondition>,
 }
 
 /// A template that fits a task, and what can be varied in it.

@@ -17,14 +17,18 @@ mod hash;
 mod lab;
 mod report;
 mod serve;
+mod space;
 
 pub use experiment::{Candidate, Experiment, Split};
 pub use hash::ContentHash;
-pub use lab::{Description, Device, Inspection, MetricSpec, ParamKind, ParamSpec, Space};
+pub use lab::{
+    Description, Device, Inspection, MetricSpec, ParamCondition, ParamKind, ParamSpec, Space,
+};
 pub use report::{
     Artifact, Check, Direction, Durations, Environment, Interval, Metric, Report, Verdict,
 };
 pub use serve::{Hello, LabError, Operation, Progress, Reply, ReplyBody, Request, Retry};
+pub use space::SpaceProblem;
 
 /// Version of every document in this crate (`schema` fields and [`Hello`]).
 ///

@@ -72,6 +72,27 @@ fn equal_templates_hash_alike_and_others_do_not() {
 }
 
 #[test]
+fn the_same_number_in_other_digits_is_the_same_proposal() {
+    let candidate = |text: &str| {
+        let params = serde_json::from_str(text).unwrap();
+        Candidate::template("t".to_owned(), params)
+    };
+    assert_eq!(candidate(r#"{"A":1.0}"#), candidate(r#"{"A":1}"#));
+    assert_eq!(candidate(r#"{"A":-0.0}"#), candidate(r#"{"A":0}"#));
+    assert_eq!(candidate(r#"{"A":1e3}"#), candidate(r#"{"A":1000}"#));
+    assert_ne!(candidate(r#"{"A":1.5}"#), candidate(r#"{"A":1}"#));
+    assert_ne!(candidate(r#"{"A":"1"}"#), candidate(r#"{"A":1}"#));
+}
+
+#[test]
+fn a_parameter_without_a_condition_reads_and_writes_as_before() {
+    let text = r#"{"name":"N","kind":"int","low":1,"high":4,"step":1,"log":false,"default":2}"#;
+    let param: protocol::ParamSpec = serde_json::from_str(text).unwrap();
+    assert_eq!(param.condition, None);
+    assert_eq!(serde_json::to_string(&param).unwrap(), text);
+}
+
+#[test]
 fn a_verdict_is_tagged_by_kind() {
     let verdict = Verdict::TimedOut {
         limit_ms: 5,

@@ -197,6 +197,7 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
                 values: [1, 2, 4, 8].map(|v| json!(v)).to_vec(),
             },
             default: json!(2),
+            condition: None,
         },
         ParamSpec {
             name: "BLOCK".to_owned(),
@@ -207,11 +208,13 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
                 log: true,
             },
             default: json!(16),
+            condition: None,
         },
         ParamSpec {
             name: "FLAG".to_owned(),
             kind: ParamKind::Bool,
             default: json!(false),
+            condition: None,
         },
     ];
     if task.tiles > 0 {
@@ -224,6 +227,7 @@ fn inspect(source: &str) -> Result<ReplyBody, LabError> {
                 log: false,
             },
             default: json!(1),
+            condition: None,
         });
     }
     if task.surface.is_some() {

@@ -56,6 +56,7 @@ impl Surface {
             name: name.to_owned(),
             kind,
             default,
+            condition: None,
         };
         let int = |high, step| ParamKind::Int {
             low: step,
@@ -187,6 +188,8 @@ fn point(params: &Params) -> Result<Point, String> {
                 place.map(|place| place as i64)
             }
             ParamKind::Bool => value.as_bool().map(i64::from),
+            // The surface has none.
+            ParamKind::Real { .. } => None,
         };
         found.ok_or_else(|| format!("`{name}` can't be {value}"))
     };

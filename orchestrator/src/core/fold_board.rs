@@ -247,6 +247,7 @@ impl State {
                 | EffectKey::Model { .. }
                 | EffectKey::Tool { .. } => true,
             });
+            self.note_fruitless(id);
         }
         Ok(())
     }

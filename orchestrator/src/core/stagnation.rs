@@ -14,11 +14,22 @@ use super::state::State;
 pub struct Progress {
     /// The last result that was a significant improvement, or the first.
     pub best: Option<(ExperimentId, Score)>,
-    /// Experiments measured since.
+    /// Experiments since that were measured or came to nothing.
     pub since: u32,
     /// Proposals since the task is explored again; absent while it need not
     /// be.
     pub escape: Option<u32>,
+}
+
+impl Progress {
+    /// Another experiment that improved nothing.
+    fn fall_short(&mut self, stagnation: u32) {
+        self.since = self.since.saturating_add(1);
+        // A task without any result is not stuck at one.
+        if self.since >= stagnation && self.best.is_some() {
+            self.escape.get_or_insert(0);
+        }
+    }
 }
 
 /// Whether `new` gains more than the part `gain` on `best`, where larger is
@@ -66,11 +77,24 @@ impl State {
             };
             return;
         }
-        progress.since = progress.since.saturating_add(1);
-        // A task without any result is not stuck at one.
-        if progress.since >= policy.search.stagnation && progress.best.is_some() {
-            progress.escape.get_or_insert(0);
+        progress.fall_short(policy.search.stagnation);
+    }
+
+    /// Books work that came to its end without a measurement: it improved
+    /// nothing either.
+    pub(super) fn note_fruitless(&mut self, id: ExperimentId) {
+        let (Some(settings), Some(e)) = (&self.settings, self.experiments.get(&id)) else {
+            return;
+        };
+        // What nobody took up, or what a person called off, says nothing.
+        let called_off = self.steering.cancelled.contains(&id);
+        let worked = e.owner.is_some() && e.attempts.is_empty() && !called_off;
+        if !worked || e.replicates.is_some() || e.kind == Kind::Ablation {
+            return;
         }
+        let stagnation = settings.policy.search.stagnation;
+        let index = self.index.tasks.entry(e.task.clone()).or_default();
+        index.progress.fall_short(stagnation);
     }
 
     /// Whether the work on a task has not got anywhere for long.

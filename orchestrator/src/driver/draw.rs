@@ -31,7 +31,7 @@ impl Driver {
         let number = index.map_or(0, |index| index.proposed);
         let fresh = (0..MAX_DRAWS).find_map(|again| {
             let (template, params) = at_random(spaces, seed, task, number, again)?;
-            let candidate = Candidate::Template { template, params };
+            let candidate = Candidate::template(template, params);
             let hash = candidate.hash(task, |_| Err(())).ok()?;
             let measured = index.is_some_and(|index| index.measured.contains_key(&hash));
             let waits = state.active_experiments().any(|e| {

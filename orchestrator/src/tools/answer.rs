@@ -272,6 +272,11 @@ impl Call<'_> {
             .map_err(Reply::failed)?;
         if let Value::Object(fields) = &mut document {
             fields.insert("tried".to_owned(), read::tried(self.state, &task));
+            let settings = self.state.settings.as_ref();
+            // Baselines know what they did themselves, nothing else.
+            if settings.is_some_and(|settings| settings.strategy.has_looks()) {
+                fields.insert("measured".to_owned(), read::measured(self.state, &task));
+            }
         }
         Ok(Reply::ok(document))
     }

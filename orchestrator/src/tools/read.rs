@@ -173,6 +173,23 @@ pub(super) fn tried(state: &State, task: &str) -> Value {
     state.tries_on(task).map(try_json).collect()
 }
 
+/// Points of a task's spaces that were measured, with their results.
+pub(super) fn measured(state: &State, task: &str) -> Value {
+    let measured = state.experiments_on(task).filter_map(|e| {
+        let Some((Candidate::Template { template, params }, _)) = &e.candidate else {
+            return None;
+        };
+        let attempt = e.last(Split::Search)?;
+        Some(json!({
+            "experiment": e.id,
+            "template": template,
+            "params": params,
+            "result": score(&attempt.measurement.score),
+        }))
+    });
+    measured.collect()
+}
+
 pub(super) fn try_json(look: &Try) -> Value {
     let (template, params) = match &look.candidate {
         Candidate::Template { template, params } => (json!(template), json!(params)),

@@ -285,7 +285,7 @@ impl Call<'_> {
             .and_then(|task| task.inspected.as_ref())
             .is_some_and(|inspected| inspected.templates.contains(&template));
         if fits {
-            Ok(Candidate::Template { template, params })
+            Ok(Candidate::template(template, params))
         } else {
             Err(Reply::failed(format!(
                 "template `{template}` does not fit task `{task}`"

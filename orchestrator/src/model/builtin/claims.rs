@@ -1,7 +1,8 @@
 //! What a worker writes down: which parameters mattered, and whether the
 //! template beat the baseline. Only names of measurements are passed on.
 
-use serde_json::{Value, json};
+use search::Value;
+use serde_json::{Value as Json, json};
 
 use super::history::History;
 use super::search::{Search, Seen};
@@ -13,7 +14,7 @@ const MAX_PARAMETERS: usize = 3;
 /// Most entries about templates that are worse than the best.
 const MAX_TEMPLATES: usize = 3;
 
-pub(super) fn of(history: &History<'_>, task: &str, board: &Value, search: &Search) -> Vec<Value> {
+pub(super) fn of(history: &History<'_>, task: &str, board: &Json, search: &Search) -> Vec<Json> {
     let mut claims = parameters(task, search);
     claims.extend(templates(task, search));
     claims.extend(template(history, task, board, search.maximise));
@@ -28,22 +29,24 @@ pub(super) fn of(history: &History<'_>, task: &str, board: &Value, search: &Sear
 /// For every parameter: the value of the best point against another one, over
 /// all pairs of looks that differ in nothing else. Taking all pairs, and not
 /// the one that differs most, keeps noise from looking like an effect.
-fn parameters(task: &str, search: &Search) -> Vec<Value> {
-    let mut found: Vec<(f64, Value)> = Vec::new();
-    for (index, grid) in search.grids.iter().enumerate() {
-        let Some(best) = search.ranking().into_iter().find(|s| s.grid == index) else {
+fn parameters(task: &str, search: &Search) -> Vec<Json> {
+    let mut found: Vec<(f64, Json)> = Vec::new();
+    for (index, domain) in search.domains.iter().enumerate() {
+        let Some(best) = search.ranking().into_iter().find(|s| s.domain == index) else {
             continue;
         };
         let looks: Vec<&Seen> = search
             .seen
             .iter()
-            .filter(|s| s.grid == index && s.value.is_some_and(|v| v > 0.0))
+            .filter(|s| s.domain == index && s.value.is_some_and(|v| v > 0.0))
             .collect();
-        for (place, axis) in grid.axes.iter().enumerate() {
-            let good = best.point[place];
-            let against = |bad: usize| -> Vec<(&Seen, &Seen)> {
+        for (place, axis) in domain.axes.iter().enumerate() {
+            let Some(good) = best.point[place] else {
+                continue;
+            };
+            let against = |bad: Value| -> Vec<(&Seen, &Seen)> {
                 pairs(&looks, place)
-                    .filter_map(|(a, b)| match (a.point[place], b.point[place]) {
+                    .filter_map(|(a, b)| match (a.point[place]?, b.point[place]?) {
                         (x, y) if (x, y) == (good, bad) => Some((a, b)),
                         (x, y) if (x, y) == (bad, good) => Some((b, a)),
                         _ => None,
@@ -52,7 +55,8 @@ fn parameters(task: &str, search: &Search) -> Vec<Value> {
             };
             // The default, or what was compared most often.
             let bad = if good == axis.default {
-                (0..axis.values.len())
+                let others = looks.iter().filter_map(|look| look.point[place]);
+                others
                     .filter(|&other| other != good)
                     .min_by_key(|&other| std::cmp::Reverse(against(other).len()))
             } else {
@@ -64,9 +68,9 @@ fn parameters(task: &str, search: &Search) -> Vec<Value> {
             if size < WORTH {
                 continue;
             }
-            let (name, template) = (&axis.name, &grid.template);
-            let (good, bad) = (&axis.values[good], &axis.values[bad]);
-            let compare: Vec<Value> = pairs
+            let (name, template) = (&axis.name, &domain.template);
+            let (good, bad) = (axis.json(good), axis.json(bad));
+            let compare: Vec<Json> = pairs
                 .iter()
                 .map(|(a, b)| json!({ "with": { "try": a.look }, "without": { "try": b.look } }))
                 .collect();
@@ -88,18 +92,18 @@ fn parameters(task: &str, search: &Search) -> Vec<Value> {
 }
 
 /// The template of the best look against the best look of each other one.
-fn templates(task: &str, search: &Search) -> Vec<Value> {
+fn templates(task: &str, search: &Search) -> Vec<Json> {
     let ranking = search.ranking();
     let Some(best) = ranking.first() else {
         return Vec::new();
     };
-    let others = (0..search.grids.len()).filter(|grid| *grid != best.grid);
-    let others = others.filter_map(|grid| ranking.iter().find(|seen| seen.grid == grid));
+    let others = (0..search.domains.len()).filter(|domain| *domain != best.domain);
+    let others = others.filter_map(|domain| ranking.iter().find(|seen| seen.domain == domain));
     let worse = others.filter(|other| gain(&[(best, other)], search.maximise) >= WORTH);
     worse
         .take(MAX_TEMPLATES)
         .map(|other| {
-            let [with, without] = [best.grid, other.grid].map(|g| &search.grids[g].template);
+            let [with, without] = [best.domain, other.domain].map(|d| &search.domains[d].template);
             json!({
                 "claim": format!("{with} beats {without} on {task}"),
                 "scope": { "tasks": [task], "technique": with },
@@ -140,7 +144,7 @@ fn gain(pairs: &[(&Seen, &Seen)], maximise: bool) -> f64 {
 }
 
 /// Whether the best evaluated candidate beat the baseline.
-fn template(history: &History<'_>, task: &str, board: &Value, maximise: bool) -> Option<Value> {
+fn template(history: &History<'_>, task: &str, board: &Json, maximise: bool) -> Option<Json> {
     let best = history
         .of_tool("submit_experiment")
         .filter(|a| a.ok && a.body["result"]["verdict"] == json!("ok"))
@@ -156,12 +160,12 @@ fn template(history: &History<'_>, task: &str, board: &Value, maximise: bool) ->
 
 /// What an interval says of a template against the baseline.
 pub(super) fn standing(
-    board: &Value,
+    board: &Json,
     task: &str,
     name: &str,
-    ci: &Value,
-    experiment: &Value,
-) -> Option<Value> {
+    ci: &Json,
+    experiment: &Json,
+) -> Option<Json> {
     let maximise = board["metric"]["direction"] != json!("minimise");
     let baseline = board["metric"]["baseline_value"].as_f64()?;
     let ci: Option<[f64; 2]> = serde_json::from_value(ci.clone()).ok()?;

@@ -1,15 +1,14 @@
 //! What another campaign has learned, as the board tells it: which template to
 //! look at first, which not at all, and from which point to begin.
 
-use std::collections::BTreeMap;
+use search::Value;
+use serde_json::{Value as Json, json};
 
-use serde_json::{Value, json};
-
-use super::space::{Axis, Grid};
+use super::space::Domain;
 
 /// A lesson of another campaign that is sure enough to go by.
 struct Prior<'a> {
-    comparison: &'a Value,
+    comparison: &'a Json,
     /// How much better the first side is than the second, on the log scale:
     /// the effect times what it counts for here.
     gain: f64,
@@ -20,30 +19,30 @@ struct Prior<'a> {
 /// The spaces in the order in which to look at them, without those that another
 /// campaign has shown to lose on this task, each beginning at the values that
 /// won. Without such lessons they are left as they are.
-pub(super) fn applied(board: &Value, task: &str, mut grids: Vec<Grid>) -> Vec<Grid> {
+pub(super) fn applied(board: &Json, task: &str, mut domains: Vec<Domain>) -> Vec<Domain> {
     let priors: Vec<Prior<'_>> = board["playbook"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|entry| prior(board, task, entry))
         .collect();
-    for grid in &mut grids {
-        begin(grid, &priors);
+    for domain in &mut domains {
+        begin(domain, &priors);
     }
-    let avoided: Vec<&Value> = priors.iter().filter_map(avoided).collect();
-    let good = |grid: &Grid| !avoided.iter().any(|name| **name == json!(grid.template));
-    if grids.iter().any(good) {
-        grids.retain(good);
+    let avoided: Vec<&Json> = priors.iter().filter_map(avoided).collect();
+    let good = |domain: &Domain| !avoided.iter().any(|name| **name == json!(domain.template));
+    if domains.iter().any(good) {
+        domains.retain(good);
     }
     // Stable: what nothing is known of stays in the lab's order.
-    grids.sort_by(|a, b| {
+    domains.sort_by(|a, b| {
         let (a, b) = (promise(&priors, a), promise(&priors, b));
         b.total_cmp(&a)
     });
-    grids
+    domains
 }
 
-fn prior<'a>(board: &Value, task: &str, entry: &'a Value) -> Option<Prior<'a>> {
+fn prior<'a>(board: &Json, task: &str, entry: &'a Json) -> Option<Prior<'a>> {
     if entry["origin"].is_null() {
         return None;
     }
@@ -66,7 +65,7 @@ fn prior<'a>(board: &Value, task: &str, entry: &'a Value) -> Option<Prior<'a>> {
 }
 
 /// The template that lost, if a lesson is about templates.
-fn avoided<'a>(prior: &Prior<'a>) -> Option<&'a Value> {
+fn avoided<'a>(prior: &Prior<'a>) -> Option<&'a Json> {
     let side = prior.avoid?;
     match prior.comparison["of"].as_str()? {
         "baseline" if side == "with" => Some(&prior.comparison["template"]),
@@ -76,8 +75,8 @@ fn avoided<'a>(prior: &Prior<'a>) -> Option<&'a Value> {
 }
 
 /// What the lessons promise of a template.
-fn promise(priors: &[Prior<'_>], grid: &Grid) -> f64 {
-    let name = json!(grid.template);
+fn promise(priors: &[Prior<'_>], domain: &Domain) -> f64 {
+    let name = json!(domain.template);
     let of = |prior: &Prior<'_>| {
         let comparison = prior.comparison;
         match comparison["of"].as_str() {
@@ -91,80 +90,63 @@ fn promise(priors: &[Prior<'_>], grid: &Grid) -> f64 {
 }
 
 /// Has a space begin at the values that won.
-fn begin(grid: &mut Grid, priors: &[Prior<'_>]) {
-    let template = json!(grid.template);
-    for axis in &mut grid.axes {
-        // By their place among the axis's values.
-        let mut votes: BTreeMap<usize, f64> = BTreeMap::new();
+fn begin(domain: &mut Domain, priors: &[Prior<'_>]) {
+    let template = json!(domain.template);
+    for place in 0..domain.axes.len() {
+        let name = json!(domain.axes[place].name);
         let about = |prior: &&Prior<'_>| {
             prior.comparison["of"] == json!("parameter")
                 && prior.comparison["template"] == template
-                && prior.comparison["parameter"] == json!(axis.name)
+                && prior.comparison["parameter"] == name
         };
+        let mut votes: Vec<(Value, f64)> = Vec::new();
         for prior in priors.iter().filter(about) {
             for (side, sign) in [("with", 1.0), ("without", -1.0)] {
-                let value = &prior.comparison[side];
-                let place = axis.values.iter().position(|known| known == value);
-                if let Some(place) = place {
-                    *votes.entry(place).or_default() += sign * prior.gain;
+                let Some(value) = domain.value(place, &prior.comparison[side]) else {
+                    continue;
+                };
+                let vote = sign * prior.gain;
+                match votes.iter_mut().find(|(known, _)| *known == value) {
+                    Some((_, sum)) => *sum += vote,
+                    None => votes.push((value, vote)),
                 }
             }
         }
         let best = votes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((place, _)) = best.filter(|(_, votes)| *votes > 0.0) {
-            axis.start = place;
+        if let Some((value, _)) = best.filter(|(_, votes)| *votes > 0.0) {
+            domain.axes[place].start = value;
         }
         let lost = priors.iter().filter(about).filter_map(|prior| {
             let side = prior.avoid?;
             Some(&prior.comparison[side])
         });
-        let lost: Vec<&Value> = lost.collect();
-        leave_out(axis, &lost);
+        let lost: Vec<&Json> = lost.collect();
+        domain.leave_out(place, &lost);
     }
-}
-
-/// Takes values that lost out of an axis. Those that a search begins with stay,
-/// and a flag keeps both of its values.
-fn leave_out(axis: &mut Axis, lost: &[&Value]) {
-    let [default, start] = [axis.default, axis.start].map(|place| axis.values[place].clone());
-    if axis.flag {
-        return;
-    }
-    axis.values
-        .retain(|value| !lost.contains(&value) || *value == default || *value == start);
-    let place = |wanted: &Value| axis.values.iter().position(|value| value == wanted);
-    let (default, start) = (place(&default), place(&start));
-    axis.default = default.unwrap_or(axis.default);
-    axis.start = start.unwrap_or(axis.start);
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::space::tests::declared;
     use super::*;
 
-    fn grid(template: &str) -> Grid {
-        Grid {
-            template: template.to_owned(),
-            axes: vec![Axis {
-                name: "N".to_owned(),
-                values: vec![json!(1), json!(2), json!(4)],
-                default: 0,
-                start: 0,
-                ordered: true,
-                flag: false,
-            }],
-        }
+    fn domain(template: &str) -> Domain {
+        let params = json!([{ "name": "N", "kind": "choice", "values": [1, 2, 4], "default": 1 }]);
+        Domain::of(&declared(template, params)).unwrap()
     }
 
-    fn names(grids: &[Grid]) -> Vec<&str> {
-        grids.iter().map(|grid| grid.template.as_str()).collect()
+    fn names(domains: &[Domain]) -> Vec<&str> {
+        domains
+            .iter()
+            .map(|domain| domain.template.as_str())
+            .collect()
     }
 
-    fn board(entries: &Value) -> Value {
+    fn board(entries: &Json) -> Json {
         json!({ "metric": { "direction": "maximise" }, "playbook": entries })
     }
 
-    fn entry(comparison: &Value, ratio: f64, confidence: &str, loser: &Value) -> Value {
+    fn entry(comparison: &Json, ratio: f64, confidence: &str, loser: &Json) -> Json {
         json!({
             "scope": { "tasks": ["x"] }, "comparison": comparison,
             "effect": { "ratio": ratio }, "confidence": confidence, "loser": loser,
@@ -176,9 +158,9 @@ mod tests {
     fn what_won_elsewhere_comes_first() {
         let won = json!({ "of": "template", "with": "b", "without": "a" });
         let known = entry(&won, 2.0, "medium", &json!("without"));
-        let order = |board: &Value| {
-            let grids = applied(board, "x", vec![grid("a"), grid("b"), grid("c")]);
-            names(&grids).join("")
+        let order = |board: &Json| {
+            let domains = applied(board, "x", vec![domain("a"), domain("b"), domain("c")]);
+            names(&domains).join("")
         };
         assert_eq!(order(&board(&json!([known]))), "bca");
         let smaller = json!({ "metric": { "direction": "minimise" }, "playbook": [known] });
@@ -186,8 +168,8 @@ mod tests {
         // What this campaign has found is in its looks already, and what is
         // not sure is nothing to go by.
         let mut own = known.clone();
-        own["origin"] = Value::Null;
-        let vague = entry(&won, 2.0, "low", &Value::Null);
+        own["origin"] = Json::Null;
+        let vague = entry(&won, 2.0, "low", &Json::Null);
         assert_eq!(order(&board(&json!([own, vague]))), "abc");
     }
 
@@ -197,9 +179,9 @@ mod tests {
             let comparison = json!({ "of": "baseline", "template": template });
             entry(&comparison, 0.5, "high", &json!("with"))
         };
-        let left = |entries: &Value, task: &str| {
-            let grids = applied(&board(entries), task, vec![grid("a"), grid("b")]);
-            names(&grids).join("")
+        let left = |entries: &Json, task: &str| {
+            let domains = applied(&board(entries), task, vec![domain("a"), domain("b")]);
+            names(&domains).join("")
         };
         assert_eq!(left(&json!([lost("a")]), "x"), "b");
         // On another task it may do: it comes last there.
@@ -219,22 +201,22 @@ mod tests {
             entry(&value(4, 1), 1.5, "medium", &json!("without")),
             entry(&value(2, 4), 1.2, "medium", &json!("without")),
         ]);
-        let grids = applied(&board(&entries), "x", vec![grid("a"), grid("b")]);
-        let starts: Vec<usize> = grids.iter().map(|grid| grid.axes[0].start).collect();
+        let domains = applied(&board(&entries), "x", vec![domain("a"), domain("b")]);
+        let start = |domain: &Domain| domain.params(&domain.start())["N"].clone();
+        let starts: Vec<Json> = domains.iter().map(start).collect();
         // 4 has won 1.5 and lost 1.2: the votes are ln 1.5 - ln 1.2 > ln 1.2.
-        assert_eq!(starts, [2, 0]);
+        assert_eq!(starts, [json!(4), json!(1)]);
         // What surely lost here is left out, but not what a search begins with.
-        let lost = |value: &Value| entry(value, 1.5, "high", &json!("without"));
-        let values = |entries: &Value| {
-            let grids = applied(&board(entries), "x", vec![grid("a")]);
-            let axis = &grids[0].axes[0];
-            (axis.values.clone(), axis.start, axis.default)
+        let lost = |value: &Json| entry(value, 1.5, "high", &json!("without"));
+        let known = |entries: &Json, n: i32| {
+            let domains = applied(&board(entries), "x", vec![domain("a")]);
+            domains[0].value(0, &json!(n)).is_some()
         };
         let entries = json!([lost(&value(4, 2)), lost(&value(4, 1))]);
-        assert_eq!(values(&entries), (vec![json!(1), json!(4)], 1, 0));
-        // A value that isn't on the grid is nobody's start.
+        assert_eq!([1, 2, 4].map(|n| known(&entries, n)), [true, false, true]);
+        // A value that the space doesn't have is nobody's start.
         let entries = json!([entry(&value(3, 1), 1.5, "medium", &json!("without"))]);
-        let grids = applied(&board(&entries), "x", vec![grid("a")]);
-        assert_eq!(grids[0].axes[0].start, 0);
+        let domains = applied(&board(&entries), "x", vec![domain("a")]);
+        assert_eq!(start(&domains[0]), json!(1));
     }
 }

@@ -21,7 +21,6 @@ mod space;
 mod strategist;
 mod supervisor;
 mod tester;
-mod tpe;
 mod worker;
 
 use serde_json::Value;

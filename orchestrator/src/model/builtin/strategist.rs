@@ -38,7 +38,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     let mut work = Vec::new();
     let mut close = Vec::new();
     for task in open {
-        match plan(history, board, task) {
+        match plan(history, task) {
             // Nothing new is left where only that is admitted.
             Plan::Work { .. } if step(task).is_none() => close.push(json!({
                 "task": task["task"],
@@ -85,7 +85,7 @@ fn room(board: &Value) -> usize {
     by_count.min(by_time).min(1000.0) as usize
 }
 
-fn plan(history: &History<'_>, board: &Value, task: &Value) -> Plan {
+fn plan(history: &History<'_>, task: &Value) -> Plan {
     if templates(task).is_empty() {
         return Plan::Close {
             reason: "no template fits its operations".to_owned(),
@@ -104,18 +104,12 @@ fn plan(history: &History<'_>, board: &Value, task: &Value) -> Plan {
         [.., None] => Plan::Close {
             reason: "no candidate was verified".to_owned(),
         },
-        [.., None, Some(_)] | [Some(_)] => Plan::Work { gain: 1.0 },
-        [.., Some(before), Some(after)] => {
-            let gain = (after / before).ln().abs();
-            let converged = board["policy"]["converged_gain"].as_f64().unwrap_or(0.0);
-            if gain > converged {
-                Plan::Work { gain }
-            } else {
-                Plan::Close {
-                    reason: format!("converged: the last round gained {:.1}%", gain * 100.0),
-                }
-            }
-        }
+        // That nothing improves any more is not for one round to say: the harness
+        // counts, and closes (`core::stagnation`).
+        [.., Some(before), Some(after)] => Plan::Work {
+            gain: (after / before).ln().abs(),
+        },
+        [.., Some(_)] => Plan::Work { gain: 1.0 },
     }
 }
 
@@ -156,11 +150,14 @@ fn step(task: &Value) -> Option<Step> {
             templates: names(&task["templates"]),
         });
     }
-    let templates = names(&task["untried"]);
-    (may("explore") && !templates.is_empty()).then_some(Step {
+    let untried = names(&task["untried"]);
+    let stuck = task["stagnated"] == json!(true);
+    // A task where nothing improves is explored even where every template was
+    // tried: with none named, all are looked at again.
+    (may("explore") && (stuck || !untried.is_empty())).then_some(Step {
         kind: "explore",
         parent: Value::Null,
-        templates,
+        templates: untried,
     })
 }
 

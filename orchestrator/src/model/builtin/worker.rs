@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::history::History;
 use super::search::{Search, Seen};
-use super::space::Grid;
+use super::space::Domain;
 use super::{Call, claims, lessons};
 
-/// A finalist after the first must be this close to it, as a ratio.
+/// A finalist must be this close to the best point that is known, as a ratio.
 const CLOSE: f64 = 0.9;
 /// Submissions after which a worker gives up finding one that is accepted.
 const MAX_SUBMISSIONS: usize = 5;
@@ -46,10 +46,10 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         return straight(history, &assignment, &search);
     }
     if may_look(history, board)
-        && let Some((grid, point)) = search.next()
+        && let Some((domain, point)) = search.next()
     {
-        let grid = &search.grids[grid];
-        let arguments = json!({ "template": grid.template, "params": grid.params(&point) });
+        let domain = &search.domains[domain];
+        let arguments = json!({ "template": domain.template, "params": domain.params(&point) });
         return vec![("lab_try", arguments)];
     }
     if let Some(call) = submission(history, &assignment, &search) {
@@ -75,11 +75,11 @@ fn straight(history: &History<'_>, assignment: &Assignment<'_>, search: &Search)
     if made.len() as u64 >= finalists.unwrap_or(1) || refused {
         return finish("handed in what there was room for");
     }
-    let Some((grid, point)) = search.next() else {
+    let Some((domain, point)) = search.next() else {
         return finish("every point has been handed in");
     };
-    let grid = &search.grids[grid];
-    let mut arguments = json!({ "template": grid.template, "params": grid.params(&point) });
+    let domain = &search.domains[domain];
+    let mut arguments = json!({ "template": domain.template, "params": domain.params(&point) });
     if made.is_empty() {
         arguments["experiment"] = assignment.experiment.clone();
     }
@@ -122,16 +122,16 @@ fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value
     let wanted = assignment.board["assignment"]["templates"].as_array();
     let spaces: Vec<Space> =
         serde_json::from_value(inspection["spaces"].clone()).unwrap_or_default();
-    let grids: Vec<Grid> = spaces
+    let domains: Vec<Domain> = spaces
         .iter()
         .filter(|space| {
             wanted.is_none_or(|names| {
                 names.is_empty() || names.iter().any(|name| *name == json!(space.template))
             })
         })
-        .map(Grid::of)
+        .filter_map(Domain::of)
         .collect();
-    let grids = lessons::applied(assignment.board, assignment.task, grids);
+    let domains = lessons::applied(assignment.board, assignment.task, domains);
     let straight = assignment.board["policy"]["looks"] == json!(false);
     let earlier = inspection["tried"].as_array().into_iter().flatten();
     let own = ["lab_try", "submit_experiment"]
@@ -141,31 +141,39 @@ fn search(history: &History<'_>, assignment: &Assignment<'_>, inspection: &Value
         .filter(|a| a.ok || !a.body["twin"].is_null())
         .filter(|a| a.tool == "lab_try" || straight)
         .map(|a| (a.arguments, a.body));
+    let measured = inspection["measured"].as_array().into_iter().flatten();
+    let measured = measured
+        .filter_map(|result| seen(&domains, result, result))
+        .collect();
     let seen = earlier
         .map(|look| (look, look))
         .chain(own)
-        .filter_map(|(arguments, look)| seen(&grids, arguments, look))
+        .filter_map(|(arguments, look)| seen(&domains, arguments, look))
         .collect();
+    let tasks = assignment.board["tasks"].as_array().into_iter().flatten();
+    let mut own = tasks.filter(|task| task["task"] == json!(assignment.task));
     Search {
-        grids,
+        stuck: own.any(|task| task["stagnated"] == json!(true)),
+        domains,
         seen,
+        measured,
         maximise: assignment.board["metric"]["direction"] != json!("minimise"),
         seed: assignment.board["seed"].as_u64().unwrap_or(0),
         task: assignment.task.to_owned(),
     }
 }
 
-fn seen(grids: &[Grid], arguments: &Value, look: &Value) -> Option<Seen> {
-    let grid = grids
+fn seen(domains: &[Domain], arguments: &Value, look: &Value) -> Option<Seen> {
+    let domain = domains
         .iter()
-        .position(|grid| arguments["template"] == json!(grid.template))?;
+        .position(|domain| arguments["template"] == json!(domain.template))?;
     let params: BTreeMap<String, Value> =
         serde_json::from_value(arguments["params"].clone()).ok()?;
     let result = &look["result"];
     let verified = result["verdict"] == json!("ok");
     Some(Seen {
-        grid,
-        point: grids[grid].point(&params)?,
+        domain,
+        point: domains[domain].point(&params)?,
         value: result["value"].as_f64().filter(|_| verified),
         // What was handed in is no look, and no claim rests on it as one.
         look: look["try"].as_u64().unwrap_or_default(),
@@ -182,31 +190,28 @@ fn submission(history: &History<'_>, assignment: &Assignment<'_>, search: &Searc
     let finalists = assignment.board["policy"]["finalists"]
         .as_u64()
         .unwrap_or(1) as usize;
-    // The best is known already from an earlier round: nothing was gained.
-    let nothing_new = accepted == 0 && made.iter().any(|a| !a.body["twin"].is_null());
-    if accepted >= finalists || made.len() >= MAX_SUBMISSIONS || nothing_new {
+    if accepted >= finalists || made.len() >= MAX_SUBMISSIONS {
         return None;
     }
-    let ranking = search.ranking();
-    let best = ranking.first()?.value?;
-    let next = ranking.iter().find(|seen| {
-        let grid = &search.grids[seen.grid];
-        let params = grid.params(&seen.point);
+    let (ranking, best) = search.finalists();
+    let best = best?;
+    let (domain, point, value) = ranking.into_iter().find(|(domain, point, _)| {
+        let domain = &search.domains[*domain];
+        let params = json!(domain.params(point));
         !made.iter().any(|a| {
-            a.arguments["template"] == json!(grid.template) && a.arguments["params"] == params
+            a.arguments["template"] == json!(domain.template) && a.arguments["params"] == params
         })
     })?;
-    let value = next.value?;
     let closeness = if search.maximise {
         value / best
     } else {
         best / value
     };
-    if accepted > 0 && closeness < CLOSE {
+    if closeness < CLOSE {
         return None;
     }
-    let grid = &search.grids[next.grid];
-    let mut arguments = json!({ "template": grid.template, "params": grid.params(&next.point) });
+    let domain = &search.domains[domain];
+    let mut arguments = json!({ "template": domain.template, "params": domain.params(&point) });
     // The assigned experiment is used until one submission has run for it.
     let used = made.iter().any(|a| {
         a.ok && a.body["experiment"] == *assignment.experiment
