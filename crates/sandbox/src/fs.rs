@@ -25,6 +25,24 @@ static SERIAL: AtomicU64 = AtomicU64::new(0);
 /// sees either the old content or the new: temporary file in the same folder,
 /// `fsync`, rename, `fsync` of the folder.
 pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), WriteError> {
+    let folder = replace(path, bytes.as_ref(), true)?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| WriteError {
+            path: path.to_owned(),
+            step: "sync the folder",
+            source,
+        })
+}
+
+/// The same without the `fsync`, which takes milliseconds: for files that are
+/// made again from something else after a loss of power.
+pub fn write_whole(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), WriteError> {
+    replace(path, bytes.as_ref(), false).map(|_| ())
+}
+
+/// Puts a temporary file in the place of `path`; the folder of both.
+fn replace<'a>(path: &'a Path, bytes: &[u8], sync: bool) -> Result<&'a Path, WriteError> {
     let fail = |step| {
         move |source| WriteError {
             path: path.to_owned(),
@@ -54,9 +72,12 @@ pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), WriteErr
         .open(&temporary)
         .map_err(fail("create the temporary file"))
         .and_then(|mut file| {
-            file.write_all(bytes.as_ref())
+            file.write_all(bytes)
                 .map_err(fail("write the temporary file"))?;
-            file.sync_all().map_err(fail("sync the temporary file"))
+            if sync {
+                file.sync_all().map_err(fail("sync the temporary file"))?;
+            }
+            Ok(())
         })
         .and_then(|()| fs::rename(&temporary, path).map_err(fail("rename the temporary file")));
     if let Err(error) = written {
@@ -65,9 +86,7 @@ pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), WriteErr
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(fail("sync the folder"))
+    Ok(folder)
 }
 
 #[cfg(test)]
@@ -81,6 +100,8 @@ mod tests {
         write_atomic(&path, "old").unwrap();
         write_atomic(&path, b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        write_whole(&path, b"newer").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "newer");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

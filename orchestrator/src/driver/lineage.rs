@@ -65,7 +65,8 @@ impl Driver {
                 path: folder,
                 source,
             })?;
-            sandbox::fs::write_atomic(&path, &diff).map_err(|source| DriverError::View {
+            // The log has it too.
+            sandbox::fs::write_whole(&path, &diff).map_err(|source| DriverError::View {
                 path,
                 source: Box::new(source),
             })?;

@@ -383,7 +383,13 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
         source,
     })?;
     for (name, content) in files {
-        sandbox::fs::write_atomic(&dir.join(name), content)?;
+        let path = dir.join(name);
+        if name == EXPERIMENT {
+            // Written again from the log before each use.
+            sandbox::fs::write_whole(&path, content)?;
+        } else {
+            sandbox::fs::write_atomic(&path, content)?;
+        }
     }
     Ok(())
 }
