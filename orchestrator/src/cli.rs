@@ -150,6 +150,30 @@ pub enum Command {
         #[arg(long, default_value = "kernel-lab", value_name = "NAME")]
         lab: String,
     },
+    /// Speak the contract of labs for a frozen evaluation, on stdin and stdout.
+    /// A campaign starts it itself.
+    #[command(hide = true)]
+    EvaluationLab(EvaluationLab),
+}
+
+/// `alphalab evaluation-lab`.
+#[derive(Debug, clap::Args)]
+pub struct EvaluationLab {
+    /// Folder of the frozen evaluation.
+    #[arg(long, value_name = "DIR")]
+    pub evaluation: PathBuf,
+    /// Folder of the raw data.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder of the adapter.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: PathBuf,
+    /// Folder to work in, that the sandbox's user can enter.
+    #[arg(long, value_name = "DIR")]
+    pub room: PathBuf,
+    /// Packages that were installed for the campaign.
+    #[arg(long, value_name = "DIR")]
+    pub extras: Option<PathBuf>,
 }
 
 /// The page that shows a campaign while it runs.

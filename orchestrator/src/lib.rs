@@ -16,6 +16,7 @@ pub mod core;
 pub mod dashboard;
 pub mod document;
 pub mod driver;
+pub mod evaluation_lab;
 pub mod exec;
 pub mod explore;
 pub mod fork;

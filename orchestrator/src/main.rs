@@ -13,6 +13,7 @@ use orchestrator::commands::{
 use orchestrator::core::agent::Role;
 use orchestrator::core::models::ModelSettings;
 use orchestrator::core::settings::WebSettings;
+use orchestrator::evaluation_lab;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -79,6 +80,18 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
                 json: audit.json,
             };
             commands::audit(&options, &places)
+        }
+        Command::EvaluationLab(lab) => {
+            let options = evaluation_lab::Options {
+                evaluation: lab.evaluation,
+                data: lab.data,
+                adapter: lab.adapter,
+                room: lab.room,
+                extras: lab.extras,
+            };
+            let (requests, replies) = (std::io::stdin().lock(), std::io::stdout().lock());
+            evaluation_lab::serve(&options, &places.environment, requests, replies)?;
+            Ok(exit::OK)
         }
         Command::Doctor { json, lab } => commands::doctor(&places, &lab, json),
     }

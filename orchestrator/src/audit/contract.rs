@@ -235,6 +235,37 @@ pub struct Commands {
     pub timeout_s: u64,
 }
 
+/// Seed that `prepare` gets.
+const SEED: &str = "1";
+
+impl Commands {
+    /// The words that make the parts from the data.
+    pub fn prepare_words(&self, data: &Path, out: &Path) -> Vec<String> {
+        let mut words = with_folders(&self.prepare, &[("--data", data), ("--out", out)]);
+        words.extend(["--seed".to_owned(), SEED.to_owned()]);
+        words
+    }
+
+    /// The words that score artifacts against answers.
+    pub fn score_words(&self, inputs: &Path, answers: &Path, artifacts: &Path) -> Vec<String> {
+        let folders = [
+            ("--inputs", inputs),
+            ("--answers", answers),
+            ("--artifacts", artifacts),
+        ];
+        with_folders(&self.score, &folders)
+    }
+}
+
+/// A command with the folders that it is given.
+pub fn with_folders(command: &[String], folders: &[(&str, &Path)]) -> Vec<String> {
+    let mut words = command.to_vec();
+    for (flag, folder) in folders {
+        words.extend([(*flag).to_owned(), folder.display().to_string()]);
+    }
+    words
+}
+
 /// A loaded and checked `evaluation.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

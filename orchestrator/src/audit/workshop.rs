@@ -21,8 +21,6 @@ use super::table::{bytes, files};
 use super::{AuditError, Kills, Subject, baseline};
 use crate::core::measurement::Baseline;
 
-/// Seed that `prepare` gets.
-const SEED: &str = "1";
 /// How far the second run's clock is ahead.
 const CLOCK_DAYS: u32 = 400;
 
@@ -156,38 +154,14 @@ impl Workshop<'_> {
         for (data, out) in pairs {
             let (data, out) = (self.data(data), self.out(out));
             std::fs::create_dir_all(&out).map_err(RunError::file("create", &out))?;
-            let mut words = self.contract.commands.prepare.clone();
-            let folders = [("--data", &data), ("--out", &out)];
-            for (flag, folder) in folders {
-                words.extend([flag.to_owned(), folder.display().to_string()]);
-            }
-            words.extend(["--seed".to_owned(), SEED.to_owned()]);
-            work.jobs.push(words);
+            work.jobs
+                .push(self.contract.commands.prepare_words(&data, &out));
             if !work.readable.contains(&data) {
                 work.readable.push(data);
             }
             work.writable.push(out);
         }
         work.run(self.interpreter, &self.root.join("batches").join(batch))
-    }
-
-    /// The words that score artifacts against answers.
-    pub(super) fn score_words(
-        &self,
-        inputs: &Path,
-        answers: &Path,
-        artifacts: &Path,
-    ) -> Vec<String> {
-        let mut words = self.contract.commands.score.clone();
-        let folders = [
-            ("--inputs", inputs),
-            ("--answers", answers),
-            ("--artifacts", artifacts),
-        ];
-        for (flag, folder) in folders {
-            words.extend([flag.to_owned(), folder.display().to_string()]);
-        }
-        words
     }
 }
 
@@ -278,9 +252,11 @@ pub(super) fn lay_out(
             )?;
             changed
         };
-        batch
-            .jobs
-            .push(shop.score_words(&inputs, &answers, &artifacts));
+        batch.jobs.push(
+            shop.contract
+                .commands
+                .score_words(&inputs, &answers, &artifacts),
+        );
         // What candidates see harms no scorer: a scale may come from the
         // training rows.
         for seen in [shop.out("first").join("public"), answers] {

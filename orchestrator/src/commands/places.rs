@@ -1,9 +1,12 @@
 //! Where programs and shipped data are, and what a lab's environment is.
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::campaign::Layout;
+use crate::core::settings::Settings;
 use crate::exec::LabProgram;
 
 use super::Failure;
@@ -73,6 +76,45 @@ impl Places {
             arguments: vec!["serve".into()],
             environment: self.environment.clone(),
             log,
+            room: None,
+        }
+    }
+
+    /// How to start the lab that measures with a campaign's own evaluation:
+    /// this very program.
+    fn evaluation_lab(&self, layout: &Layout, settings: &Settings) -> Result<LabProgram, Failure> {
+        let room = tempfile::Builder::new().prefix("alphalab-lab-").tempdir()?;
+        // The sandbox's user must be able to enter.
+        std::fs::set_permissions(room.path(), PermissionsExt::from_mode(0o755))?;
+        let mut arguments: Vec<OsString> = vec!["evaluation-lab".into()];
+        let mut folder = |flag: &str, path: &Path| arguments.extend([flag.into(), path.into()]);
+        folder("--evaluation", &layout.evaluation());
+        folder("--data", &layout.data());
+        folder("--adapter", &layout.adapter());
+        folder("--room", room.path());
+        if settings.python.is_some() {
+            folder("--extras", &layout.python_extras());
+        }
+        Ok(LabProgram {
+            path: std::env::current_exe()?,
+            arguments,
+            environment: self.environment.clone(),
+            log: layout.logs().join("lab.log"),
+            room: Some(Arc::new(room)),
+        })
+    }
+
+    /// How to start what measures a campaign: its lab, or the one that
+    /// measures with the evaluation that its agents have built.
+    pub(super) fn measures(
+        &self,
+        layout: &Layout,
+        settings: &Settings,
+    ) -> Result<LabProgram, Failure> {
+        if settings.evaluation.is_some() {
+            self.evaluation_lab(layout, settings)
+        } else {
+            self.lab(&settings.lab, layout)
         }
     }
 

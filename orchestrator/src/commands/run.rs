@@ -166,10 +166,8 @@ pub(super) fn begin(
     let extras = installed(&extras, bench)?;
     settings.python = extras.as_ref().map(|extras| extras.settings.clone());
     let web = open_web(&settings)?;
-    let (lab, chosen, bench) = match built {
-        None => (Some(places.lab(&settings.lab, &layout)?), None, None),
-        Some((chosen, bench, _)) => (None, Some(chosen), Some(bench)),
-    };
+    let lab = places.measures(&layout, &settings)?;
+    let (chosen, bench) = built.map(|(chosen, bench, _)| (chosen, bench)).unzip();
     let beginning = Beginning {
         settings,
         prices: toml::to_string(&prices).map_err(Failure::bug)?,
@@ -183,7 +181,7 @@ pub(super) fn begin(
         state,
         adapter,
         models,
-        lab,
+        lab: Some(lab),
         bench,
         web,
         stop,
@@ -256,11 +254,11 @@ pub(super) fn take_up(
     let (models, _) = models::open(&settings.model, &settings.models, &layout)?;
     let web = open_web(&settings)?;
     let adapter = Adapter::load(&layout.adapter())?;
-    let (lab, bench) = if settings.evaluation.is_some() {
-        (None, Some(resolve::bench(places)?))
-    } else {
-        (Some(places.lab(&settings.lab, &layout)?), None)
-    };
+    let lab = Some(places.measures(&layout, &settings)?);
+    let bench = settings
+        .evaluation
+        .map(|_| resolve::bench(places))
+        .transpose()?;
     let mut batch = Batch::new();
     batch.push(Actor::User, Event::CampaignResumed {});
     for logged in store.append(state.seq, now_ms(), batch)? {
@@ -318,13 +316,6 @@ fn settings(
     if let Some(wanted) = options.executor.as_ref().filter(|_| executor != "local") {
         return Err(Failure::input(format!(
             "unknown executor `{wanted}`: this version has `local`"
-        )));
-    }
-    if built_for.is_some() && until >= 3 {
-        return Err(Failure::input(format!(
-            "adapter `{}` has no lab here, and experiments that an evaluation's own commands measure are not \
-             there yet: add --until phase2 to build and audit the evaluation",
-            manifest.name
         )));
     }
     let last = if built_for.is_some() {

@@ -30,10 +30,10 @@ pub fn verify(dir: &Path, rows: usize, json: bool, places: &Places) -> Result<u8
 
 fn lab(state: &State, dir: &Path, places: &Places) -> Result<crate::exec::LabProgram, String> {
     match &state.settings {
-        Some(settings) if settings.evaluation.is_none() => places
-            .lab(&settings.lab, &Layout::of(dir))
+        Some(settings) => places
+            .measures(&Layout::of(dir), settings)
             .map_err(|failure| failure.to_string()),
-        _ => Err("no lab measures this campaign".to_owned()),
+        None => Err("no lab measures this campaign".to_owned()),
     }
 }
 

@@ -81,8 +81,13 @@ impl Driver {
         let EffectKey::Inspect { task } = key else {
             return Ok(());
         };
-        let source = PathBuf::from(self.source(task).unwrap_or_default());
-        let source = crate::campaign::task_hash(&source)?;
+        let settings = self.session.state.settings.as_ref();
+        let source = if settings.is_some_and(|settings| settings.evaluation.is_some()) {
+            crate::campaign::folder_hash(&self.session.layout.data())?
+        } else {
+            let source = PathBuf::from(self.source(task).unwrap_or_default());
+            crate::campaign::task_hash(&source)?
+        };
         let mut batch = Batch::new();
         let mut document = serde_json::to_value(it).unwrap_or_default();
         // Agents know the task by its name in the campaign.

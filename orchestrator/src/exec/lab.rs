@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use protocol::{Hello, LabError, Operation, PROTOCOL_VERSION, Progress, Reply, ReplyBody, Request};
 use sandbox::{Child, Command, Input, Limits, Output, Policy};
+use tempfile::TempDir;
 
 /// Time a new worker has to say hello: it loads an interpreter and torch.
 const HELLO: Duration = Duration::from_mins(2);
@@ -26,6 +28,8 @@ pub struct LabProgram {
     pub environment: Vec<(OsString, OsString)>,
     /// File that its error output is appended to.
     pub log: PathBuf,
+    /// A folder of the lab's that is there as long as anybody can start it.
+    pub room: Option<Arc<TempDir>>,
 }
 
 /// Why a request came to nothing. Never about a candidate.

@@ -31,6 +31,7 @@ impl Bench {
             arguments: vec!["serve".into()],
             environment: Vec::new(),
             log: folder.path().join("lab.log"),
+            room: None,
         });
         Self {
             folder,
