@@ -7,8 +7,9 @@ mod worker;
 use std::fs;
 use std::path::Path;
 
+use orchestrator::audit::{Interpreter, Subject, audit};
 use protocol::conformance::Kit;
-use protocol::{Candidate, Operation, Report, Split, Verdict};
+use protocol::{Candidate, Direction, Operation, Report, Split, Verdict};
 use serde_json::{Value, json};
 use worker::{Worker, python, table_of};
 
@@ -45,7 +46,8 @@ fn template(name: &str, params: Value) -> (Candidate, Vec<(&'static str, String)
 
 fn value(report: &Report) -> f64 {
     assert_eq!(report.verdict, Verdict::Ok, "{report:#?}");
-    report.metrics["rmse"].value
+    let metric = report.metrics.values().next();
+    metric.expect("a metric").value
 }
 
 #[test]
@@ -165,6 +167,57 @@ fn templates_beat_the_mean_and_read_only_what_is_public() {
         report.verdict.reason().contains("`ALPHA` can't be -1"),
         "{report:#?}"
     );
+}
+
+#[test]
+fn templates_of_every_kind_of_data_beat_the_trivial_prediction() {
+    if python().is_none() {
+        return;
+    }
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let interpreter = Interpreter::find(&environment).expect("an interpreter");
+    // What was learnt in spring is worth little in autumn.
+    let shrunk = json!({ "ALPHA": 1000 });
+    for (case, name, params, names) in [
+        ("auditor-sound-lags", "linear", shrunk, 4),
+        ("auditor-sound-patients", "linear", json!({}), 4),
+        ("auditor-sound-wide", "boosting", json!({}), 4),
+        ("auditor-sound-folders", "words", json!({}), 1),
+        ("auditor-sound-next-letter", "letters", json!({}), 1),
+    ] {
+        let mut worker = Worker::start(case);
+        worker.hello();
+        let spaces = worker.inspect().spaces;
+        let known: Vec<&str> = spaces.iter().map(|space| &*space.template).collect();
+        assert!(
+            known.len() == names && known.contains(&name),
+            "{case}: {known:?}"
+        );
+        let subject = Subject::at(&worker.case, None);
+        let baseline = audit(&subject, &interpreter, false)
+            .baseline
+            .expect("a baseline")
+            .value;
+        let direction = worker.direction();
+        let dir = worker.experiment(name, template(name, params));
+        let report = worker.evaluate(&dir, 1, Split::Search);
+        let found = value(&report);
+        let better = match direction {
+            Direction::Minimise => found < baseline,
+            Direction::Maximise => found > baseline,
+        };
+        println!("{case}: {name} {found:.4}, the trivial prediction {baseline:.4}");
+        assert!(
+            better,
+            "{case}: {name} {found}, the trivial prediction {baseline}"
+        );
+        let looked = worker.look(&dir);
+        assert!(value(&looked).is_finite(), "{case}: {looked:#?}");
+        assert!(
+            report.metrics.values().all(|m| m.ci.is_some()),
+            "{case}: {report:#?}"
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::metrics::{self, Predictions};
 use super::prepared::{Part, ROW_ID, Split};
 use super::probes::{Ask, Probe};
 use super::table::number;
-use crate::core::measurement::Baseline;
+use crate::core::measurement::{Again, Baseline};
 
 /// Share of a column's training cells that must be numbers for it to be
 /// copied.
@@ -87,10 +87,19 @@ pub fn measure(scored: &Scored<'_>) -> Option<Baseline> {
         }
     }
     let (probe, value) = best?;
+    // What is measured there is compared there.
+    let select = scored.probes.iter().zip(scored.outcomes);
+    let select = select
+        .filter(|(other, _)| other.part == Part::Select && other.ask == probe.ask)
+        .find_map(|(other, outcome)| Some((other, outcome.value().filter(|v| v.is_finite())?)));
     Some(Baseline {
         name: name(probe),
         value,
         ci: interval(scored, probe, value),
+        select: select.map(|(other, value)| Again {
+            value,
+            ci: interval(scored, other, value),
+        }),
     })
 }
 

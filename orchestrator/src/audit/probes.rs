@@ -144,7 +144,7 @@ impl Target {
             numeric: !facts.classes(),
             format,
             train,
-            copied: (split.part == Part::Search && !facts.classes())
+            copied: (split.part != Part::Sealed && !facts.classes())
                 .then(|| Copied::of(facts, split))
                 .flatten(),
             name: facts.contract.task.target.clone(),
@@ -254,6 +254,22 @@ impl Target {
         } else {
             self.sure(Clone::clone)
         }
+    }
+
+    /// Predictions that learn nothing of the features, for `n` rows.
+    fn trivial(&self, n: usize) -> Vec<(Ask, Predictions)> {
+        let mut made = vec![(Ask::Constant, self.constant())];
+        if self.numeric {
+            let train = numbers(self.train.iter().map(String::as_str)).unwrap_or_default();
+            let median = vec![stats::median(&train).unwrap_or(0.0); n];
+            made.push((Ask::Median, Predictions::Numbers(median)));
+            let copied = self.copied.iter();
+            made.extend(copied.map(|c| {
+                let values = Predictions::Numbers(c.values.clone());
+                (Ask::Copy(c.name.clone()), values)
+            }));
+        }
+        made
     }
 
     fn anti(&self) -> Predictions {
@@ -386,25 +402,17 @@ pub fn probes(target: &Target, part: Part) -> Vec<Probe> {
         &without,
         None,
     );
-    if part != Part::Search || n < 4 {
+    if part == Part::Sealed || n < 4 {
         return made;
     }
-    for (ask, p) in [
-        (Ask::Constant, target.constant()),
-        (Ask::Anti, target.anti()),
-    ] {
+    for (ask, p) in target.trivial(n) {
         add(ask, AnswerSet::Real, &target.lines(&p), Some(p));
     }
-    if target.numeric {
-        let train = numbers(target.train.iter().map(String::as_str)).unwrap_or_default();
-        let median = vec![stats::median(&train).unwrap_or(0.0); n];
-        let copied = target.copied.iter();
-        let copied = copied.map(|c| (Ask::Copy(c.name.clone()), c.values.clone()));
-        for (ask, values) in std::iter::once((Ask::Median, median)).chain(copied) {
-            let p = Predictions::Numbers(values);
-            add(ask, AnswerSet::Real, &target.lines(&p), Some(p));
-        }
+    if part != Part::Search {
+        return made;
     }
+    let anti = target.anti();
+    add(Ask::Anti, AnswerSet::Real, &target.lines(&anti), Some(anti));
     let mut shuffled = lines.clone();
     Rng::new(5).shuffle(&mut shuffled[1..]);
     add(

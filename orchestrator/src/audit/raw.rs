@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
+use super::AuditError;
 use super::contract::Contract;
 use super::places::{self, Places};
 use super::run::{RunError, write_below};
-use super::stored::Stored;
+use super::stored::{Place, Stored};
 use super::table::{Table, TableError, bytes, files, time_key};
 use super::wide::Wide;
 
@@ -109,6 +110,23 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// The data of `place`, with its table translated if it is no plain CSV.
+    pub fn open(
+        contract: &Contract,
+        stored: Option<&Stored>,
+        place: Place<'_>,
+    ) -> Result<Self, AuditError> {
+        let Some(stored) = stored else {
+            return Ok(Self::load(contract, place.original)?);
+        };
+        let csv = stored.read(place)?;
+        Ok(Self::translated(
+            contract,
+            place.original,
+            Some((stored, &csv)),
+        )?)
+    }
+
     /// Reads the data in `folder`, with its table as plain CSV.
     pub fn load(contract: &Contract, folder: &Path) -> Result<Self, RawError> {
         Self::translated(contract, folder, None)

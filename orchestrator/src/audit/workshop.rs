@@ -61,7 +61,12 @@ pub(super) fn work(
     copy_folder(&subject.evaluation, &shop.evaluation())?;
     copy_folder(&subject.data, &shop.data("original"))?;
     let stored = Stored::of(&shop.contract.data, &shop.data("original"))?;
-    let raw = shop.raw(stored.as_ref())?;
+    let (original, plain) = (shop.data("original"), shop.root.join("plain"));
+    let raw = Raw::open(
+        &shop.contract,
+        stored.as_ref(),
+        shop.translator(&original, &plain),
+    )?;
 
     let done = shop.prepare("first", &[("original", "first")], 0)?;
     if done[0].code != 0 {
@@ -95,17 +100,6 @@ impl Workshop<'_> {
 
     fn out(&self, name: &str) -> PathBuf {
         self.root.join("made").join(name)
-    }
-
-    /// The raw data, with its table translated if it is no plain CSV.
-    fn raw(&self, stored: Option<&Stored>) -> Result<Raw, AuditError> {
-        let original = self.data("original");
-        let Some(stored) = stored else {
-            return Ok(Raw::load(&self.contract, &original)?);
-        };
-        let csv = stored.read(self.translator(&original, &self.root.join("plain")))?;
-        let raw = Raw::translated(&self.contract, &original, Some((stored, &csv)))?;
-        Ok(raw)
     }
 
     /// Writes copies of the data, each as a folder of its own.

@@ -1,13 +1,12 @@
 //! Where programs and shipped data are, and what a lab's environment is.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::campaign::Layout;
 use crate::core::settings::Settings;
-use crate::exec::LabProgram;
+use crate::exec::{LabProgram, Room};
 
 use super::Failure;
 
@@ -83,9 +82,7 @@ impl Places {
     /// How to start the lab that measures with a campaign's own evaluation:
     /// this very program.
     fn evaluation_lab(&self, layout: &Layout, settings: &Settings) -> Result<LabProgram, Failure> {
-        let room = tempfile::Builder::new().prefix("alphalab-lab-").tempdir()?;
-        // The sandbox's user must be able to enter.
-        std::fs::set_permissions(room.path(), PermissionsExt::from_mode(0o755))?;
+        let room = Room::open()?;
         let mut arguments: Vec<OsString> = vec!["evaluation-lab".into()];
         let mut folder = |flag: &str, path: &Path| arguments.extend([flag.into(), path.into()]);
         folder("--evaluation", &layout.evaluation());

@@ -1,5 +1,7 @@
 //! What a metric is compared with.
 
+use protocol::Split;
+
 use super::state::State;
 
 impl State {
@@ -7,6 +9,13 @@ impl State {
     pub fn baseline(&self) -> Option<f64> {
         let measured = self.measured.as_ref().map(|baseline| baseline.value);
         measured.or_else(|| self.settings.as_ref()?.metric.baseline_value)
+    }
+
+    /// The same on a split: other rows are harder or easier for everybody.
+    pub fn baseline_on(&self, split: Split) -> Option<f64> {
+        let measured = self.measured.as_ref();
+        let here = measured.map(|baseline| baseline.on(split).value);
+        here.or_else(|| self.baseline())
     }
 
     /// What the metric is relative to, in words: what was measured, else what

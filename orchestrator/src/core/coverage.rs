@@ -130,7 +130,7 @@ fn best(state: &State, model: &str, task: &str) -> Option<Found> {
         value,
         ci,
         n: measurement.score.n,
-        standing: standing(state, ci).filter(|_| !measurement.simulated),
+        standing: standing(state, Split::Search, ci).filter(|_| !measurement.simulated),
         select: e.verified(Split::Select),
     })
 }

@@ -24,6 +24,30 @@ pub struct Baseline {
     pub value: f64,
     /// The score's 95% interval, where rows don't hang together.
     pub ci: Option<Interval>,
+    /// The same prediction on `select`, whose rows are others; absent where
+    /// nobody has scored it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Again>,
+}
+
+/// The same on other rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The score.
+    pub value: f64,
+    /// Its 95% interval, as in [`Baseline::ci`].
+    pub ci: Option<Interval>,
+}
+
+impl Baseline {
+    /// The score on a split: that of `search` where no other is known.
+    pub fn on(&self, split: Split) -> Again {
+        let here = self.select.filter(|_| split == Split::Select);
+        here.unwrap_or(Again {
+            value: self.value,
+            ci: self.ci,
+        })
+    }
 }
 
 /// A number from a lab, with the verdict it comes with.

@@ -179,7 +179,7 @@ pub fn winner<'a>(
 fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;
-    let standing = standing(state, ci).filter(|_| !measurement.simulated);
+    let standing = standing(state, Split::Select, ci).filter(|_| !measurement.simulated);
     Some(Row {
         rank: 0,
         experiment: experiment.id,
@@ -211,9 +211,10 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     })
 }
 
-/// How an interval stands against the baseline's value, if that is known.
-pub fn standing(state: &State, ci: Option<Interval>) -> Option<Standing> {
-    let baseline = state.baseline()?;
+/// How an interval on a split stands against the baseline's value there, if
+/// that is known.
+pub fn standing(state: &State, split: Split, ci: Option<Interval>) -> Option<Standing> {
+    let baseline = state.baseline_on(split)?;
     Some(match ci {
         Some(ci) if state.better(ci.lo(), baseline) && state.better(ci.hi(), baseline) => {
             Standing::Won
@@ -305,7 +306,7 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         .map(|row| row.value)
         .collect();
     let any_simulated = rows.iter().any(|row| row.simulated);
-    let baseline = state.baseline();
+    let baseline = state.baseline_on(Split::Select);
     let count = |wanted| {
         (!any_simulated && baseline.is_some())
             .then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())

@@ -224,16 +224,16 @@ impl State {
                 Measured::of(&again.measurement.score, &floor)?
             }
             None if simulated => return None,
-            None => Measured::baseline(self)?,
+            None => Measured::baseline(self, Split::Search)?,
         };
         Some(new.p_better_than(&old, direction))
     }
 
-    /// Two-sided p-value of a difference to the baseline.
+    /// Two-sided p-value of a difference to the baseline on `select`.
     pub(super) fn p_differs(&self, task: &str, score: &Score) -> Option<f64> {
         let settings = self.settings.as_ref()?;
         let new = Measured::of(score, &self.floor(task))?;
-        let baseline = Measured::baseline(self)?;
+        let baseline = Measured::baseline(self, Split::Select)?;
         let MetricSettings { direction, .. } = settings.metric;
         let better = new.p_better_than(&baseline, direction);
         let worse = baseline.p_better_than(&new, direction);
@@ -264,9 +264,10 @@ impl Measured {
 
     /// The baseline has an interval where it was measured, else it is a number
     /// that follows from the metric's definition.
-    fn baseline(state: &State) -> Option<Self> {
-        let value = state.baseline()?;
-        let ci = state.measured.as_ref().and_then(|measured| measured.ci);
+    fn baseline(state: &State, split: Split) -> Option<Self> {
+        let value = state.baseline_on(split)?;
+        let measured = state.measured.as_ref();
+        let ci = measured.and_then(|measured| measured.on(split).ci);
         let ends = ci.unwrap_or(Interval(value, value));
         let exact = Floor::default();
         Some(Self {

@@ -80,8 +80,14 @@ impl Driver {
     }
 
     pub(super) fn for_searchers(&self, experiment: Option<ExperimentId>) -> Value {
-        let experiment = experiment.and_then(|id| self.session.state.experiments.get(&id));
+        let state = &self.session.state;
+        let experiment = experiment.and_then(|id| state.experiments.get(&id));
+        let settings = state.settings.as_ref();
+        let built = settings.is_some_and(|settings| settings.evaluation.is_some());
         json!({
+            "evaluation": built.then(|| self.evaluation()),
+            "learnings": if built { self.learnings() } else { String::new() },
+            "python": if built { self.packages() } else { Vec::new() },
             "experiment": experiment.map(|e| json!({
                 "id": e.id.to_string(),
                 "task": e.task,
@@ -219,20 +225,26 @@ impl Driver {
             .collect();
         Ok(json!({
             "schema": facts["columns"],
-            "evaluation": {
-                "measured_by": "the commands of the evaluation",
-                "candidate": "predictions.csv, by a command of its own that sees public/ only",
-                "splits": [
-                    { "name": "search", "rows": null, "purpose": "steers the campaign" },
-                    { "name": "select", "rows": null, "purpose": "decides between the best" },
-                    { "name": "sealed", "rows": null, "purpose": "opened once, at the end" },
-                ],
-                "rules": [],
-                "hash": null,
-            },
+            "evaluation": self.evaluation(),
             "files": files,
             "python": self.packages(),
         }))
+    }
+
+    /// How candidates are measured by an evaluation that agents have built.
+    fn evaluation(&self) -> Value {
+        let frozen = self.session.state.frozen.as_ref();
+        json!({
+            "measured_by": "the commands of the evaluation",
+            "candidate": "predictions.csv, by a command of its own that sees public/ only",
+            "splits": [
+                { "name": "search", "rows": null, "purpose": "steers the campaign" },
+                { "name": "select", "rows": null, "purpose": "decides between the best" },
+                { "name": "sealed", "rows": null, "purpose": "opened once, at the end" },
+            ],
+            "rules": [],
+            "hash": frozen.map(|(_, hash)| hash.short()),
+        })
     }
 
     /// What is known about the data.

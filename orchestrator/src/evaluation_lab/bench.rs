@@ -10,11 +10,14 @@ use std::time::Duration;
 use protocol::{ContentHash, LabError};
 use sandbox::{Command, ExitReason, Limits};
 
+use super::order::Order;
+use super::shape::Shape;
 use super::{Options, fault, holdout};
 use crate::adapter::{Adapter, EvaluationCommands, ExperimentLayout};
 use crate::audit::Interpreter;
 use crate::audit::contract::Contract;
 use crate::audit::run::{Batch, copy_folder};
+use crate::audit::stored::Place;
 use crate::campaign::folder_hash;
 
 /// The parts that rows are hidden in, and where they lie.
@@ -43,11 +46,6 @@ impl Parts {
     pub(super) fn answers(&self, split: &str) -> PathBuf {
         self.root.join("private").join(split)
     }
-
-    /// Where each row comes from.
-    pub(super) fn rows(&self) -> PathBuf {
-        self.root.join("private").join("rows.csv")
-    }
 }
 
 /// Everything that measures.
@@ -62,6 +60,10 @@ pub(super) struct Bench {
     pub(super) room: PathBuf,
     /// The evaluation's parts.
     pub(super) parts: Parts,
+    /// Which rows hang together.
+    pub(super) order: Order,
+    /// What the training rows look like.
+    pub(super) shape: Shape,
     /// Training rows, some of them hidden, for quick looks; absent where there
     /// are too few of them.
     pub(super) look: Option<Parts>,
@@ -98,9 +100,14 @@ impl Bench {
             hash,
             room: options.room.clone(),
             parts: Parts::at(options.room.join("parts")),
+            order: Order::default(),
+            shape: Shape::default(),
             look: None,
         };
         bench.prepare(options)?;
+        bench.order = Order::read(&bench.parts.root)?;
+        let train = holdout::table(&bench.parts.public().join("train.csv"))?;
+        bench.shape = Shape::of(&bench.contract, &train);
         let look = options.room.join("look");
         bench.look = look.is_dir().then(|| Parts::at(look));
         Ok(bench)
@@ -115,7 +122,7 @@ impl Bench {
     /// Whether the interpreter has what the templates import.
     pub(super) fn has_packages(&self) -> bool {
         let limits = Limits {
-            wall: Some(Duration::from_secs(60)),
+            wall: Some(Duration::from_mins(1)),
             ..Limits::default()
         };
         let asked = Command::new(
@@ -177,11 +184,14 @@ impl Bench {
                 failed.complaint()
             )));
         }
-        holdout::make(
-            &self.contract,
-            &Parts::at(made.clone()),
-            &self.room.join("look"),
-        )?;
+        let place = Place {
+            interpreter: &self.interpreter,
+            original: &data,
+            room: &self.room.join("plain"),
+        };
+        Order::make(&self.contract, place, &made)?;
+        let (parts, look) = (Parts::at(made.clone()), self.room.join("look"));
+        holdout::make(&parts, &Order::read(&made)?, &look)?;
         fs::remove_dir_all(&data).map_err(fault::file("remove", &data))?;
         fs::rename(&made, &self.parts.root).map_err(fault::file("rename", &made))
     }

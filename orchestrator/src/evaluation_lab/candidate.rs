@@ -105,7 +105,7 @@ pub(super) fn parse(bench: &Bench, sources: &Sources) -> Result<Result<(), Verdi
     }
     let mut policy = bench.interpreter.policy();
     policy.read_only.push(room.path().to_owned());
-    policy.cwd = room.path().to_owned();
+    room.path().clone_into(&mut policy.cwd);
     let limits = Limits {
         wall: Some(PARSE_TIME),
         ..Limits::default()

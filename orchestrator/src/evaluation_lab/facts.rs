@@ -8,21 +8,17 @@ use serde_json::{Value, json};
 use super::bench::Bench;
 use super::holdout::table;
 use super::program::{self, is_python};
+use super::shape::Holds;
 use super::{NAME, VERSION, report, templates};
 use crate::audit::contract::Kind;
 use crate::audit::prepared::ROW_ID;
 use crate::audit::probes::PREDICTIONS;
-use crate::audit::table::{Table, is_missing, number, time_key};
+use crate::audit::table::{Table, is_missing};
 
 /// Training rows that are shown.
 const SHOWN: usize = 3;
 /// Most characters of a cell that is shown.
 const CELL: usize = 200;
-/// Share of a column's cells that say what it holds.
-const MOSTLY: f64 = 0.9;
-/// Mean length of a cell from which a column holds texts, in characters.
-const TEXT: usize = 30;
-
 /// Answer to `describe`.
 pub(super) fn description(bench: &Bench) -> Description {
     let metric = &bench.contract.metric;
@@ -48,60 +44,11 @@ pub(super) fn description(bench: &Bench) -> Description {
     }
 }
 
-/// What a column holds, as far as its training cells tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    Numbers,
-    Times,
-    Texts,
-    Classes,
-}
-
-impl Holds {
-    fn of<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let cells = cells.filter(|cell| !is_missing(cell));
-        let all = cells.clone().count() as f64;
-        let mostly = |fits: &dyn Fn(&str) -> bool| {
-            let fitting = cells.clone().filter(|cell| fits(cell)).count();
-            fitting as f64 >= MOSTLY * all
-        };
-        let characters: usize = cells.clone().map(|cell| cell.chars().count()).sum();
-        if mostly(&|cell| number(cell).is_some()) {
-            Self::Numbers
-        } else if mostly(&|cell| time_key(cell).is_some()) {
-            Self::Times
-        } else if characters as f64 >= TEXT as f64 * all {
-            Self::Texts
-        } else {
-            Self::Classes
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Numbers => "numbers",
-            Self::Times => "times",
-            Self::Texts => "texts",
-            Self::Classes => "classes",
-        }
-    }
-}
-
-/// The columns that candidates see, but for the row's name.
-pub(super) fn columns(train: &Table, target: &str) -> Vec<(String, Holds)> {
-    let shown = train.header.iter().enumerate();
-    shown
-        .filter(|(_, name)| *name != ROW_ID && *name != target)
-        .map(|(place, name)| (name.clone(), Holds::of(train.cells(place))))
-        .collect()
-}
-
 /// Answer to `inspect`.
 pub(super) fn inspection(bench: &Bench, task: &str) -> Result<Inspection, LabError> {
     let train = table(&bench.parts.public().join("train.csv"))?;
     let target = &bench.contract.task.target;
-    let columns = columns(&train, target);
-    let (spaces, without) = templates::spaces(bench, &columns);
+    let (spaces, without) = templates::spaces(bench);
     let mut rows = BTreeMap::from([("train".to_owned(), train.rows.len())]);
     for split in [Split::Search, Split::Select, Split::Sealed] {
         let name = program::name(split);
@@ -117,7 +64,10 @@ pub(super) fn inspection(bench: &Bench, task: &str) -> Result<Inspection, LabErr
             json!({ "name": metric.name, "unit": metric.unit, "direction": metric.direction }),
         ),
         ("rows".to_owned(), json!(rows)),
-        ("columns".to_owned(), columns_json(&train, &columns)),
+        (
+            "columns".to_owned(),
+            columns_json(&train, &bench.shape.columns),
+        ),
         ("examples".to_owned(), examples(&train)),
         ("candidate".to_owned(), delivers(bench, &train)),
         ("quick_look".to_owned(), json!(look(bench))),

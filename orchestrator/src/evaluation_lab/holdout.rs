@@ -8,8 +8,8 @@ use protocol::{ContentHash, LabError, Split};
 
 use super::bench::Parts;
 use super::fault;
+use super::order::{Order, Placed};
 use super::program::name;
-use crate::audit::contract::Contract;
 use crate::audit::prepared::ROW_ID;
 use crate::audit::run::{copy_folder, write_below};
 use crate::audit::table::Table;
@@ -23,9 +23,9 @@ const MOST_LEARNT: usize = 6000;
 const MOST_HIDDEN: usize = 2000;
 
 /// Writes the parts of a quick look into `folder`, unless there are too few
-/// training rows. The last rows of a table in order of time are hidden, else
-/// rows by the hash of their name, whole groups where the group is shown.
-pub(super) fn make(contract: &Contract, parts: &Parts, folder: &Path) -> Result<(), LabError> {
+/// training rows. The last rows are hidden where some come after others, else
+/// rows by the hash of their group or name.
+pub(super) fn make(parts: &Parts, order: &Order, folder: &Path) -> Result<(), LabError> {
     let train = table(&parts.public().join("train.csv"))?;
     let hidden = train.rows.len() / ONE_IN;
     if hidden < FEWEST {
@@ -43,7 +43,8 @@ pub(super) fn make(contract: &Contract, parts: &Parts, folder: &Path) -> Result<
         // that only answers have are the scorer's own.
         return Ok(());
     };
-    let (before, after) = divide(contract, &train, hidden);
+    let names = train.column(ROW_ID).unwrap_or_default();
+    let (before, after) = divide(&order.of(train.cells(names)), hidden);
     let public = folder.join("public");
     let private = folder.join("private").join(split);
     let of = |columns: &[usize], rows: &[usize]| Table {
@@ -83,48 +84,29 @@ fn picked(table: &Table, names: &[String]) -> Option<Vec<usize>> {
     names.iter().map(|name| table.column(name)).collect()
 }
 
-/// Rows to learn from and rows to hide, in the order of the table.
-fn divide(contract: &Contract, train: &Table, hidden: usize) -> (Vec<usize>, Vec<usize>) {
-    let hidden = hidden.min(MOST_HIDDEN);
-    let n = train.rows.len();
-    let ordered = contract.task.time.is_some() || contract.data.characters;
-    if ordered {
-        let from = n - hidden;
-        return (
-            (from.saturating_sub(MOST_LEARNT)..from).collect(),
-            (from..n).collect(),
-        );
+/// Rows to learn from and rows to hide, in the order of the table. Whatever
+/// hangs together is on one side.
+fn divide(rows: &[Placed], hidden: usize) -> (Vec<usize>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let hash = |row: &usize| ContentHash::of(rows[*row].unit.as_bytes());
+    // Those that are hidden come last.
+    order.sort_by_cached_key(|row| (rows[*row].rank, hash(row).as_str().to_owned(), *row));
+    let mut from = rows.len() - hidden.min(MOST_HIDDEN);
+    while from > 0 && rows[order[from - 1]].unit == rows[order[from]].unit {
+        from -= 1;
     }
-    let group = contract
-        .task
-        .group
-        .as_ref()
-        .and_then(|name| train.column(name));
-    let unit = group.or_else(|| train.column(ROW_ID)).unwrap_or_default();
-    let mut order: Vec<(ContentHash, usize)> = train
-        .cells(unit)
-        .map(|cell| ContentHash::of(cell.as_bytes()))
-        .zip(0..)
-        .collect();
-    order.sort_by(|a, b| (a.0.as_str(), a.1).cmp(&(b.0.as_str(), b.1)));
-    // A unit that is cut in two is hidden as a whole.
-    let mut end = hidden;
-    while end < n && order[end].0 == order[end - 1].0 {
-        end += 1;
-    }
-    let sorted = |rows: &[(ContentHash, usize)]| {
-        let mut rows: Vec<usize> = rows.iter().map(|(_, row)| *row).collect();
-        rows.sort_unstable();
-        rows
-    };
-    let known: HashSet<&str> = order[..end].iter().map(|(hash, _)| hash.as_str()).collect();
-    let rest: Vec<(ContentHash, usize)> = order[end..]
+    let after: HashSet<&str> = order[from..].iter().map(|row| &*rows[*row].unit).collect();
+    let mut learnt: Vec<usize> = order[..from]
         .iter()
-        .filter(|(hash, _)| !known.contains(hash.as_str()))
+        .rev()
+        .copied()
+        .filter(|row| !after.contains(&*rows[*row].unit))
         .take(MOST_LEARNT)
-        .cloned()
         .collect();
-    (sorted(&rest), sorted(&order[..end]))
+    let mut told = order.split_off(from);
+    learnt.sort_unstable();
+    told.sort_unstable();
+    (learnt, told)
 }
 
 /// A table that `prepare` wrote.
@@ -136,41 +118,31 @@ pub(super) fn table(path: &Path) -> Result<Table, LabError> {
 mod tests {
     use super::*;
 
-    fn contract(task: &str) -> Contract {
-        let text = format!(
-            "schema = 1\nname = \"x\"\n[metric]\nname = \"rmse\"\nunit = \"1\"\ndirection = \"minimise\"\n\
-             [task]\nkind = \"regression\"\ntarget = \"y\"\n{task}\n[data]\ntable = \"d.csv\"\n\
-             [commands]\nprepare = [\"python\", \"p\"]\nscore = [\"python\", \"s\"]\ntimeout_s = 9\n"
-        );
-        Contract::parse(&text, Path::new("x")).expect("a contract")
-    }
-
-    fn train(n: usize) -> Table {
-        Table {
-            header: ["row_id", "g", "y"].map(str::to_owned).to_vec(),
-            rows: (0..n)
-                .map(|row| vec![format!("r{row}"), format!("g{}", row / 7), row.to_string()])
-                .collect(),
-        }
+    fn rows(units: usize, in_order: bool) -> Vec<Placed> {
+        let rows = (0..100).map(|row| Placed {
+            unit: format!("g{}", row / units),
+            rank: in_order.then_some(row),
+        });
+        rows.collect()
     }
 
     #[test]
     fn the_last_rows_are_hidden_where_there_is_time() {
-        let (before, after) = divide(&contract("time = \"t\""), &train(100), 25);
+        let (before, after) = divide(&rows(1, true), 25);
         assert_eq!((before, after), ((0..75).collect(), (75..100).collect()));
+        let (before, after) = divide(&rows(7, true), 25);
+        assert_eq!((before, after), ((0..70).collect(), (70..100).collect()));
     }
 
     #[test]
     fn groups_stay_together_and_every_row_is_somewhere_once() {
-        let table = train(100);
-        let (before, after) = divide(&contract("group = \"g\""), &table, 25);
-        let of = |rows: &[usize]| -> HashSet<String> {
-            rows.iter().map(|row| table.rows[*row][1].clone()).collect()
+        let rows = rows(7, false);
+        let (before, after) = divide(&rows, 25);
+        let of = |some: &[usize]| -> HashSet<String> {
+            some.iter().map(|row| rows[*row].unit.clone()).collect()
         };
         assert!(of(&before).is_disjoint(&of(&after)));
         assert_eq!(before.len() + after.len(), 100);
         assert!((25..32).contains(&after.len()), "{}", after.len());
-        let (again, _) = divide(&contract("group = \"g\""), &table, 25);
-        assert_eq!(again, before);
     }
 }

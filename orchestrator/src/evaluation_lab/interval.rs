@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 
-use protocol::{ContentHash, Interval, LabError};
+use protocol::{ContentHash, Interval};
 
-use super::bench::{Bench, Parts};
-use super::holdout::table;
+use super::order::Placed;
 use crate::audit::prepared::ROW_ID;
 use crate::audit::table::Table;
 
@@ -16,75 +15,34 @@ const BLOCKS: usize = 20;
 const FEWEST_BLOCKS: usize = 5;
 const FEWEST_ROWS: usize = 2;
 
-/// The block of each answer, or why there are none. Rows that hang together are
-/// in one block: those of one raw row, of one group, and neighbours in time or
-/// in a text.
-pub(super) fn blocks(
-    bench: &Bench,
-    parts: &Parts,
-    split: &str,
-    answers: &Table,
-) -> Result<Result<Vec<usize>, String>, LabError> {
-    let names = answers.column(ROW_ID).unwrap_or_default();
-    let task = &bench.contract.task;
-    let mut units: HashMap<String, String> = HashMap::new();
-    if let Some(group) = &task.group {
-        let inputs = table(&parts.inputs(split).join("inputs.csv"))?;
-        let (Some(id), Some(group)) = (inputs.column(ROW_ID), inputs.column(group)) else {
-            return Ok(Err(format!(
-                "rows of one `{group}` hang together, and the inputs don't show which those are"
-            )));
-        };
-        units.extend(
-            inputs
-                .rows
-                .iter()
-                .map(|row| (row[id].clone(), row[group].clone())),
-        );
-    } else {
-        let rows = table(&parts.rows())?;
-        if let (Some(id), Some(raw)) = (rows.column(ROW_ID), rows.column("raw_row")) {
-            units.extend(
-                rows.rows
-                    .iter()
-                    .map(|row| (row[id].clone(), row[raw].clone())),
-            );
-        }
-    }
-    let units: Vec<&str> = answers
-        .cells(names)
-        .map(|name| units.get(name).map_or(name, String::as_str))
-        .collect();
-    let in_order = task.time.is_some() || bench.contract.data.characters;
-    Ok(divide(&units, in_order))
-}
-
-/// Blocks of about as many rows each, no unit in two of them.
-fn divide(units: &[&str], in_order: bool) -> Result<Vec<usize>, String> {
-    let mut sizes: HashMap<&str, usize> = HashMap::new();
-    let mut order: Vec<&str> = Vec::new();
-    for unit in units {
-        let size = sizes.entry(unit).or_default();
-        if *size == 0 {
-            order.push(unit);
-        }
+/// The block of each row, or why there are none. Rows that hang together are in
+/// one block, and where rows come after each other, neighbours are.
+pub(super) fn blocks(rows: &[Placed]) -> Result<Vec<usize>, String> {
+    // By unit: its first place, and its number of rows.
+    let mut sizes: HashMap<&str, (Option<usize>, usize)> = HashMap::new();
+    for row in rows {
+        let (first, size) = sizes.entry(&row.unit).or_insert((row.rank, 0));
+        *first = (*first).min(row.rank);
         *size += 1;
     }
-    if !in_order {
-        order.sort_by_cached_key(|unit| ContentHash::of(unit.as_bytes()).as_str().to_owned());
-    }
-    let count = BLOCKS.min(order.len()).min(units.len() / FEWEST_ROWS);
+    let mut order: Vec<&str> = sizes.keys().copied().collect();
+    order.sort_by_cached_key(|unit| {
+        let hash = ContentHash::of(unit.as_bytes());
+        (sizes[unit].0, hash.as_str().to_owned())
+    });
+    let count = BLOCKS.min(order.len()).min(rows.len() / FEWEST_ROWS);
     if count < FEWEST_BLOCKS {
-        return Err(format!("{} rows are too few for an interval", units.len()));
+        return Err(format!("{} rows are too few for an interval", rows.len()));
     }
     let mut block_of: HashMap<&str, usize> = HashMap::new();
     let mut seen = 0;
     for unit in order {
+        let size = sizes[unit].1;
         // By the middle of the unit's rows: a large one doesn't begin a block
         // that it can't fill.
-        let middle = seen + sizes[unit] / 2;
-        block_of.insert(unit, (middle * count / units.len()).min(count - 1));
-        seen += sizes[unit];
+        let middle = seen + size / 2;
+        block_of.insert(unit, (middle * count / rows.len()).min(count - 1));
+        seen += size;
     }
     let mut used: Vec<usize> = block_of.values().copied().collect();
     used.sort_unstable();
@@ -94,7 +52,8 @@ fn divide(units: &[&str], in_order: bool) -> Result<Vec<usize>, String> {
     }
     // Blocks that stayed empty leave no gap.
     let place = |block: usize| used.binary_search(&block).unwrap_or_default();
-    Ok(units.iter().map(|unit| place(block_of[unit])).collect())
+    let blocks = rows.iter().map(|row| place(block_of[row.unit.as_str()]));
+    Ok(blocks.collect())
 }
 
 /// The rows of a table that are not in a block; rows that are in none stay.
@@ -128,31 +87,35 @@ pub(super) fn jackknife(value: f64, without: &[f64]) -> Result<Interval, String>
 mod tests {
     use super::*;
 
+    fn rows(units: impl Iterator<Item = usize>, in_order: bool) -> Vec<Placed> {
+        let rows = units.enumerate().map(|(rank, unit)| Placed {
+            unit: format!("u{unit}"),
+            rank: in_order.then_some(rank),
+        });
+        rows.collect()
+    }
+
     #[test]
     fn units_stay_together_in_blocks_of_about_one_size() {
-        let names: Vec<String> = (0..200).map(|row| format!("u{}", row / 3)).collect();
-        let units: Vec<&str> = names.iter().map(String::as_str).collect();
         for in_order in [true, false] {
-            let blocks = divide(&units, in_order).expect("blocks");
-            for pair in 0..199 {
-                assert!(names[pair] != names[pair + 1] || blocks[pair] == blocks[pair + 1]);
+            let rows = rows((0..200).map(|row| row / 3), in_order);
+            let found = blocks(&rows).expect("blocks");
+            for (row, pair) in rows.windows(2).enumerate() {
+                assert!(pair[0].unit != pair[1].unit || found[row] == found[row + 1]);
             }
             let sizes: Vec<usize> = (0..BLOCKS)
-                .map(|block| blocks.iter().filter(|b| **b == block).count())
+                .map(|block| found.iter().filter(|b| **b == block).count())
                 .collect();
             assert!(
                 sizes.iter().all(|size| (6..=15).contains(size)),
                 "{sizes:?}"
             );
-            let sorted = blocks.is_sorted();
-            assert_eq!(sorted, in_order);
+            assert_eq!(found.is_sorted(), in_order);
+            assert!(blocks(&rows[..8]).is_err());
         }
-        assert!(divide(&units[..8], true).is_err());
         // One group has nearly all the rows.
-        let lopsided: Vec<&str> = (0..100)
-            .map(|row| if row < 97 { "a" } else { names[row].as_str() })
-            .collect();
-        assert!(divide(&lopsided, false).is_err());
+        let lopsided = rows((0..100_usize).map(|row| row.saturating_sub(96)), false);
+        assert!(blocks(&lopsided).is_err());
     }
 
     #[test]

@@ -18,10 +18,12 @@ mod facts;
 mod fault;
 mod holdout;
 mod interval;
+mod order;
 mod program;
 mod report;
 mod score;
 mod serve;
+mod shape;
 mod templates;
 
 use std::path::PathBuf;

@@ -221,7 +221,8 @@ fn keep(
     let predictions = (PathBuf::from(PREDICTIONS), &found.predictions);
     for (path, content) in own.chain([predictions]) {
         write_below(&folder, &path, content).map_err(|error| fault::internal(&error))?;
-        let hash = ContentHash::of(content);
+        let hash = ContentHash::of_stream(content.as_slice());
+        let hash = hash.map_err(|error| fault::internal(&error))?;
         report.artifacts.push(Artifact { path, hash });
     }
     fs::create_dir_all(&folder).map_err(fault::file("create", &folder))?;

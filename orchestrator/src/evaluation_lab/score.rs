@@ -16,7 +16,7 @@ use crate::audit::run::{Batch, Done, copy_folder, write_below};
 use crate::audit::table::Table;
 
 /// Longest time for all the scores that an interval takes.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// A score.
 #[derive(Debug)]
@@ -54,12 +54,10 @@ pub(super) fn score(
     let (value, n) = match outcome {
         Outcome::Value { value, n } if value.is_finite() => (value, n),
         Outcome::Value { value, .. } => {
-            return Ok(Err(refused(format!(
-                "the score is {value}, no finite number"
-            ))));
+            let why = format!("the score is {value}, no finite number");
+            return Ok(Err(refused(&why)));
         }
-        Outcome::Refused(why) => return Ok(Err(refused(why))),
-        Outcome::Unusable(why) => return Ok(Err(refused(why))),
+        Outcome::Refused(why) | Outcome::Unusable(why) => return Ok(Err(refused(&why))),
     };
     let ci = if with_interval {
         left_out(
@@ -82,7 +80,7 @@ pub(super) fn score(
     }))
 }
 
-fn refused(why: String) -> Verdict {
+fn refused(why: &str) -> Verdict {
     Verdict::Rejected {
         stage: "score".to_owned(),
         reason: format!("the scorer refuses the predictions: {why}"),
@@ -136,7 +134,8 @@ fn left_out(
     took: Duration,
     room: &Path,
 ) -> Result<Result<Vec<f64>, String>, LabError> {
-    let blocks = match interval::blocks(bench, parts, split, answers)? {
+    let names = answers.column(ROW_ID).unwrap_or_default();
+    let blocks = match interval::blocks(&bench.order.of(answers.cells(names))) {
         Ok(blocks) => blocks,
         Err(why) => return Ok(Err(why)),
     };
@@ -150,7 +149,6 @@ fn left_out(
     let inputs = table(&parts.inputs(split).join("inputs.csv"))?;
     let predicted = Table::parse(predictions, PREDICTIONS);
     let predicted = predicted.map_err(|error| fault::internal(&error))?;
-    let names = answers.column(ROW_ID).unwrap_or_default();
     let block_of = answers.cells(names).zip(&blocks).collect();
     let mut asked = Vec::new();
     for block in 0..=blocks.iter().copied().max().unwrap_or_default() {

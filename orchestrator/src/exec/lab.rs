@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use protocol::{Hello, LabError, Operation, PROTOCOL_VERSION, Progress, Reply, ReplyBody, Request};
 use sandbox::{Child, Command, Input, Limits, Output, Policy};
-use tempfile::TempDir;
+
+use super::room::Room;
 
 /// Time a new worker has to say hello: it loads an interpreter and torch.
 const HELLO: Duration = Duration::from_mins(2);
@@ -29,7 +30,7 @@ pub struct LabProgram {
     /// File that its error output is appended to.
     pub log: PathBuf,
     /// A folder of the lab's that is there as long as anybody can start it.
-    pub room: Option<Arc<TempDir>>,
+    pub room: Option<Arc<Room>>,
 }
 
 /// Why a request came to nothing. Never about a candidate.

@@ -2,9 +2,11 @@
 
 mod lab;
 mod local;
+mod room;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{
     AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, Told, WriteFilesError,
     attempt_folder, clear_attempt, experiment_json, report_path, write_files,
 };
+pub use room::Room;

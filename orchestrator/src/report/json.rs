@@ -78,7 +78,12 @@ fn baseline(state: &State, board: &Leaderboard) -> Option<Value> {
     }
     let name = state.baseline_name()?;
     let ci = state.measured.as_ref().and_then(|measured| measured.ci);
-    Some(json!({ "name": name, "value": state.baseline(), "ci": ci }))
+    let select = state.measured.as_ref().and_then(|measured| measured.select);
+    let mut document = json!({ "name": name, "value": state.baseline(), "ci": ci });
+    if let Some(select) = select {
+        document["select"] = json!(select);
+    }
+    Some(document)
 }
 
 /// `alphalab status --json`, as of `now_ms`; `live` says whether a process is

@@ -204,7 +204,11 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
             match (&state.measured, settings.metric.baseline_value) {
                 (Some(measured), _) => {
                     let shown = number(measured.value, measured.ci);
-                    format!(": {} = {shown} on `search`", settings.metric.name)
+                    let select = measured.select.map_or_else(String::new, |again| {
+                        format!(", {} on `select`", number(again.value, again.ci))
+                    });
+                    let name = &settings.metric.name;
+                    format!(": {name} = {shown} on `search`{select}")
                 }
                 (None, Some(value)) => format!(": {} = {value}", settings.metric.name),
                 (None, None) => "; nobody has measured it".to_owned(),

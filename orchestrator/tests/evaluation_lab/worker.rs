@@ -48,7 +48,8 @@ pub(crate) struct Worker {
     child: Running,
     replies: BufReader<ChildStdout>,
     requests: ChildStdin,
-    case: PathBuf,
+    /// Holds the evaluation and its data.
+    pub(crate) case: PathBuf,
     next: u64,
     /// Where it works.
     pub(crate) room: Arc<tempfile::TempDir>,
@@ -217,6 +218,16 @@ impl Worker {
         let task = "houses".to_owned();
         match self.ask(Operation::Inspect { task }) {
             ReplyBody::Inspected(inspection) => *inspection,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Which way the metric gets better.
+    pub(crate) fn direction(&mut self) -> Direction {
+        match self.ask(Operation::Describe) {
+            ReplyBody::Described(description) => {
+                description.metrics[0].direction.expect("a direction")
+            }
             other => panic!("{other:?}"),
         }
     }

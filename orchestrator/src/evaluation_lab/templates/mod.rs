@@ -14,8 +14,8 @@ use protocol::Space;
 use serde_json::Value;
 
 use super::bench::Bench;
-use super::facts::Holds;
 use super::program::{Sources, is_python};
+use super::shape::{Holds, Shape};
 use crate::audit::contract::{Contract, Formula, Kind};
 
 /// Reads the parts and writes predictions.
@@ -30,10 +30,10 @@ struct Template {
     /// Its pieces of code, in order.
     pieces: &'static [&'static str],
     /// Whether it fits.
-    fits: fn(&Contract, &[(String, Holds)]) -> bool,
+    fits: fn(&Contract, &Shape) -> bool,
 }
 
-const TEMPLATES: [Template; 4] = [
+const TEMPLATES: [Template; 6] = [
     Template {
         name: "linear",
         summary: "ridge or logistic regression on scaled columns, their squares or splines",
@@ -58,10 +58,31 @@ const TEMPLATES: [Template; 4] = [
         pieces: &[FILES, TABLE, include_str!("boosting.py")],
         fits: has_table,
     },
+    Template {
+        name: "words",
+        summary: "ridge or logistic regression on how often words, or runs of letters, occur",
+        pieces: &[FILES, include_str!("words.py")],
+        fits: has_texts,
+    },
+    Template {
+        name: "letters",
+        summary: "the next character by the characters before it, longer contexts before shorter ones",
+        pieces: &[FILES, include_str!("letters.py")],
+        fits: has_places,
+    },
 ];
 
-fn has_table(contract: &Contract, columns: &[(String, Holds)]) -> bool {
-    !contract.data.characters && columns.iter().any(|(_, holds)| *holds != Holds::Texts)
+fn has_table(contract: &Contract, shape: &Shape) -> bool {
+    let mut columns = shape.columns.iter();
+    !contract.data.characters && columns.any(|(_, holds)| *holds != Holds::Texts)
+}
+
+fn has_texts(contract: &Contract, shape: &Shape) -> bool {
+    !contract.data.characters && shape.holding(Holds::Texts).next().is_some()
+}
+
+fn has_places(contract: &Contract, shape: &Shape) -> bool {
+    contract.data.characters && shape.holding(Holds::Texts).count() == 1
 }
 
 /// The script that a template becomes; none where candidates are no scripts.
@@ -78,10 +99,7 @@ pub(super) fn wants_probabilities(contract: &Contract) -> bool {
 }
 
 /// The templates that fit, or why there are none.
-pub(super) fn spaces(
-    bench: &Bench,
-    columns: &[(String, Holds)],
-) -> (Vec<Space>, Option<&'static str>) {
+pub(super) fn spaces(bench: &Bench) -> (Vec<Space>, Option<&'static str>) {
     if script(bench).is_none() {
         let why = "they are single Python scripts, and the adapter asks for something else";
         return (Vec::new(), Some(why));
@@ -91,11 +109,11 @@ pub(super) fn spaces(
         return (Vec::new(), Some(why));
     }
     let fitting = TEMPLATES.iter();
-    let fitting = fitting.filter(|template| (template.fits)(&bench.contract, columns));
+    let fitting = fitting.filter(|template| (template.fits)(&bench.contract, &bench.shape));
     let spaces = fitting.map(|template| Space {
         template: template.name.to_owned(),
         summary: template.summary.to_owned(),
-        params: space::params(template.name, &bench.contract),
+        params: space::params(template.name, &bench.contract, &bench.shape),
     });
     (spaces.collect(), None)
 }
@@ -109,25 +127,33 @@ pub(super) fn fill(
     let script = script(bench).ok_or("templates are for candidates that are a single script")?;
     let template = TEMPLATES.iter().find(|template| template.name == name);
     let template = template.ok_or_else(|| format!("there is no template `{name}`"))?;
-    let values = space::values(&space::params(name, &bench.contract), params)?;
-    let text = write(template, &bench.contract, &values);
+    let values = space::values(&space::params(name, &bench.contract, &bench.shape), params)?;
+    let text = write(template, bench, &values);
     Ok(vec![(script.into(), text.into_bytes())])
 }
 
-fn write(template: &Template, contract: &Contract, values: &BTreeMap<String, Value>) -> String {
+fn write(template: &Template, bench: &Bench, values: &BTreeMap<String, Value>) -> String {
+    let (contract, shape) = (&bench.contract, &bench.shape);
     let mut text = format!("\"\"\"{}.\"\"\"\n", capitalised(template.summary));
-    let text_of = |text: &str| Value::from(text);
     let task = &contract.task;
-    let optional = |column: Option<&String>| column.map_or(Value::Null, |name| text_of(name));
-    let constants = [
-        ("TARGET", text_of(&task.target)),
-        ("TIME", optional(task.time.as_ref())),
+    let texts: Vec<String> = shape.holding(Holds::Texts).cloned().collect();
+    let mut constants = BTreeMap::from([
+        ("TARGET", Value::from(task.target.as_str())),
+        ("TEXTS", Value::from(texts)),
         ("CLASSES", Value::from(task.kind == Kind::Classification)),
         ("PROBABILITIES", Value::from(wants_probabilities(contract))),
-    ];
-    let constants = constants.iter().map(|(name, value)| (*name, value));
-    let params = values.iter().map(|(name, value)| (name.as_str(), value));
-    for (name, value) in constants.chain(params) {
+        // What can't be varied here.
+        ("BALANCED", Value::from(false)),
+        ("LOGARITHM", Value::from(false)),
+        ("RELATIVE", Value::from(false)),
+        ("ENCODING", Value::from("one_hot")),
+    ]);
+    constants.extend(
+        values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone())),
+    );
+    for (name, value) in &constants {
         // Writing to a String can't fail.
         let _ = writeln!(text, "{name} = {}", literal(value));
     }

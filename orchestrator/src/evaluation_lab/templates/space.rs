@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use protocol::{ParamCondition, ParamKind, ParamSpec};
 use serde_json::{Value, json};
 
+use super::super::shape::{Holds, Shape};
 use crate::audit::contract::{Contract, Formula, Kind};
 
 /// What can be varied in a template.
-pub(super) fn params(template: &str, contract: &Contract) -> Vec<ParamSpec> {
+pub(super) fn params(template: &str, contract: &Contract, shape: &Shape) -> Vec<ParamSpec> {
     let classes = contract.task.kind == Kind::Classification;
     let mut params = match template {
         "linear" => vec![
@@ -35,20 +36,36 @@ pub(super) fn params(template: &str, contract: &Contract) -> Vec<ParamSpec> {
             real("SHRINK", 1e-3, 100.0, 0.1),
             flat("FEATURES", 0.2, 1.0, 1.0),
         ],
+        "words" => vec![
+            choice("UNITS", &["words", "letters"]),
+            on("UNITS", "words", int("LONGEST", 1, 3, false, 1)),
+            on("UNITS", "letters", int("REACH", 2, 6, false, 4)),
+            int("RARE", 1, 5, false, 2),
+            real("ALPHA", 1e-3, 1e2, 0.1),
+        ],
+        "letters" => vec![
+            int("ORDER", 1, 12, false, 5),
+            flat("DISCOUNT", 0.05, 0.98, 0.75),
+        ],
         _ => Vec::new(),
     };
-    if classes {
-        if template != "neighbours" {
-            params.push(flag("BALANCED", balances(contract)));
-        }
-    } else {
-        if template == "boosting" {
-            params.push(choice("LOSS", losses(contract)));
-        }
+    let of_texts = matches!(template, "words" | "letters");
+    if classes && !matches!(template, "neighbours" | "letters") {
+        params.push(flag("BALANCED", balances(contract)));
+    }
+    if !classes && template == "boosting" {
+        params.push(choice("LOSS", losses(contract)));
+    }
+    // What changes nothing on these rows would only be tried twice.
+    if shape.has_logarithm && !of_texts {
         params.push(flag("LOGARITHM", false));
+    }
+    if shape.has_nearest && !of_texts {
         params.push(flag("RELATIVE", contract.task.kind == Kind::Forecast));
     }
-    params.push(choice("ENCODING", &["one_hot", "target"]));
+    if shape.holding(Holds::Classes).next().is_some() && !of_texts {
+        params.push(choice("ENCODING", &["one_hot", "target"]));
+    }
     params
 }
 
@@ -179,6 +196,14 @@ mod tests {
         Contract::parse(&text, std::path::Path::new("x")).expect("a contract")
     }
 
+    fn shape() -> Shape {
+        Shape {
+            columns: vec![("colour".to_owned(), Holds::Classes)],
+            has_logarithm: true,
+            has_nearest: true,
+        }
+    }
+
     #[test]
     fn every_space_can_be_searched() {
         for contract in [
@@ -190,7 +215,7 @@ mod tests {
                 let space = Space {
                     template: template.name.to_owned(),
                     summary: String::new(),
-                    params: params(template.name, &contract),
+                    params: params(template.name, &contract, &shape()),
                 };
                 assert_eq!(space.check(), Ok(()));
                 assert!(values(&space.params, &BTreeMap::new()).is_ok());
@@ -200,7 +225,11 @@ mod tests {
 
     #[test]
     fn points_are_checked() {
-        let specs = params("linear", &contract("regression", "rmse", "minimise"));
+        let specs = params(
+            "linear",
+            &contract("regression", "rmse", "minimise"),
+            &shape(),
+        );
         let of = |given: Value| {
             let given = serde_json::from_value(given).expect("parameters");
             values(&specs, &given)
