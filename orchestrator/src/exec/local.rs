@@ -385,8 +385,10 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
     for (name, content) in files {
         let path = dir.join(name);
         if name == EXPERIMENT {
-            // Written again from the log before each use.
-            sandbox::fs::write_whole(&path, content)?;
+            // Written again from the log before each use, and mostly there.
+            if !std::fs::read(&path).is_ok_and(|there| there == content.as_bytes()) {
+                sandbox::fs::write_whole(&path, content)?;
+            }
         } else {
             sandbox::fs::write_atomic(&path, content)?;
         }

@@ -176,7 +176,7 @@ impl Planner<'_> {
     /// Whether what is left of the running time is for what comes after the
     /// search.
     pub(super) fn search_is_over(&self) -> bool {
-        self.time_left_s() <= self.state.reserve_s()
+        self.time_left_s() <= self.reserve_s
     }
 }
 
