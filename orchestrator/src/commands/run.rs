@@ -466,6 +466,17 @@ fn drive(session: Session) -> Result<u8, Failure> {
                     None => exit::EXTERNAL,
                 })
             }
+            Ended::Rests => {
+                write_report(&layout)?;
+                let why = state.rests_because().unwrap_or_default();
+                eprintln!(
+                    "stopped: {}",
+                    why.replace(" DIR ", &format!(" {} ", dir.display()))
+                );
+                eprintln!("then continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(exit::CANCELLED)
+            }
             Ended::Stopped => {
                 write_report(&layout)?;
                 eprintln!("stopped; continue with: alphalab resume {}", dir.display());

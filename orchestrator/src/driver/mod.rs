@@ -72,6 +72,8 @@ pub enum Ended {
     Stopped,
     /// The model's provider lets nobody go on; it can be resumed.
     Halted,
+    /// All that is left to do is paused; it can be resumed.
+    Rests,
 }
 
 /// Why a session could not go on. The campaign can be resumed.
@@ -289,9 +291,14 @@ impl Driver {
         self.check_frozen()?;
         self.check_extras()?;
         loop {
-            if let RunState::Finished(reason) = self.session.state.run {
+            let over = match self.session.state.run {
+                RunState::Finished(reason) => Some(Ended::Finished(reason)),
+                RunState::Stopped => Some(Ended::Rests),
+                RunState::New | RunState::Running => None,
+            };
+            if let Some(ended) = over {
                 self.flush()?;
-                return Ok(Ended::Finished(reason));
+                return Ok(ended);
             }
             let asked = self.session.stop.load(Ordering::Relaxed);
             let stopping = asked || self.halt.is_some();

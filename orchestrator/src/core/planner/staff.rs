@@ -151,7 +151,11 @@ impl Planner<'_> {
         let ends = |decision: &Decision| {
             matches!(
                 decision,
-                Decision::Record(Event::CampaignFinished { .. } | Event::SealedOpened { .. })
+                Decision::Record(
+                    Event::CampaignFinished { .. }
+                        | Event::CampaignStopped { .. }
+                        | Event::SealedOpened { .. }
+                )
             )
         };
         if !next.iter().any(ends) {
