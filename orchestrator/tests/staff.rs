@@ -158,7 +158,7 @@ fn a_demoted_winner_makes_room_for_the_next_best() {
         (
             "finish",
             json!({ "verdict": "pass", "reason": " " }),
-            "`reason` has",
+            "`reason` is empty",
         ),
         (
             "finish",
@@ -285,7 +285,7 @@ fn what_the_check_refused_is_repaired_by_another() {
         (&json!("compile"), &json!("no such header"), &json!(1))
     );
     let (_, body) = hand.call(fixer, "finish", json!({ "diagnosis": "" }));
-    assert_eq!(body["error"], "`diagnosis` has 1 to 2048 bytes");
+    assert_eq!(body["error"], "`diagnosis` is empty");
     let arguments = json!({ "experiment": experiment, "template": "t", "params": { "F": false } });
     hand.call(fixer, "submit_experiment", arguments);
     hand.checked(experiment, protocol::Verdict::Ok);

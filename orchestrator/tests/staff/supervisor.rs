@@ -103,7 +103,7 @@ fn a_stall_is_over_when_something_is_better_by_its_interval() {
         (
             "pause_work",
             json!({ "task": "x", "reason": "" }),
-            "`reason` has 1 to",
+            "`reason` is empty",
         ),
         (
             "resume_work",
