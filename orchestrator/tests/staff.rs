@@ -1,6 +1,8 @@
 //! The agents beside the search, in whole campaigns on the synthetic lab and in
 //! states made by hand.
 
+#[path = "staff/ablation.rs"]
+mod ablation;
 #[path = "staff/hand.rs"]
 mod hand;
 #[path = "staff/supervisor.rs"]

@@ -414,7 +414,7 @@ fn settings(
         }),
         python: None,
     };
-    if ablations > 0 && settings.ablations_per_task() == 0 {
+    if ablations > 0 && settings.ablations_within(Some(experiments)) == 0 {
         return Err(Failure::input(format!(
             "--ablation {ablations}: there is no room for it: a quarter of the {experiments} experiments, shared by {} \
              tasks, is less than one for each; give more --experiments or fewer --tasks",
