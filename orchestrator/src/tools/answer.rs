@@ -230,7 +230,7 @@ impl Call<'_> {
                 }
                 Ok(Reply::ok(board))
             }
-            "read_leaderboard" => Ok(Reply::ok(read::leaderboard(self.state))),
+            "read_leaderboard" => Ok(Reply::ok(read::leaderboard(self.state, self.agent))),
             "lab_inspect" => self.inspect(documents),
             "propose_experiment" => self.propose(now_ms),
             "cancel_experiment" => self.cancel(),
@@ -267,6 +267,9 @@ impl Call<'_> {
             .state
             .task(&task)
             .ok_or_else(|| Reply::failed(format!("there is no task `{task}`")))?;
+        if !read::sees(self.state, Some(self.agent), &task) {
+            return Err(Reply::failed(format!("`{task}` is not your task")));
+        }
         let Some(inspected) = &known.inspected else {
             let reason = known.closed.clone().unwrap_or_default();
             return Err(Reply::failed(format!("task `{task}`: {reason}")));
