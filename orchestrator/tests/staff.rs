@@ -138,6 +138,8 @@ fn a_demoted_winner_makes_room_for_the_next_best() {
         !text.contains("builtin") && !text.contains("a0001"),
         "{text}"
     );
+    assert_eq!(board.1["assignment"]["folder"], "e0001");
+    assert!(!text.contains("e0001-n"), "{text}");
 
     // It can't do what others do, nor judge what it can't point at.
     for (tool, arguments, words) in [

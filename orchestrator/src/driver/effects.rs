@@ -10,7 +10,7 @@ use crate::core::event::{Actor, Body, Event};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::Effect;
 use crate::core::state::Experiment;
-use crate::exec::{Job, Request};
+use crate::exec::{Job, Request, TRIES};
 use crate::store::{Batch, MAX_PAYLOAD_BYTES};
 use crate::tools::{self, Files, LabRequest, Reply};
 
@@ -168,7 +168,7 @@ impl Driver {
         // Named by the call, so that an interrupted look is taken again under
         // the same name.
         let name = format!("{agent}-{call}");
-        let dir = self.folder(experiment).join("tries").join(&name);
+        let dir = self.folder(experiment).join(TRIES).join(&name);
         Ok(match request {
             LabRequest::Check(candidate, files) => self
                 .document(name, &task, candidate)

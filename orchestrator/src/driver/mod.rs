@@ -3,6 +3,7 @@
 
 mod ablate;
 mod compaction;
+mod docket;
 mod draw;
 mod effects;
 mod evaluation;

@@ -187,7 +187,7 @@ pub(super) fn docket(
         })
         .collect();
     let settings = state.settings.as_ref();
-    Ok(json!({
+    let docket = json!({
         "role": agent.role.word(),
         "objective": settings.map(|s| s.objective.as_str()),
         "device": settings.map(|s| s.device.as_str()),
@@ -199,9 +199,23 @@ pub(super) fn docket(
         "changes": changes(e, &inspection),
         "measurements": measurements,
         "others": others,
-        "folder": format!("../../experiments/{}", e.folder()),
+        "folder": e.id.to_string(),
         "places": places(e, documents),
-    }))
+    });
+    nameless(state, &e.task, &docket).map_err(|error| Reply::failed(error.to_string()))
+}
+
+/// A document without the names that were chosen for experiments: a lab's
+/// messages have the paths of their folders.
+fn nameless(state: &State, task: &str, document: &Value) -> serde_json::Result<Value> {
+    let mut text = document.to_string();
+    for e in state.experiments_on(task) {
+        let folder = e.folder();
+        if text.contains(&folder) {
+            text = text.replace(&folder, &e.id.to_string());
+        }
+    }
+    serde_json::from_str(&text)
 }
 
 /// What the lab has found about an experiment's task.

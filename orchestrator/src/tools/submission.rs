@@ -16,6 +16,7 @@ use crate::core::lineage::{Descent, Kind, Provenance};
 use crate::core::points::Scales;
 use crate::core::state::Experiment;
 use crate::core::words::PARAMS;
+use crate::exec::{EXPERIMENT, TRIES};
 
 /// Most files of one candidate, and most bytes of all of them.
 const MAX_FILES: usize = 8;
@@ -53,7 +54,7 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
 
 /// What the harness and labs write into an experiment's folder.
 fn is_taken(name: &str) -> bool {
-    ["experiment.json", "report.json", "change.diff", "tries"].contains(&name)
+    [EXPERIMENT, "report.json", "change.diff", TRIES].contains(&name)
         || name.starts_with("attempt-")
 }
 
