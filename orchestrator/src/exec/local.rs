@@ -399,6 +399,9 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
 /// The file in which a lab finds what it is to measure.
 pub const EXPERIMENT: &str = "experiment.json";
 
+/// Folder of an experiment's quick looks, each named after who took it.
+pub const TRIES: &str = "tries";
+
 /// Name and content of an experiment's [`EXPERIMENT`].
 pub fn experiment_json(experiment: &Experiment) -> Result<(String, String), serde_json::Error> {
     let text = serde_json::to_string_pretty(experiment)?;

@@ -5,6 +5,6 @@ mod local;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{
-    AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, Told, WriteFilesError,
+    AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, TRIES, Told, WriteFilesError,
     attempt_folder, clear_attempt, experiment_json, report_path, write_files,
 };

@@ -491,6 +491,9 @@ impl Planner<'_> {
         if !self.settings.strategy.has_strategist() {
             return self.without_strategist();
         }
+        if let Some(reason) = self.state.rests_because() {
+            return vec![Decision::Record(Event::CampaignStopped { reason })];
+        }
         let last_round_idle = self.state.nobody_proposes();
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());
         if all_closed || last_round_idle {
