@@ -269,6 +269,11 @@ pub enum Wanted {
         #[arg(value_enum)]
         phase: Phase,
     },
+    /// Let work on a task go on that the Supervisor has paused.
+    ResumeTask {
+        /// Name of the task.
+        task: String,
+    },
 }
 
 impl From<Wanted> for Steer {
@@ -295,6 +300,7 @@ impl From<Wanted> for Steer {
             Wanted::Approve { phase } => Self::Approve {
                 phase: phase.number(),
             },
+            Wanted::ResumeTask { task } => Self::ResumeTask { task },
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Winners taken apart, from outside.
 
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Target, command, finish, fixtures, run, succeed};
+use support::{Target, command, finish, fixtures, quietly, run, succeed};
 
 fn target() -> Target {
     Target::synthetic(&fixtures().join("tasks"))
@@ -75,6 +74,39 @@ fn what_the_changes_of_a_winner_are_worth() {
         "ablation",
         &["verify", &dir.to_string_lossy()],
     ));
+}
+
+#[test]
+fn a_limit_that_was_lowered_holds_for_ablations_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("c");
+    let mut arguments = vec!["--tasks", "alpha", "--experiments", "12", "--ablation", "3"];
+    arguments.extend(["--gate", "phase3"]);
+    let mut child = quietly(run(&target(), "ablation", &dir, &arguments));
+    while !dir.join("campaign.db").is_file() || !json(&dir, &["status"])["evaluation"].is_string() {
+        std::thread::yield_now();
+    }
+    let path = dir.to_string_lossy().into_owned();
+    for wish in [
+        &["budget", "--experiments", "4"][..],
+        &["approve", "phase3"],
+    ] {
+        let mut steer = command(&target(), "ablation", &["steer", &path]);
+        steer.args(wish);
+        succeed(steer);
+    }
+    assert!(child.wait().expect("a child").success());
+    let status = json(&dir, &["status"]);
+    let spent = &status["budget"]["experiments"]["spent"];
+    assert!(spent.as_f64().is_some_and(|spent| spent <= 4.0), "{spent}");
+    // A quarter of four.
+    let report = std::fs::read_to_string(dir.join("reports/report.md")).expect("a report");
+    let table = report
+        .split("## What the winners' changes are worth")
+        .nth(1)
+        .expect("the table");
+    let rows = table.lines().filter(|line| line.starts_with("| alpha"));
+    assert_eq!(rows.count(), 1, "{table}");
 }
 
 #[test]

@@ -192,6 +192,10 @@ fn experiment(state: &mut State, task: &str, attempts: Vec<Attempt>) -> Experime
         sketch: None,
         replicates: None,
     };
+    if experiment.verified(Split::Select).is_some() {
+        let again = state.staff.remeasured.entry(task.to_owned());
+        again.or_default().insert(id);
+    }
     state.experiments.insert(id, experiment);
     id
 }

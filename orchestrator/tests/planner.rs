@@ -17,6 +17,7 @@ use orchestrator::core::planner::{Decision, Effect, after_check, after_measure, 
 use orchestrator::core::settings::Settings;
 use orchestrator::core::staff::StaffSettings;
 use orchestrator::core::state::{RunState, State};
+use orchestrator::core::steer::Steer;
 use orchestrator::model::builtin::Builtin;
 use orchestrator::model::{ChatModel, Message, ToolSchema, TurnRequest};
 use orchestrator::tools::{self, Documents, Kinds, LabRequest};
@@ -283,8 +284,10 @@ impl Run {
     /// Until the campaign is over.
     fn drive(&mut self, world: &mut dyn World) {
         for _ in 0..20_000 {
-            if matches!(self.state.run, RunState::Finished(_)) {
-                return;
+            match self.state.run {
+                RunState::Finished(_) => return,
+                RunState::Stopped => self.let_go_on(),
+                RunState::New | RunState::Running => {}
             }
             let decisions = decide(&self.state, self.now_ms, &Kinds);
             let records: Vec<Decision> = decisions
@@ -307,6 +310,18 @@ impl Run {
             }
         }
         panic!("no end\n{}", self.trace);
+    }
+
+    /// A person takes a campaign up again in which all was paused.
+    fn let_go_on(&mut self) {
+        let paused: Vec<String> = self.state.staff.paused.keys().cloned().collect();
+        assert!(!paused.is_empty(), "nothing is paused\n{}", self.trace);
+        for task in paused {
+            let request = self.state.seq.to_string();
+            let what = Steer::ResumeTask { task };
+            self.apply(Event::Steered { what, request });
+        }
+        self.apply(Event::CampaignResumed {});
     }
 
     fn record(&mut self, decision: Decision) {

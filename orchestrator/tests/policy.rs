@@ -15,6 +15,7 @@ use orchestrator::core::planner::{Decision, Effect, decide};
 use orchestrator::core::settings::Settings;
 use orchestrator::core::stages::Stage;
 use orchestrator::core::state::RunState;
+use orchestrator::core::strategy::Strategy as Way;
 use orchestrator::tools::Kinds;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -504,5 +505,36 @@ proptest! {
             }
         }
         bench.check();
+    }
+}
+
+#[test]
+fn baselines_see_nothing_of_other_tasks() {
+    for way in [Way::SingleShot, Way::Greedy, Way::Full] {
+        let mut settings = settings::settings(2, 10, 1000.0);
+        settings.strategy = way;
+        let mut bench = Bench::new(settings);
+        let [on_x, on_y] = ["x", "y"].map(|task| bench.propose(task));
+        let maker = bench.start(Role::Worker, Some(on_x));
+        let mut arguments = point(7);
+        arguments["experiment"] = json!(on_x);
+        bench.call(maker, "submit_experiment", arguments);
+        bench.measure(on_x, Some(3.25));
+        bench.stop(maker);
+        bench.settle();
+        assert!(bench.state.winner("x").is_some());
+
+        let worker = bench.start(Role::Worker, Some(on_y));
+        let full = way == Way::Full;
+        for tool in ["read_board", "read_leaderboard"] {
+            let text = bench.call(worker, tool, json!({})).to_string();
+            assert_eq!(text.contains("3.25"), full, "{way:?} {tool}: {text}");
+            assert_eq!(text.contains(r#""x""#), full, "{way:?} {tool}: {text}");
+            assert!(text.contains(r#""y""#), "{way:?} {tool}: {text}");
+        }
+        let facts = bench.call(worker, "lab_inspect", json!({ "task": "x" }));
+        assert_eq!(facts["error"] == "`x` is not your task", !full, "{facts}");
+        let facts = bench.call(worker, "lab_inspect", json!({ "task": "y" }));
+        assert!(facts["spaces"].is_array(), "{facts}");
     }
 }

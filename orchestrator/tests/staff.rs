@@ -1,6 +1,8 @@
 //! The agents beside the search, in whole campaigns on the synthetic lab and in
 //! states made by hand.
 
+#[path = "staff/ablation.rs"]
+mod ablation;
 #[path = "staff/hand.rs"]
 mod hand;
 #[path = "staff/supervisor.rs"]
@@ -136,6 +138,8 @@ fn a_demoted_winner_makes_room_for_the_next_best() {
         !text.contains("builtin") && !text.contains("a0001"),
         "{text}"
     );
+    assert_eq!(board.1["assignment"]["folder"], "e0001");
+    assert!(!text.contains("e0001-n"), "{text}");
 
     // It can't do what others do, nor judge what it can't point at.
     for (tool, arguments, words) in [
@@ -158,7 +162,7 @@ fn a_demoted_winner_makes_room_for_the_next_best() {
         (
             "finish",
             json!({ "verdict": "pass", "reason": " " }),
-            "`reason` has",
+            "`reason` is empty",
         ),
         (
             "finish",
@@ -285,7 +289,7 @@ fn what_the_check_refused_is_repaired_by_another() {
         (&json!("compile"), &json!("no such header"), &json!(1))
     );
     let (_, body) = hand.call(fixer, "finish", json!({ "diagnosis": "" }));
-    assert_eq!(body["error"], "`diagnosis` has 1 to 2048 bytes");
+    assert_eq!(body["error"], "`diagnosis` is empty");
     let arguments = json!({ "experiment": experiment, "template": "t", "params": { "F": false } });
     hand.call(fixer, "submit_experiment", arguments);
     hand.checked(experiment, protocol::Verdict::Ok);

@@ -109,7 +109,6 @@ fn by_model(
     let means = &model.means;
     let mut order: Vec<usize> = (0..means.len()).collect();
     order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
-    let target = means[*order.first()?];
     let leader = &model.fitted[*order.first()?].point;
     let unordered = unordered(space);
     let has_choices = unordered.contains(&true);
@@ -117,6 +116,9 @@ fn by_model(
         let mut pairs = unordered.iter().zip(point.iter().zip(leader));
         pairs.any(|(unordered, (here, there))| *unordered && here != there)
     };
+    // Elsewhere, what has to be improved is the best that is known there.
+    let bar = |at: &&usize| !away || !has_choices || elsewhere(&model.fitted[**at].point);
+    let target = means[*order.iter().find(bar).or(order.first())?];
     let rate = |point: &Point| {
         if !left(point) || away && has_choices && !elsewhere(point) {
             return None;

@@ -73,7 +73,7 @@ pub fn compare(
                 println!("{}", dir.display());
                 return Ok(match ended {
                     Ended::Halted => exit::EXTERNAL,
-                    Ended::Stopped | Ended::Finished(_) => exit::CANCELLED,
+                    Ended::Stopped | Ended::Rests | Ended::Finished(_) => exit::CANCELLED,
                 });
             }
         }

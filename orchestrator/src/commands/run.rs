@@ -405,7 +405,7 @@ fn settings(
         }),
         python: None,
     };
-    if ablations > 0 && settings.ablations_per_task() == 0 {
+    if ablations > 0 && settings.ablations_within(Some(experiments)) == 0 {
         return Err(Failure::input(format!(
             "--ablation {ablations}: there is no room for it: a quarter of the {experiments} experiments, shared by {} \
              tasks, is less than one for each; give more --experiments or fewer --tasks",
@@ -456,6 +456,17 @@ fn drive(session: Session) -> Result<u8, Failure> {
                     Some(_) => exit::CANCELLED,
                     None => exit::EXTERNAL,
                 })
+            }
+            Ended::Rests => {
+                write_report(&layout)?;
+                let why = state.rests_because().unwrap_or_default();
+                eprintln!(
+                    "stopped: {}",
+                    why.replace(" DIR ", &format!(" {} ", dir.display()))
+                );
+                eprintln!("then continue with: alphalab resume {}", dir.display());
+                println!("{}", dir.display());
+                Ok(exit::CANCELLED)
             }
             Ended::Stopped => {
                 write_report(&layout)?;

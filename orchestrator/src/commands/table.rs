@@ -291,6 +291,12 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         // Writing to a String can't fail.
         let _ = writeln!(out, "waits        {what}");
     }
+    for (task, reason) in &state.staff.paused {
+        let _ = writeln!(
+            out,
+            "paused       {task}: {reason} (`alphalab steer DIR resume-task {task}`)"
+        );
+    }
     let counts: Vec<String> = board::ALL
         .iter()
         .map(|column| {

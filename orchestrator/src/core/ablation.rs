@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::ids::ExperimentId;
 use super::illegal::{Illegal, missing, twice};
-use super::lineage::Kind;
 use super::measurement::Score;
 use super::playbook::{Effect, Number, ratio};
 use super::settings::Settings;
@@ -41,11 +40,11 @@ pub struct Ablation {
 }
 
 impl Settings {
-    /// Ablations that there is room for on each task: a quarter of the
-    /// experiments is for them at most.
-    pub fn ablations_per_task(&self) -> u32 {
+    /// Ablations that there is room for on each task within a limit of
+    /// experiments: a quarter of them is for ablations at most.
+    pub fn ablations_within(&self, experiments: Option<u32>) -> u32 {
         let tasks = u32::try_from(self.tasks.len().max(1)).unwrap_or(u32::MAX);
-        match self.limits.experiments {
+        match experiments {
             Some(limit) => self.ablations.min(limit / PART / tasks),
             None => self.ablations,
         }
@@ -53,6 +52,22 @@ impl Settings {
 }
 
 impl State {
+    /// Ablations that there is room for on each task within the limit in force.
+    pub fn ablations_per_task(&self) -> u32 {
+        let limit = self.limits().experiments;
+        let settings = self.settings.as_ref();
+        settings.map_or(0, |settings| settings.ablations_within(limit))
+    }
+
+    /// Experiments that ablations may still put on the board, whatever each task
+    /// may have: the limit may be lower by now than what is spent.
+    pub fn left_for_ablations(&self) -> f64 {
+        let of = self.budget(self.clock.last_ms()).experiments;
+        of.limit.map_or(f64::INFINITY, |limit| {
+            limit - of.spent - of.reserved + self.kept_for_ablations()
+        })
+    }
+
     /// Experiments that are kept for ablations and not on the board yet.
     pub fn kept_for_ablations(&self) -> f64 {
         let Some(settings) = &self.settings else {
@@ -61,32 +76,19 @@ impl State {
         if matches!(self.run, RunState::Finished(_)) {
             return 0.0;
         }
-        let all = f64::from(settings.ablations_per_task()) * settings.tasks.len() as f64;
+        let all = f64::from(self.ablations_per_task()) * settings.tasks.len() as f64;
         (all - self.index.ablated as f64).max(0.0)
     }
 
     /// The first task whose winner is still to be taken apart.
     pub fn next_ablation(&self) -> Option<&str> {
-        let settings = self.settings.as_ref()?;
-        if settings.ablations_per_task() == 0 {
+        if self.ablations_per_task() == 0 || self.left_for_ablations() < 1.0 {
             return None;
         }
         let planned = |task: &str| self.ablations.iter().any(|known| known.task == task);
         let tasks = self.tasks.iter().map(|task| task.name.as_str());
         let mut tasks = tasks.filter(|task| !planned(task));
         tasks.find(|task| self.winner(task).is_some())
-    }
-
-    /// The best of a task: as it was measured again, or where nothing was, as
-    /// it was measured first.
-    pub fn winner(&self, task: &str) -> Option<ExperimentId> {
-        let again = self
-            .experiments_on(task)
-            .filter(|e| e.kind != Kind::Ablation)
-            .filter_map(|e| Some((e.id, e.verified(Split::Select)?)))
-            .reduce(|a, b| if self.better(b.1, a.1) { b } else { a });
-        let first = || self.top(task, 1).first().copied();
-        again.map(|(id, _)| id).or_else(first)
     }
 
     /// Notes what is undone of a winner.

@@ -20,7 +20,7 @@ use super::staff::StaffEvent;
 use super::steer::Steer;
 
 /// Version of the event payloads. A reader refuses a newer one.
-pub const EVENT_VERSION: u32 = 5;
+pub const EVENT_VERSION: u32 = 6;
 
 /// A JSON document, in place or, when it is large, as a blob of the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -45,3 +45,4 @@ pub mod statistics;
 pub mod steer;
 pub mod strategy;
 pub mod tokens;
+pub mod words;

@@ -161,12 +161,13 @@ impl State {
     }
 
     /// Models of the Strategists that have proposed nothing since anybody else
-    /// began.
+    /// began, or since work on a task went on.
     pub(super) fn idle_strategists(&self) -> Vec<&str> {
         self.agents
             .values()
             .rev()
             .filter(|agent| !agent.role.is_staff())
+            .take_while(|agent| self.staff.resumed.is_none_or(|first| agent.id >= first))
             .take_while(|agent| agent.role == Role::Strategist && agent.proposed == 0)
             .map(|agent| agent.model.as_str())
             .collect()

@@ -129,7 +129,7 @@ pub fn leaderboard(state: &State) -> Leaderboard {
         {
             attempted += 1;
         }
-        match winner(state, state.experiments_on(&task.name)) {
+        match state.winner(&task.name) {
             Some((experiment, value)) => rows.extend(row(state, experiment, value)),
             None => unverified.push(Unverified {
                 task: task.name.clone(),
@@ -166,14 +166,17 @@ fn control(rows: &mut [Row]) {
     }
 }
 
-/// The best of some experiments of one task, with its number: verified, measured
-/// again, and not demoted.
-pub fn winner<'a>(
-    state: &State,
-    of: impl Iterator<Item = &'a Experiment>,
-) -> Option<(&'a Experiment, f64)> {
-    of.filter_map(|e| Some((e, e.verified(Split::Select)?)))
-        .reduce(|a, b| if state.better(b.1, a.1) { b } else { a })
+impl State {
+    /// The winner of a task with its number, wherever one is asked for: the best
+    /// that was verified, measured again, and not demoted; of equal ones the
+    /// earliest.
+    pub fn winner(&self, task: &str) -> Option<(&Experiment, f64)> {
+        let again = self.staff.remeasured.get(task)?.iter();
+        again
+            .filter_map(|id| self.experiments.get(id))
+            .filter_map(|e| Some((e, e.verified(Split::Select)?)))
+            .reduce(|a, b| if self.better(b.1, a.1) { b } else { a })
+    }
 }
 
 fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {

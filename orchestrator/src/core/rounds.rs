@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Body;
 use super::ids::AgentId;
 use super::measurement::Baseline;
+use super::words::{NAME, SENTENCE};
 
 /// Who found something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +41,10 @@ impl Finder {
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What was looked at, in a word or two.
+    #[schemars(length(max = NAME))]
     pub check: String,
     /// What was done, what was seen, and what that means.
+    #[schemars(length(max = SENTENCE))]
     pub detail: String,
     /// Whether the evaluation must not be used like this.
     pub blocking: bool,

@@ -44,6 +44,11 @@ pub enum Steer {
         /// Its number.
         phase: u8,
     },
+    /// Let work on a task go on that a Supervisor has paused.
+    ResumeTask {
+        /// Its name.
+        task: String,
+    },
 }
 
 impl Steer {
@@ -67,6 +72,7 @@ impl Steer {
                 format!("limits: {}", named.join(", "))
             }
             Self::Approve { phase } => format!("phase {phase} may begin"),
+            Self::ResumeTask { task } => format!("work on {task} goes on"),
         }
     }
 }
@@ -149,6 +155,11 @@ impl State {
                 let approved = self.steering.approved.contains(phase);
                 check(!approved, || format!("phase {phase} is approved already"))
             }
+            Steer::ResumeTask { task } => {
+                self.task(task).ok_or_else(|| missing("task", task))?;
+                let paused = self.staff.paused.contains_key(task);
+                check(paused, || format!("task `{task}` is not paused"))
+            }
         }
     }
 
@@ -194,6 +205,7 @@ impl State {
             Steer::Approve { phase } => {
                 steering.approved.insert(*phase);
             }
+            Steer::ResumeTask { task } => self.resume_task(task)?,
         }
         Ok(())
     }
@@ -207,6 +219,25 @@ impl State {
         let idle = self.index.live.is_empty() && self.intents.is_empty();
         idle.then(|| {
             format!("phase {phase} waits for approval (`alphalab steer DIR approve phase{phase}`)")
+        })
+    }
+
+    /// Why nobody can search any more although no task is done: a Supervisor
+    /// has paused all that are open.
+    pub fn rests_because(&self) -> Option<String> {
+        let open = || self.tasks.iter().filter(|task| task.closed.is_none());
+        let why = |name: &str| self.staff.paused.get(name);
+        let all = open().next().is_some() && open().all(|task| why(&task.name).is_some());
+        all.then(|| {
+            let paused = open().map(|task| {
+                let reason = why(&task.name).map_or("", String::as_str);
+                format!("{} ({reason})", task.name)
+            });
+            let paused: Vec<String> = paused.collect();
+            format!(
+                "work on every open task is paused: {}; `alphalab steer DIR resume-task TASK` lets it go on",
+                paused.join(", ")
+            )
         })
     }
 

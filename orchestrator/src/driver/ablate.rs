@@ -25,12 +25,11 @@ impl Driver {
             None => Value::Null,
         };
         let scales = Scales::of(&inspection);
-        let most = state
-            .settings
-            .as_ref()
-            .map_or(0, crate::core::settings::Settings::ablations_per_task);
-        let winner = state.winner(task).and_then(|id| state.experiments.get(&id));
-        let Some((winner, (candidate, _))) = winner.and_then(|e| Some((e, e.candidate.as_ref()?)))
+        let most = state.ablations_per_task();
+        let mut left = state.left_for_ablations();
+        let winner = state.winner(task);
+        let Some((winner, (candidate, _))) =
+            winner.and_then(|(e, _)| Some((e, e.candidate.as_ref()?)))
         else {
             return Err(DriverError::Stuck);
         };
@@ -64,6 +63,10 @@ impl Driver {
                 });
                 continue;
             }
+            if left < 1.0 {
+                continue;
+            }
+            left -= 1.0;
             batch.push(
                 Actor::Harness,
                 Event::ExperimentProposed {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION, Split};
 
-use super::{Act, Driver, DriverError, now_ms};
+use super::{Act, Driver, DriverError, now_ms, size};
 use crate::core::agent::{Answer, AnswerStatus};
 use crate::core::event::{Actor, Body, Event};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::Effect;
 use crate::core::state::Experiment;
-use crate::exec::{Job, Request};
-use crate::store::Batch;
+use crate::exec::{Job, Request, TRIES};
+use crate::store::{Batch, MAX_PAYLOAD_BYTES};
 use crate::tools::{self, Files, LabRequest, Reply};
 
 impl Driver {
@@ -168,7 +168,7 @@ impl Driver {
         // Named by the call, so that an interrupted look is taken again under
         // the same name.
         let name = format!("{agent}-{call}");
-        let dir = self.folder(experiment).join("tries").join(&name);
+        let dir = self.folder(experiment).join(TRIES).join(&name);
         Ok(match request {
             LabRequest::Check(candidate, files) => self
                 .document(name, &task, candidate)
@@ -202,6 +202,7 @@ impl Driver {
             crate::exec::write_files(&folder, files)?;
         }
         let mut batch = Batch::new();
+        let hands_in = !reply.events.is_empty();
         for event in reply.events {
             let event = match event {
                 Event::PlanChanged {
@@ -254,6 +255,13 @@ impl Driver {
                     },
                 },
             );
+        }
+        // Texts that are short enough one by one may be too long together.
+        if hands_in && let Some(bytes) = size::too_large(&batch) {
+            let refused = format!(
+                "all that this call says has {bytes} bytes, more than {MAX_PAYLOAD_BYTES}: say less"
+            );
+            return self.answer(agent, call, Reply::failed(refused));
         }
         self.append(batch)
     }

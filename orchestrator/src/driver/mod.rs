@@ -3,13 +3,16 @@
 
 mod ablate;
 mod compaction;
+mod docket;
 mod draw;
 mod effects;
 mod evaluation;
+mod frozen;
 mod lineage;
 mod models;
 mod outcome;
 mod prompt;
+mod size;
 mod staff;
 mod steering;
 mod talk;
@@ -27,7 +30,6 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use crate::adapter::{Adapter, AdapterError};
-use crate::campaign::extras::verify;
 use crate::campaign::{DataError, ExtrasError, Layout, TaskError};
 use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
@@ -72,6 +74,8 @@ pub enum Ended {
     Stopped,
     /// The model's provider lets nobody go on; it can be resumed.
     Halted,
+    /// All that is left to do is paused; it can be resumed.
+    Rests,
 }
 
 /// Why a session could not go on. The campaign can be resumed.
@@ -289,9 +293,14 @@ impl Driver {
         self.check_frozen()?;
         self.check_extras()?;
         loop {
-            if let RunState::Finished(reason) = self.session.state.run {
+            let over = match self.session.state.run {
+                RunState::Finished(reason) => Some(Ended::Finished(reason)),
+                RunState::Stopped => Some(Ended::Rests),
+                RunState::New | RunState::Running => None,
+            };
+            if let Some(ended) = over {
                 self.flush()?;
-                return Ok(Ended::Finished(reason));
+                return Ok(ended);
             }
             let asked = self.session.stop.load(Ordering::Relaxed);
             let stopping = asked || self.halt.is_some();
@@ -487,6 +496,7 @@ impl Driver {
     /// session, and the state with it: what was applied and could not be
     /// written is forgotten.
     fn append(&mut self, batch: Batch) -> Result<(), DriverError> {
+        let batch = size::fitting(batch);
         let session = &mut self.session;
         let at_ms = now_ms();
         let seq = session.state.seq;
@@ -500,53 +510,5 @@ impl Driver {
         }
         self.unseen.extend(session.store.stage(seq, at_ms, batch)?);
         Ok(())
-    }
-
-    /// What was installed for agents must still be there.
-    pub(super) fn check_extras(&self) -> Result<(), DriverError> {
-        let settings = self.session.state.settings.as_ref();
-        if let Some(python) = settings.and_then(|settings| settings.python.as_ref()) {
-            verify(&self.session.layout.python_extras(), python)?;
-        }
-        Ok(())
-    }
-
-    /// What was frozen must still be what is measured.
-    fn check_frozen(&self) -> Result<(), DriverError> {
-        let state = &self.session.state;
-        let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
-            return Ok(());
-        };
-        if settings.evaluation.is_some() {
-            let now = crate::campaign::folder_hash(&self.session.layout.evaluation())?;
-            let same = frozen.iter().all(|task| task.inspection == now);
-            return same.then_some(()).ok_or(DriverError::OtherEvaluation);
-        }
-        for task in frozen {
-            self.check_task(&task.name)?;
-        }
-        Ok(())
-    }
-
-    /// A lab's task must still be what was frozen.
-    pub(in crate::driver) fn check_task(&self, name: &str) -> Result<(), DriverError> {
-        let state = &self.session.state;
-        let (Some(settings), Some((frozen, _))) = (&state.settings, &state.frozen) else {
-            return Ok(());
-        };
-        let task = frozen.iter().find(|task| task.name == name);
-        let Some(task) = task.filter(|_| settings.evaluation.is_none()) else {
-            return Ok(());
-        };
-        let source = settings.tasks.iter().find(|known| known.name == task.name);
-        let hash = source
-            .map(|known| crate::campaign::task_hash(&PathBuf::from(&known.source)))
-            .transpose()?;
-        if hash.as_ref() == Some(&task.source) {
-            return Ok(());
-        }
-        Err(DriverError::Thawed {
-            task: task.name.clone(),
-        })
     }
 }

@@ -8,12 +8,18 @@ use serde_json::Value;
 use super::{Act, Driver, DriverError, now_ms};
 use crate::core::agent::{Arguments, ModelReply, RequestedCall, Role};
 use crate::core::budget::{Admission, Amount};
-use crate::core::event::{Actor, Body, EffectKey, Event, FailureCost};
+use crate::core::event::{Actor, EffectKey, Event, FailureCost};
 use crate::core::ids::AgentId;
+use crate::core::words::NAME;
 use crate::exec::{Done, Told};
 use crate::model::retry::{RetryPolicy, SystemJitter};
 use crate::model::{Attempt, Billing, ModelError, Reaction, Stop, TurnFailure, TurnResponse};
-use crate::store::Batch;
+use crate::store::{Batch, INLINE_BYTES};
+
+/// Most calls of one reply.
+const MAX_CALLS: usize = 128;
+/// Most bytes of arguments that stay in the event of one reply.
+const INLINE_CALLS: usize = 16 << 10;
 
 impl Driver {
     /// Has a turn answered. A free model that is a function of the request is
@@ -110,15 +116,20 @@ impl Driver {
             return Ok(());
         };
         match answer {
+            Ok(response) if response.calls.len() > MAX_CALLS => {
+                let failure = self.too_many_calls(agent, &response);
+                self.turn_failed(key, agent, &failure)
+            }
             Ok(response) => {
                 let mut batch = Batch::new();
+                let mut room = INLINE_CALLS;
                 let reply = ModelReply {
                     text: batch.body(Value::String(response.text)),
                     carry: response.carry.map(|carry| batch.body(carry)),
                     calls: response
                         .calls
                         .into_iter()
-                        .map(|call| settle_arguments(call, &mut batch))
+                        .map(|call| settle_call(call, &mut room, &mut batch))
                         .collect(),
                     tokens: [response.usage.prompt(), response.usage.output],
                     cost_usd: response.cost_usd,
@@ -131,6 +142,28 @@ impl Driver {
                 self.append(batch)
             }
             Err(failure) => self.turn_failed(key, agent, &failure),
+        }
+    }
+
+    /// A reply that no event has room for: its model does not get another try,
+    /// for it may be asked the same for ever.
+    fn too_many_calls(&self, agent: AgentId, response: &TurnResponse) -> TurnFailure {
+        let found = self.session.state.agents.get(&agent);
+        let calls = response.calls.len();
+        let error = ModelError::Refused {
+            role: found.map_or("nobody", |agent| agent.role.word()),
+            why: format!("its reply has {calls} calls, more than {MAX_CALLS}"),
+        };
+        let attempt = Attempt {
+            billing: Billing::Known {
+                usage: response.usage,
+                cost_usd: response.cost_usd,
+            },
+            error: error.clone(),
+        };
+        TurnFailure {
+            error,
+            attempts: vec![attempt],
         }
     }
 
@@ -226,12 +259,18 @@ fn cost_of(failure: &TurnFailure) -> FailureCost {
     }
 }
 
-/// Moves large arguments out of the event.
-fn settle_arguments(mut call: RequestedCall, batch: &mut Batch) -> RequestedCall {
-    if let Arguments::Json(value) = &call.arguments
-        && let Body::Blob(hash) = batch.body(value.clone())
-    {
-        call.arguments = Arguments::Stored(hash);
+/// A call as it goes into the event, with its arguments in place as long as
+/// there is room for them.
+fn settle_call(mut call: RequestedCall, room: &mut usize, batch: &mut Batch) -> RequestedCall {
+    // No tool has such a name: all that is left to do is to say so.
+    let end = call.tool.floor_char_boundary(NAME);
+    call.tool.truncate(end);
+    if let Arguments::Json(value) = &call.arguments {
+        let text = value.to_string();
+        match room.checked_sub(text.len()) {
+            Some(left) if text.len() <= INLINE_BYTES => *room = left,
+            Some(_) | None => call.arguments = Arguments::Stored(batch.blob(text.into_bytes())),
+        }
     }
     call
 }

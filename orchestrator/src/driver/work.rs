@@ -44,6 +44,7 @@ impl Driver {
             path: desk.home.clone(),
             source,
         })?;
+        self.lay_out(agent, &desk.home)?;
         if let (Work::Web(_), Some(Web::Recorded(recorded))) = (&work, &self.session.web) {
             let worked = self.looked_then(recorded, agent, call, &desk)?;
             self.worked(agent, call, worked)?;
@@ -182,12 +183,16 @@ impl Driver {
                 read_only.push(layout.adapter());
                 own
             }
-            Some(Role::Auditor | Role::Fixer | Role::Analyst) => {
+            Some(Role::Fixer | Role::Analyst) => {
                 let of = found.and_then(|agent| agents_experiment(&self.session.state, agent));
                 read_only.extend(of.map(|e| layout.experiments().join(e.folder())));
                 own
             }
-            Some(Role::Strategist | Role::Worker | Role::Assistant | Role::Reporter) | None => own,
+            // What an Auditor looks at is laid out in its own folder.
+            Some(
+                Role::Auditor | Role::Strategist | Role::Worker | Role::Assistant | Role::Reporter,
+            )
+            | None => own,
         };
         let settings = self.session.state.settings.as_ref();
         Desk {

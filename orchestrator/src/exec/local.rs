@@ -385,8 +385,10 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
     for (name, content) in files {
         let path = dir.join(name);
         if name == EXPERIMENT {
-            // Written again from the log before each use.
-            sandbox::fs::write_whole(&path, content)?;
+            // Written again from the log before each use, and mostly there.
+            if !std::fs::read(&path).is_ok_and(|there| there == content.as_bytes()) {
+                sandbox::fs::write_whole(&path, content)?;
+            }
         } else {
             sandbox::fs::write_atomic(&path, content)?;
         }
@@ -396,6 +398,9 @@ pub fn write_files(dir: &Path, files: &Files) -> Result<(), WriteFilesError> {
 
 /// The file in which a lab finds what it is to measure.
 pub const EXPERIMENT: &str = "experiment.json";
+
+/// Folder of an experiment's quick looks, each named after who took it.
+pub const TRIES: &str = "tries";
 
 /// Name and content of an experiment's [`EXPERIMENT`].
 pub fn experiment_json(experiment: &Experiment) -> Result<(String, String), serde_json::Error> {

@@ -6,7 +6,7 @@ mod room;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{
-    AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, Told, WriteFilesError,
+    AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, TRIES, Told, WriteFilesError,
     attempt_folder, clear_attempt, experiment_json, report_path, write_files,
 };
 pub use room::Room;

@@ -92,6 +92,29 @@ impl Row {
     }
 }
 
+/// Bytes of an event in the log, a few more rather than less: an event with at
+/// most [`MAX_PAYLOAD_BYTES`] of them fits.
+pub(crate) fn size(event: &Event) -> usize {
+    let mut counter = Counter(0);
+    // What can't be serialised is refused when it is written.
+    let written = serde_json::to_writer(&mut counter, event);
+    written.map_or(usize::MAX, |()| counter.0)
+}
+
+/// Counts what is written, and keeps nothing.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// An event's kind and its payload as JSON text.
 fn split(event: &Event) -> Result<(String, String), serde_json::Error> {
     let mut value = serde_json::to_value(event)?;

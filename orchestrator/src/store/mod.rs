@@ -13,12 +13,14 @@ mod settle;
 mod sync;
 mod writer;
 
+pub(crate) use chain::size;
 pub use error::StoreError;
 pub use follow::Mark;
 pub use lock::{Lock, running_pid};
 pub use reader::{Depth, Reader};
 pub use scan::{Break, Link, Scan, blobs_in};
 pub use settle::settle;
+pub(crate) use writer::INLINE_BYTES;
 pub use writer::{Batch, Store};
 
 /// Name of the database in a campaign's directory.

@@ -19,7 +19,7 @@ use crate::core::state::State;
 use crate::document::Document;
 
 /// Documents up to this size stay in their event, in bytes.
-const INLINE_BYTES: usize = 1 << 10;
+pub(crate) const INLINE_BYTES: usize = 1 << 10;
 
 /// Events that happen together, and the blobs they refer to.
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::args::{Cancel, Files, Finish, Inspect, LabCandidate, Learn, ReadPlaybook};
 use super::work::Work;
 use super::work_args::{FinishExploration, FinishReview, FinishWork, UpdatePlan};
-use super::{EffectClass, Who, find, hands, learn, lessons, parse, phases, read, staff, watch};
+use super::{
+    EffectClass, Who, find, hands, learn, lessons, limits, parse, phases, read, staff, watch,
+};
 use crate::core::agent::{AnswerStatus, Arguments, NumberedCall, Role, Step};
 use crate::core::board::{BoardState, RESERVES};
 use crate::core::event::{Body, Event};
@@ -40,7 +42,8 @@ impl Reply {
         }
     }
 
-    pub(super) fn failed(error: impl Into<String>) -> Self {
+    /// Not done, for this reason.
+    pub fn failed(error: impl Into<String>) -> Self {
         Self {
             events: Vec::new(),
             answer: Some((AnswerStatus::Failed, json!({ "error": error.into() }))),
@@ -100,6 +103,7 @@ impl<'a> Call<'a> {
             return Err(Reply::failed(format!("a {role} may not use `{name}`")));
         }
         let arguments = arguments(documents, call)?;
+        limits::check(&tool.schema, &arguments)?;
         Ok(Self {
             state,
             agent,
@@ -226,7 +230,7 @@ impl Call<'_> {
                 }
                 Ok(Reply::ok(board))
             }
-            "read_leaderboard" => Ok(Reply::ok(read::leaderboard(self.state))),
+            "read_leaderboard" => Ok(Reply::ok(read::leaderboard(self.state, self.agent))),
             "lab_inspect" => self.inspect(documents),
             "propose_experiment" => self.propose(now_ms),
             "cancel_experiment" => self.cancel(),
@@ -263,6 +267,9 @@ impl Call<'_> {
             .state
             .task(&task)
             .ok_or_else(|| Reply::failed(format!("there is no task `{task}`")))?;
+        if !read::sees(self.state, Some(self.agent), &task) {
+            return Err(Reply::failed(format!("`{task}` is not your task")));
+        }
         let Some(inspected) = &known.inspected else {
             let reason = known.closed.clone().unwrap_or_default();
             return Err(Reply::failed(format!("task `{task}`: {reason}")));

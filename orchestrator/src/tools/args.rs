@@ -9,6 +9,12 @@ use serde_json::Value;
 use crate::core::ids::ExperimentId;
 use crate::core::lineage::Kind;
 use crate::core::playbook::{Evidence, Scope};
+use crate::core::words::{NAME, NAMES, PARAGRAPH, SENTENCE};
+
+/// Most entries that one call may add to the playbook.
+const ENTRIES: usize = 32;
+/// Most pairs of measurements that one entry rests on.
+const PAIRS: usize = 200;
 
 /// Names of things in a campaign, as short texts.
 pub type Names = Vec<String>;
@@ -22,6 +28,7 @@ pub(super) struct Empty {}
 #[serde(deny_unknown_fields)]
 pub(super) struct Inspect {
     /// Name of the task.
+    #[schemars(length(max = NAME))]
     pub task: String,
 }
 
@@ -34,6 +41,7 @@ pub type Files = BTreeMap<String, String>;
 pub struct LabCandidate {
     /// Name of a template that fits the task; absent for files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME))]
     pub template: Option<String>,
     /// Value for each parameter of the template; absent ones take their
     /// default.
@@ -49,13 +57,17 @@ pub struct LabCandidate {
 #[serde(deny_unknown_fields)]
 pub(super) struct Propose {
     /// Name of the task.
+    #[schemars(length(max = NAME))]
     pub task: String,
     /// A short name for the experiment.
+    #[schemars(length(max = NAME))]
     pub name: String,
     /// What is expected and why.
+    #[schemars(length(max = PARAGRAPH))]
     pub hypothesis: String,
     /// Templates to look at; all that fit, if empty.
     #[serde(default)]
+    #[schemars(length(max = NAMES), inner(length(max = NAME)))]
     pub templates: Names,
     /// What kind of step it is; the board says which a task admits now.
     #[serde(default)]
@@ -72,6 +84,7 @@ pub(super) struct Cancel {
     /// Number of the experiment.
     pub experiment: ExperimentId,
     /// Why.
+    #[schemars(length(max = SENTENCE))]
     pub reason: String,
 }
 
@@ -83,6 +96,7 @@ pub(super) struct Submit {
     pub experiment: Option<ExperimentId>,
     /// Name of a template that fits the task; absent for files.
     #[serde(default)]
+    #[schemars(length(max = NAME))]
     pub template: Option<String>,
     /// Value for each parameter of the template; absent ones take their
     /// default.
@@ -118,18 +132,22 @@ pub struct Compare {
 #[serde(deny_unknown_fields)]
 pub struct PlaybookClaim {
     /// What is claimed, in a sentence, without numbers.
+    #[schemars(length(max = SENTENCE))]
     pub claim: String,
     /// Where it was seen.
     #[serde(default)]
     pub scope: Scope,
     /// What to do next time.
     #[serde(rename = "do", default)]
+    #[schemars(length(max = SENTENCE))]
     pub do_: String,
     /// What to leave next time; kept only of what was measured to lose.
     #[serde(default)]
+    #[schemars(length(max = SENTENCE))]
     pub do_not: String,
     /// The measurements it rests on. Where two candidates differ in one thing,
     /// all measurements that differ in it are counted, not these alone.
+    #[schemars(length(max = PAIRS))]
     pub compare: Vec<Compare>,
 }
 
@@ -137,6 +155,7 @@ pub struct PlaybookClaim {
 #[serde(deny_unknown_fields)]
 pub(super) struct Learn {
     /// What was learned.
+    #[schemars(length(max = ENTRIES))]
     pub entries: Vec<PlaybookClaim>,
 }
 
@@ -145,6 +164,7 @@ pub(super) struct Learn {
 pub(super) struct ReadPlaybook {
     /// Only what was seen on this task.
     #[serde(default)]
+    #[schemars(length(max = NAME))]
     pub task: Option<String>,
     /// Number of the first entry wanted, as `next` of the answer before says.
     #[serde(default)]
@@ -155,8 +175,10 @@ pub(super) struct ReadPlaybook {
 #[serde(deny_unknown_fields)]
 pub(super) struct CloseTask {
     /// Name of the task.
+    #[schemars(length(max = NAME))]
     pub task: String,
     /// Why it gets no more work.
+    #[schemars(length(max = SENTENCE))]
     pub reason: String,
 }
 
@@ -164,8 +186,10 @@ pub(super) struct CloseTask {
 #[serde(deny_unknown_fields)]
 pub(super) struct Finish {
     /// What was done, in a sentence.
+    #[schemars(length(max = PARAGRAPH))]
     pub summary: String,
     /// Tasks that get no more work; strategists only.
     #[serde(default)]
+    #[schemars(length(max = NAMES))]
     pub close: Vec<CloseTask>,
 }

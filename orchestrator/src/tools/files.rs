@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// Largest file that is read or searched, in bytes.
-const MAX_FILE_BYTES: u64 = 16 << 20;
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
 /// Largest picture, in bytes: what providers accept.
 const MAX_IMAGE_BYTES: u64 = 5 << 20;
 

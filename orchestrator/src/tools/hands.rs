@@ -6,22 +6,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Reply;
 use super::answer::Documents;
 use super::staff::{candidate, changes, inspection, measurement};
+use super::{Reply, limits};
 use crate::core::agent::AnswerStatus;
 use crate::core::event::Event;
 use crate::core::staff::StaffEvent;
 use crate::core::state::{Agent, Experiment, State};
-
-/// Longest text about an experiment, in bytes: it is shown in tables.
-const MAX_WORDS: usize = 2 << 10;
+use crate::core::words::SENTENCE;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FinishRepair {
     /// What the cause of the failure is or was, in a sentence or two; what was
     /// ruled out, if it is not known.
+    #[schemars(length(max = SENTENCE))]
     pub diagnosis: String,
     /// Whether nobody should try again.
     #[serde(default)]
@@ -32,6 +31,7 @@ pub(super) struct FinishRepair {
 #[serde(deny_unknown_fields)]
 pub(super) struct FinishAnalysis {
     /// What the experiment teaches, in a sentence or two.
+    #[schemars(length(max = SENTENCE))]
     pub conclusion: String,
 }
 
@@ -47,11 +47,7 @@ fn concluded(agent: &Agent, text: String, hopeless: bool, field: &str) -> Result
     let experiment = agent
         .experiment
         .ok_or_else(|| Reply::failed("you have no experiment"))?;
-    if text.trim().is_empty() || text.len() > MAX_WORDS {
-        return Err(Reply::failed(format!(
-            "`{field}` has 1 to {MAX_WORDS} bytes"
-        )));
-    }
+    limits::not_empty(field, &text)?;
     let answer = json!({ "summary": text });
     Ok(Reply {
         events: vec![Event::Staff {

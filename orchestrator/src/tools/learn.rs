@@ -9,26 +9,9 @@ use crate::core::ids::AgentId;
 use crate::core::playbook::{Claim, Entry, Pair, assess, draft};
 use crate::core::state::State;
 
-/// Most entries one call may add.
-const MAX_ENTRIES: usize = 32;
-/// Most bytes of one text of an entry.
-const MAX_TEXT: usize = 2 << 10;
-
 pub(super) fn add(state: &State, by: AgentId, claims: Vec<PlaybookClaim>) -> Result<Reply, Reply> {
-    if claims.len() > MAX_ENTRIES {
-        return Err(Reply::failed(format!(
-            "at most {MAX_ENTRIES} entries at once"
-        )));
-    }
     let mut written = Vec::new();
     for claim in claims {
-        for text in [&claim.claim, &claim.do_, &claim.do_not] {
-            if text.len() > MAX_TEXT {
-                return Err(Reply::failed(format!(
-                    "a text of an entry has at most {MAX_TEXT} bytes"
-                )));
-            }
-        }
         let wanted_not = !claim.do_not.is_empty();
         let entry =
             draft(state, by, wanted(claim)).map_err(|error| Reply::failed(error.to_string()))?;

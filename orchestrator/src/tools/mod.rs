@@ -11,6 +11,7 @@ pub mod files;
 mod hands;
 mod learn;
 mod lessons;
+mod limits;
 mod phases;
 mod propose;
 mod read;

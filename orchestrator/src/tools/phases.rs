@@ -11,11 +11,6 @@ use crate::core::rounds::{Review, Round};
 use crate::core::state::{Agent, State};
 use crate::explore::Plan;
 
-/// Largest plan in bytes; it is part of prompts.
-const MAX_PLAN: usize = 32 << 10;
-/// Most faults of one review.
-const MAX_FAULTS: usize = 50;
-
 fn current(state: &State, documents: &dyn Documents) -> Result<Option<Plan>, Reply> {
     let Some(body) = &state.plan else {
         return Ok(None);
@@ -32,12 +27,6 @@ pub(super) fn update_plan(
     wanted: &UpdatePlan,
 ) -> Result<Reply, Reply> {
     let mut plan = match &wanted.text {
-        Some(text) if text.len() > MAX_PLAN => {
-            return Err(Reply::failed(format!(
-                "the plan has {} bytes, more than {MAX_PLAN}",
-                text.len()
-            )));
-        }
         Some(text) => Plan::parse(text),
         None => current(state, documents)?
             .ok_or_else(|| Reply::failed("there is no plan yet: give its text"))?,
@@ -129,11 +118,6 @@ pub(super) fn finish_review(agent: &Agent, finish: FinishReview) -> Result<Reply
     let Some(round) = agent.round else {
         return Err(Reply::failed("you review no evaluation"));
     };
-    if finish.faults.len() > MAX_FAULTS {
-        return Err(Reply::failed(format!(
-            "more than {MAX_FAULTS} faults: say the most serious ones"
-        )));
-    }
     if agent.role != Role::Critic && agent.role != Role::Tester {
         return Err(Reply::failed("you are no reviewer"));
     }

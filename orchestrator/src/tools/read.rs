@@ -46,6 +46,15 @@ pub fn tries_left(state: &State, agent: &Agent, now_ms: i64) -> u32 {
     }
 }
 
+/// Whether an agent is shown what there is of a task: baselines to compare with
+/// know of nothing but their own.
+pub(super) fn sees(state: &State, agent: Option<&Agent>, task: &str) -> bool {
+    let settings = state.settings.as_ref();
+    let alone = settings.is_some_and(|settings| !settings.strategy.has_strategist());
+    let own = || state.experiments.get(&agent?.experiment?);
+    !alone || own().is_some_and(|own| own.task == task)
+}
+
 /// The board, as `agent` sees it.
 pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
     let Some(settings) = &state.settings else {
@@ -65,15 +74,13 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
     let tasks: Vec<Value> = state
         .tasks
         .iter()
+        .filter(|task| sees(state, agent, &task.name))
         .map(|task| task_json(state, task))
         .collect();
-    // Baselines to compare with know of nothing but their own task.
-    let alone = !settings.strategy.has_strategist();
-    let own_task = assignment.as_ref().map(|a| a["task"].clone());
     let experiments: Vec<Value> = state
         .experiments
         .values()
-        .filter(|e| !alone || own_task.as_ref().is_some_and(|task| *task == e.task))
+        .filter(|e| sees(state, agent, &e.task))
         .map(|e| {
             json!({
                 "experiment": e.id,
@@ -88,11 +95,11 @@ pub fn board(state: &State, agent: Option<&Agent>, now_ms: i64) -> Value {
             })
         })
         .collect();
-    let (playbook, left_out) = if alone {
-        (Vec::new(), 0)
-    } else {
-        let own = own_task.as_ref().and_then(Value::as_str);
+    let (playbook, left_out) = if settings.strategy.has_strategist() {
+        let own = assignment.as_ref().and_then(|own| own["task"].as_str());
         lessons::told(state, own)
+    } else {
+        (Vec::new(), 0)
     };
     json!({
         "schema": 1,
@@ -203,24 +210,31 @@ pub(super) fn try_json(look: &Try) -> Value {
     })
 }
 
-/// The leaderboard, short.
-pub(super) fn leaderboard(state: &State) -> Value {
+/// The leaderboard, short, as `agent` sees it. Numbers over all tasks are for
+/// those only who see all tasks.
+pub(super) fn leaderboard(state: &State, agent: &Agent) -> Value {
     let board = rank::leaderboard(state);
-    json!({
-        "rows": board.rows.iter().map(|row| json!({
-            "rank": row.rank,
+    let seen = |task: &str| sees(state, Some(agent), task);
+    let all = state.tasks.iter().all(|task| seen(&task.name));
+    let rows = board.rows.iter().filter(|row| seen(&row.task));
+    let rows = rows.zip(1..).map(|(row, place): (_, u32)| {
+        let e = state.experiments.get(&row.experiment);
+        json!({
+            "rank": place,
             "experiment": row.experiment,
             "task": row.task,
             "value": row.value,
             "ci": row.ci,
             "standing": row.standing,
-            "kind": state.experiments.get(&row.experiment).map(|e| e.kind),
-            "parent": state.experiments.get(&row.experiment).and_then(|e| e.parent),
-            "change": state.experiments.get(&row.experiment)
-                .and_then(|e| e.change.as_ref())
-                .map(Change::text),
-        })).collect::<Vec<_>>(),
-        "unverified": board.unverified,
-        "summary": board.summary,
+            "kind": e.map(|e| e.kind),
+            "parent": e.and_then(|e| e.parent),
+            "change": e.and_then(|e| e.change.as_ref()).map(Change::text),
+        })
+    });
+    let unverified = board.unverified.iter().filter(|known| seen(&known.task));
+    json!({
+        "rows": rows.collect::<Vec<_>>(),
+        "unverified": unverified.collect::<Vec<_>>(),
+        "summary": all.then_some(board.summary),
     })
 }

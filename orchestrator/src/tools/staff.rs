@@ -8,18 +8,17 @@ use serde_json::{Value, json};
 
 use super::Reply;
 use super::answer::Documents;
-use super::read;
+use super::{limits, read};
 use crate::core::agent::{AnswerStatus, Role};
 use crate::core::event::{Body, Event};
 use crate::core::rank;
 use crate::core::staff::{Evidence, Ruling, StaffEvent, Verdict};
 use crate::core::state::{Agent, Attempt, Experiment, State};
+use crate::core::words::{DOCUMENT, SENTENCE};
 use crate::report::{self, milestone};
 
-/// Longest reason of a ruling, in bytes.
-const MAX_REASON: usize = 2 << 10;
 /// Most pieces of evidence.
-const MAX_EVIDENCE: usize = 20;
+const EVIDENCE: usize = 20;
 /// Largest part of a lab's report that is shown in place, in bytes.
 const MAX_SHOWN: usize = 32 << 10;
 
@@ -28,6 +27,7 @@ const MAX_SHOWN: usize = 32 << 10;
 pub(super) struct WriteMilestone {
     /// The milestone in Markdown, without links, HTML and blocks of code. Every
     /// number of a result is written as its reference, as `[[e0003.select]]`.
+    #[schemars(length(max = DOCUMENT))]
     pub text: String,
 }
 
@@ -37,9 +37,11 @@ pub(super) struct FinishAudit {
     /// Whether the result may count.
     pub verdict: Verdict,
     /// Why, in a sentence or two.
+    #[schemars(length(max = SENTENCE))]
     pub reason: String,
     /// What it rests on; at least one piece for `demote`.
     #[serde(default)]
+    #[schemars(length(max = EVIDENCE))]
     pub evidence: Vec<Evidence>,
 }
 
@@ -95,16 +97,7 @@ pub(super) fn finish_audit(
     finish: FinishAudit,
 ) -> Result<Reply, Reply> {
     let experiment = audited(state, agent)?;
-    if finish.reason.trim().is_empty() || finish.reason.len() > MAX_REASON {
-        return Err(Reply::failed(format!(
-            "`reason` has 1 to {MAX_REASON} bytes"
-        )));
-    }
-    if finish.evidence.len() > MAX_EVIDENCE {
-        return Err(Reply::failed(format!(
-            "more than {MAX_EVIDENCE} pieces of evidence: give the strongest"
-        )));
-    }
+    limits::not_empty("reason", &finish.reason)?;
     if finish.verdict == Verdict::Demote && finish.evidence.is_empty() {
         return Err(Reply::failed("`demote` needs `evidence`"));
     }
@@ -194,7 +187,7 @@ pub(super) fn docket(
         })
         .collect();
     let settings = state.settings.as_ref();
-    Ok(json!({
+    let docket = json!({
         "role": agent.role.word(),
         "objective": settings.map(|s| s.objective.as_str()),
         "device": settings.map(|s| s.device.as_str()),
@@ -206,9 +199,23 @@ pub(super) fn docket(
         "changes": changes(e, &inspection),
         "measurements": measurements,
         "others": others,
-        "folder": format!("../../experiments/{}", e.folder()),
+        "folder": e.id.to_string(),
         "places": places(e, documents),
-    }))
+    });
+    nameless(state, &e.task, &docket).map_err(|error| Reply::failed(error.to_string()))
+}
+
+/// A document without the names that were chosen for experiments: a lab's
+/// messages have the paths of their folders.
+fn nameless(state: &State, task: &str, document: &Value) -> serde_json::Result<Value> {
+    let mut text = document.to_string();
+    for e in state.experiments_on(task) {
+        let folder = e.folder();
+        if text.contains(&folder) {
+            text = text.replace(&folder, &e.id.to_string());
+        }
+    }
+    serde_json::from_str(&text)
 }
 
 /// What the lab has found about an experiment's task.

@@ -15,10 +15,14 @@ use crate::core::ids::ExperimentId;
 use crate::core::lineage::{Descent, Kind, Provenance};
 use crate::core::points::Scales;
 use crate::core::state::Experiment;
+use crate::core::words::PARAMS;
+use crate::exec::{EXPERIMENT, TRIES};
 
 /// Most files of one candidate, and most bytes of all of them.
 const MAX_FILES: usize = 8;
 const MAX_BYTES: usize = 1 << 20;
+/// Longest name of one of them: file systems have limits of their own.
+const MAX_FILE_NAME: usize = 100;
 
 /// A candidate of an agent's own files, whose names can't lead anywhere.
 fn own_files(files: &Files) -> Result<Candidate, Reply> {
@@ -32,6 +36,7 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
         name.chars()
             .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.len() <= MAX_FILE_NAME
             && !is_taken(name)
     };
     match files.keys().find(|name| !plain(name)) {
@@ -39,7 +44,7 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
             "`{name}` is no name for a candidate's file: the harness or the lab writes it"
         ))),
         Some(name) => Err(Reply::failed(format!(
-            "`{name}` is no name for a candidate's file: letters, digits, `.`, `_`, `-`"
+            "`{name}` is no name for a candidate's file: letters, digits, `.`, `_`, `-`, at most {MAX_FILE_NAME}"
         ))),
         None => Ok(Candidate::Files {
             files: files.keys().map(Into::into).collect(),
@@ -49,7 +54,7 @@ fn own_files(files: &Files) -> Result<Candidate, Reply> {
 
 /// What the harness and labs write into an experiment's folder.
 fn is_taken(name: &str) -> bool {
-    ["experiment.json", "report.json", "change.diff", "tries"].contains(&name)
+    [EXPERIMENT, "report.json", "change.diff", TRIES].contains(&name)
         || name.starts_with("attempt-")
 }
 
@@ -271,6 +276,12 @@ impl Call<'_> {
             params,
             files,
         } = wanted;
+        let bytes = json!(params).to_string().len();
+        if bytes > PARAMS {
+            return Err(Reply::failed(format!(
+                "`params` has {bytes} bytes, more than {PARAMS}"
+            )));
+        }
         let Some(template) = template else {
             return own_files(&files);
         };
@@ -336,6 +347,7 @@ mod tests {
             "attempt-1",
             ".hidden",
             "a/b",
+            &"a".repeat(101),
         ] {
             assert!(of(bad).is_err(), "{bad}");
         }

@@ -5,20 +5,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::{Reply, limits};
 use crate::core::event::Event;
 use crate::core::staff::StaffEvent;
 use crate::core::state::{Agent, State};
-
-/// Longest reason, in bytes.
-const MAX_REASON: usize = 2 << 10;
+use crate::core::words::{NAME, SENTENCE};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfTask {
     /// Name of the task.
+    #[schemars(length(max = NAME))]
     pub task: String,
     /// Why.
+    #[schemars(length(max = SENTENCE))]
     pub reason: String,
 }
 
@@ -33,11 +33,7 @@ pub(super) fn pause(
     let known = state
         .task(&task)
         .ok_or_else(|| Reply::failed(format!("there is no task `{task}`")))?;
-    if reason.trim().is_empty() || reason.len() > MAX_REASON {
-        return Err(Reply::failed(format!(
-            "`reason` has 1 to {MAX_REASON} bytes"
-        )));
-    }
+    limits::not_empty("reason", &reason)?;
     let paused = state.staff.paused.contains_key(&task);
     let agent = agent.id;
     let (what, answer) = match (pauses, paused, &known.closed) {

@@ -6,6 +6,12 @@ use serde::Deserialize;
 
 use super::args::Names;
 use crate::core::rounds::Fault;
+use crate::core::words::{DOCUMENT, NAME, NAMES, PARAGRAPH, SENTENCE};
+
+/// Most faults of one review.
+const FAULTS: usize = 50;
+/// Longest item of a plan by which it is found.
+const ITEM: usize = SENTENCE;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,9 +91,11 @@ pub(super) struct UpdatePlan {
     /// A new plan in Markdown, with its steps as `- [ ] step`; absent to keep
     /// the one there is.
     #[serde(default)]
+    #[schemars(length(max = DOCUMENT))]
     pub text: Option<String>,
     /// Items to check, each by its text or by the number of its line.
     #[serde(default)]
+    #[schemars(length(max = NAMES), inner(length(max = ITEM)))]
     pub check: Names,
 }
 
@@ -95,10 +103,13 @@ pub(super) struct UpdatePlan {
 #[serde(deny_unknown_fields)]
 pub(super) struct PatchAdapter {
     /// Name of one of the adapter's files.
+    #[schemars(length(max = NAME))]
     pub file: String,
     /// Its whole new text.
+    #[schemars(length(max = DOCUMENT))]
     pub text: String,
     /// Why.
+    #[schemars(length(max = SENTENCE))]
     pub why: String,
 }
 
@@ -108,6 +119,7 @@ pub(super) struct RollBack {
     /// Number of the change that is taken back.
     pub change: u32,
     /// Why.
+    #[schemars(length(max = SENTENCE))]
     pub why: String,
 }
 
@@ -115,9 +127,11 @@ pub(super) struct RollBack {
 #[serde(deny_unknown_fields)]
 pub(super) struct FinishWork {
     /// What was done, in a sentence or two.
+    #[schemars(length(max = DOCUMENT))]
     pub summary: String,
     /// Why it can't be done, if it can't.
     #[serde(default)]
+    #[schemars(length(max = SENTENCE))]
     pub cannot: Option<String>,
 }
 
@@ -125,9 +139,11 @@ pub(super) struct FinishWork {
 #[serde(deny_unknown_fields)]
 pub(super) struct FinishExploration {
     /// What was found, in a sentence or two.
+    #[schemars(length(max = PARAGRAPH))]
     pub summary: String,
     /// Why items of the plan stay open, if some do.
     #[serde(default)]
+    #[schemars(length(max = SENTENCE))]
     pub open_because: Option<String>,
 }
 
@@ -135,7 +151,9 @@ pub(super) struct FinishExploration {
 #[serde(deny_unknown_fields)]
 pub(super) struct FinishReview {
     /// What was looked at and how, in a sentence or two.
+    #[schemars(length(max = PARAGRAPH))]
     pub summary: String,
     /// What was found; nothing, if nothing was.
+    #[schemars(length(max = FAULTS))]
     pub faults: Vec<Fault>,
 }

@@ -5,6 +5,7 @@ use orchestrator::core::agent::{Answer, Arguments, ModelReply, RequestedCall, Ro
 use orchestrator::core::board::BoardState;
 use orchestrator::core::event::{Actor, Body, Event, Logged, Measurement, Score};
 use orchestrator::core::ids::{AgentId, ExperimentId};
+use orchestrator::core::lineage::Kind;
 use orchestrator::core::planner::{self, Decision, Effect, after_measure};
 use orchestrator::core::settings::Settings;
 use orchestrator::core::state::State;
@@ -102,6 +103,23 @@ impl Bench {
             model: None,
         });
         agent
+    }
+
+    /// An experiment on the board that nobody works on yet.
+    pub(crate) fn propose(&mut self, task: &str) -> ExperimentId {
+        let experiment = self.state.next_experiment();
+        self.apply(Event::ExperimentProposed {
+            experiment,
+            task: task.to_owned(),
+            name: "n".to_owned(),
+            hypothesis: "h".to_owned(),
+            templates: Vec::new(),
+            by: None,
+            owner: None,
+            parent: None,
+            kind: Kind::Explore,
+        });
+        experiment
     }
 
     pub(crate) fn stop(&mut self, agent: AgentId) {

@@ -43,6 +43,11 @@ impl Hand {
     }
 
     pub(crate) fn with(staff: StaffSettings) -> Self {
+        Self::of(staff, 0)
+    }
+
+    /// As [`Hand::with`]; as many changes of a winner are undone at the end.
+    pub(crate) fn of(staff: StaffSettings, ablations: u32) -> Self {
         let mut hand = Self {
             state: State::default(),
             now_ms: 0,
@@ -50,6 +55,7 @@ impl Hand {
         };
         let settings = Settings {
             staff: Some(staff),
+            ablations,
             tasks: vec![TaskSource {
                 name: "x".to_owned(),
                 source: "/x".to_owned(),

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use orchestrator::core::agent::Role;
 use orchestrator::core::board::BoardState;
+use orchestrator::core::event::{Event, FinishReason};
 use orchestrator::core::rank;
 use orchestrator::core::staff::StaffSettings;
+use orchestrator::core::state::RunState;
+use orchestrator::core::steer::Steer;
 use serde_json::json;
 
 use super::hand::Hand;
-use super::support::{Target, fixtures, run, succeed};
+use super::support::{Target, command, finish, fixtures, run, succeed};
 use super::{folded, target, verified};
 
 /// One outcome after the other of experiments on one task: `+` is verified, `-`
@@ -100,7 +103,7 @@ fn a_stall_is_over_when_something_is_better_by_its_interval() {
         (
             "pause_work",
             json!({ "task": "x", "reason": "" }),
-            "`reason` has 1 to",
+            "`reason` is empty",
         ),
         (
             "resume_work",
@@ -181,10 +184,9 @@ fn what_is_paused_rests_until_it_goes_on() {
     assert_eq!(taken, json!({ "experiment": 3 }));
 }
 
-#[test]
-fn a_task_on_which_everything_crashes_is_paused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (adapter, tasks) = (folder.path().join("adapter"), folder.path().join("tasks"));
+/// Two tasks below `folder`; on `a` everything crashes.
+fn fragile(folder: &Path) -> Target {
+    let (adapter, tasks) = (folder.join("adapter"), folder.join("tasks"));
     std::fs::create_dir_all(&adapter).expect("a folder");
     std::fs::create_dir_all(&tasks).expect("a folder");
     for entry in fixtures()
@@ -201,7 +203,7 @@ fn a_task_on_which_everything_crashes_is_paused() {
     std::fs::write(tasks.join("a.toml"), "fragile = true\n").expect("writes");
     std::fs::write(tasks.join("b.toml"), "best = 4.0\n").expect("writes");
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let target = Target {
+    Target {
         run: vec![
             "--adapter".to_owned(),
             text(&adapter),
@@ -209,10 +211,123 @@ fn a_task_on_which_everything_crashes_is_paused() {
             text(&tasks),
         ],
         ..target()
+    }
+}
+
+#[test]
+fn a_pause_of_the_last_open_task_is_no_end() {
+    let mut hand = Hand::new();
+    let strategist = hand.starts(Role::Strategist).expect("a strategist");
+    let supervisor = hand.begin(Role::Supervisor, None);
+    let reason = json!({ "task": "x", "reason": "everything crashes" });
+    hand.call(supervisor, "pause_work", reason);
+    hand.call(
+        strategist,
+        "finish",
+        json!({ "summary": "nothing may be proposed" }),
+    );
+    hand.settle();
+    assert_eq!(
+        hand.state.run,
+        RunState::Running,
+        "the supervisor still talks"
+    );
+    hand.call(supervisor, "finish", json!({ "summary": "s" }));
+    hand.settle();
+    assert_eq!(hand.state.run, RunState::Stopped);
+    let why = hand.state.rests_because().expect("a reason");
+    assert!(why.contains("x (everything crashes)"), "{why}");
+
+    // Taken up again as it is, it rests again.
+    hand.apply(Event::CampaignResumed {});
+    hand.settle();
+    assert_eq!(hand.state.run, RunState::Stopped);
+
+    let goes_on = |task: &str| Steer::ResumeTask {
+        task: task.to_owned(),
     };
+    let refused = hand.state.can_steer(&goes_on("nowhere"));
+    assert!(
+        refused
+            .expect_err("no such task")
+            .to_string()
+            .contains("nowhere")
+    );
+    hand.apply(Event::Steered {
+        what: goes_on("x"),
+        request: "r".to_owned(),
+    });
+    let refused = hand.state.can_steer(&goes_on("x")).expect_err("it goes on");
+    assert!(
+        refused.to_string().contains("task `x` is not paused"),
+        "{refused}"
+    );
+    hand.apply(Event::CampaignResumed {});
+    // That nothing could be proposed before says nothing.
+    let strategist = hand.starts(Role::Strategist).expect("another strategist");
+    let proposal = json!({ "task": "x", "name": "n", "hypothesis": "h" });
+    let taken = hand.call(strategist, "propose_experiment", proposal).1;
+    assert_eq!(taken, json!({ "experiment": 1 }));
+}
+
+#[test]
+fn a_campaign_whose_only_task_is_paused_rests_until_a_person_says_otherwise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = fragile(folder.path());
+    std::fs::remove_file(folder.path().join("tasks/b.toml")).expect("a task less");
     let dir = folder.path().join("c");
-    succeed(run(&target, "staff", &dir, &[]));
+    let output = finish(run(&target, "staff", &dir, &["--experiments", "12"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(12), "{said}");
+    let path = dir.to_string_lossy().into_owned();
+    let remedy = format!("alphalab steer {path} resume-task");
+    assert!(
+        said.contains(&remedy) && said.contains("every open task is paused: a ("),
+        "{said}"
+    );
+    let status = succeed(command(&target, "staff", &["status", &path]));
+    assert!(
+        status.contains("paused       a: all of its last"),
+        "{status}"
+    );
+    let agents = folded(&dir).agents.len();
+
+    succeed(command(
+        &target,
+        "staff",
+        &["steer", &path, "resume-task", "a"],
+    ));
+    let again = finish(command(
+        &target,
+        "staff",
+        &["steer", &path, "resume-task", "a"],
+    ));
+    let refused = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(again.status.code(), Some(3), "{refused}");
+    assert!(refused.contains("task `a` is not paused"), "{refused}");
+    // The strategist is asked again, and gives the task up.
+    let output = finish(command(&target, "staff", &["resume", &path]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let state = folded(&dir);
+    assert!(matches!(state.run, RunState::Finished(_)), "{said}");
+    assert!(state.agents.len() > agents, "{said}");
+    assert_eq!(verified(&dir, "failed"), Vec::<String>::new());
+}
+
+#[test]
+fn a_task_on_which_everything_crashes_is_paused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = fragile(folder.path());
+    let dir = folder.path().join("c");
+    // The other task comes to its end, and then there is nothing left to do.
+    let output = finish(run(&target, "staff", &dir, &[]));
+    assert_eq!(output.status.code(), Some(12));
+    let path = dir.to_string_lossy();
+    let limit = ["steer", &path, "budget", "--experiments", "1"];
+    succeed(command(&target, "staff", &limit));
+    succeed(command(&target, "staff", &["resume", &path]));
+    let state = folded(&dir);
+    assert_eq!(state.run, RunState::Finished(FinishReason::BudgetSpent));
     assert_eq!(
         state.staff.paused["a"],
         "all of its last 3 experiments failed"

@@ -221,7 +221,7 @@ fn sealed_once(dir: &Path) -> State {
     let opened = state.sealed.as_ref().expect("open");
     assert_eq!(opened.experiments, measured);
     assert_eq!(measured.len(), 3);
-    assert_eq!(state.run, RunState::Finished(FinishReason::Converged));
+    assert!(matches!(state.run, RunState::Finished(_)));
     state
 }
 

@@ -9,7 +9,6 @@ use super::{Decision, Effect, Gate, Planner};
 use crate::core::board::BoardState;
 use crate::core::event::{EffectKey, Event, FinishReason};
 use crate::core::ids::ExperimentId;
-use crate::core::rank;
 use crate::core::sealed::Opened;
 use crate::core::state::Experiment;
 
@@ -27,7 +26,7 @@ impl Planner<'_> {
             return under_way.into_iter().chain(next).collect();
         }
         if let Some(ablation) = self.ablation() {
-            return vec![ablation];
+            return ablation;
         }
         let experiments = self.winners();
         if experiments.is_empty() || self.time_left_s() < self.state.pace().remeasure_s {
@@ -159,11 +158,10 @@ impl Planner<'_> {
 
     /// The best of every task by `select`, in the order of the tasks.
     fn winners(&self) -> Vec<ExperimentId> {
-        let rows = rank::leaderboard(self.state).rows;
         let tasks = self.state.tasks.iter();
         tasks
-            .filter_map(|task| rows.iter().find(|row| row.task == task.name))
-            .map(|row| row.experiment)
+            .filter_map(|task| self.state.winner(&task.name))
+            .map(|(winner, _)| winner.id)
             .collect()
     }
 
@@ -176,7 +174,7 @@ impl Planner<'_> {
     /// Whether what is left of the running time is for what comes after the
     /// search.
     pub(super) fn search_is_over(&self) -> bool {
-        self.time_left_s() <= self.state.reserve_s()
+        self.time_left_s() <= self.reserve_s
     }
 }
 

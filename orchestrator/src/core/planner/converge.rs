@@ -29,10 +29,17 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The next winner to take apart, if that is wanted and there is time.
-    pub(super) fn ablation(&self) -> Option<Decision> {
+    /// The next winner to take apart, if that is wanted and there is time;
+    /// nothing to decide as long as its Auditor may say that it is none.
+    pub(super) fn ablation(&self) -> Option<Vec<Decision>> {
         let task = self.state.next_ablation()?.to_owned();
         let least_s = self.state.sealed_s() + self.state.pace().evaluate_s;
-        (self.time_left_s() >= least_s).then_some(Decision::Perform(Effect::Ablate { task }))
+        if self.time_left_s() < least_s {
+            return None;
+        }
+        if self.is_audited(&task) {
+            return Some(Vec::new());
+        }
+        Some(vec![Decision::Perform(Effect::Ablate { task })])
     }
 }

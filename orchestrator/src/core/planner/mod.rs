@@ -15,7 +15,7 @@ mod staff;
 mod strategies;
 mod workers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{ContentHash, Split};
 
@@ -24,6 +24,7 @@ pub use follow::{after_check, after_measure};
 
 use crate::core::agent::Role;
 use crate::core::board::{BoardState, HOLDS_SLOT, RESERVES};
+use crate::core::budget::Budget;
 use crate::core::event::{EffectKey, Event, FinishReason, FrozenTask};
 use crate::core::ids::AgentId;
 use crate::core::settings::Settings;
@@ -78,6 +79,8 @@ pub fn decide(state: &State, now_ms: i64, tools: &dyn ToolKinds) -> Vec<Decision
         settings,
         now_ms,
         tools,
+        budget: state.budget(now_ms),
+        reserve_s: state.reserve_s(),
     };
     plan.decide()
 }
@@ -94,6 +97,10 @@ struct Planner<'a> {
     settings: &'a Settings,
     now_ms: i64,
     tools: &'a dyn ToolKinds,
+    /// Of this moment: asked for many times in one decision.
+    budget: Budget,
+    /// As [`State::reserve_s`].
+    reserve_s: f64,
 }
 
 impl Planner<'_> {
@@ -188,7 +195,7 @@ impl Planner<'_> {
     }
 
     fn out_of_time(&self) -> bool {
-        self.state.budget(self.now_ms).wall_s.is_spent()
+        self.budget.wall_s.is_spent()
     }
 
     /// Phases before the experiments; none once they may begin.
@@ -404,31 +411,35 @@ impl Planner<'_> {
     /// For tasks that nobody works on: the best is measured again, the rest
     /// is done.
     fn closings(&self) -> Vec<Decision> {
+        // What waits on each task, and the tasks where something is under way.
+        let mut waiting_on: BTreeMap<&str, Vec<&Experiment>> = BTreeMap::new();
+        let mut unsettled: BTreeSet<&str> = BTreeSet::new();
+        for e in self.state.active_experiments() {
+            if e.state == BoardState::Analyzed {
+                waiting_on.entry(&e.task).or_default().push(e);
+            } else if e.state != BoardState::ToImplement || e.owner.is_some() {
+                unsettled.insert(&e.task);
+            }
+        }
+        if waiting_on.is_empty() {
+            return Vec::new();
+        }
+        let worked_on = self.state.live_agents().filter_map(|agent| {
+            let experiment = self.state.experiments.get(&agent.experiment?)?;
+            Some(experiment.task.as_str())
+        });
+        unsettled.extend(worked_on);
         let mut decisions = Vec::new();
         for task in &self.state.tasks {
             let on_task = || self.state.experiments_on(&task.name);
-            let mut waiting: Vec<&Experiment> = self
-                .state
-                .active_experiments()
-                .filter(|e| e.task == task.name && e.state == BoardState::Analyzed)
-                .collect();
-            if waiting.is_empty() {
+            let Some(mut waiting) = waiting_on.remove(task.name.as_str()) else {
                 continue;
-            }
+            };
             decisions.extend(self.overtaken(&mut waiting));
-            let unsettled = self.state.active_experiments().any(|e| {
-                e.task == task.name
-                    && e.state != BoardState::Analyzed
-                    && !(e.state == BoardState::ToImplement && e.owner.is_none())
-            });
-            let worked_on = self.state.live_agents().any(|agent| {
-                let works_on = agent
-                    .experiment
-                    .and_then(|id| self.state.experiments.get(&id));
-                works_on.is_some_and(|e| e.task == task.name)
-            });
-            let held = self.draws_on(task) || self.audit_pending(&task.name);
-            if unsettled || worked_on || held {
+            if unsettled.contains(task.name.as_str())
+                || self.draws_on(task)
+                || self.audit_pending(&task.name)
+            {
                 continue;
             }
             let bar = on_task()
@@ -466,19 +477,22 @@ impl Planner<'_> {
         if pending || at_work.any(|agent| !agent.role.is_staff()) {
             return Vec::new();
         }
-        let budget = self.state.budget(self.now_ms);
+        let budget = &self.budget;
         if self.state.refused {
             return self.conclude(FinishReason::BudgetSpent);
         }
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let least_s = self.least_looks() * policy.try_s + pace.evaluate_s + pace.remeasure_s;
-        let search_s = budget.wall_s.left() - self.state.reserve_s();
+        let search_s = budget.wall_s.left() - self.reserve_s;
         if budget.experiments.left() < 1.0 || search_s < least_s {
             return self.conclude(FinishReason::BudgetSpent);
         }
         if !self.settings.strategy.has_strategist() {
             return self.without_strategist();
+        }
+        if let Some(reason) = self.state.rests_because() {
+            return vec![Decision::Record(Event::CampaignStopped { reason })];
         }
         let last_round_idle = self.state.nobody_proposes();
         let all_closed = self.state.tasks.iter().all(|task| task.closed.is_some());

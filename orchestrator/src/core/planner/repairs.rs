@@ -103,10 +103,10 @@ impl Planner<'_> {
 
     /// The repair of what has crashed is an experiment of its own.
     fn has_room(&self) -> bool {
-        let budget = self.state.budget(self.now_ms);
+        let budget = &self.budget;
         let pace = self.state.pace();
         budget.experiments.left() >= 1.0
-            && budget.wall_s.left() - self.state.reserve_s() > pace.evaluate_s + pace.remeasure_s
+            && budget.wall_s.left() - self.reserve_s > pace.evaluate_s + pace.remeasure_s
     }
 
     /// Whether one of those who had it has handed in something that works, or

@@ -7,7 +7,6 @@ use crate::core::agent::Role;
 use crate::core::board::BoardState;
 use crate::core::event::Event;
 use crate::core::ids::{AgentId, ExperimentId};
-use crate::core::rank;
 use crate::core::staff::{StaffSettings, detect};
 
 impl Planner<'_> {
@@ -31,7 +30,7 @@ impl Planner<'_> {
         tasks
             .into_iter()
             .filter(|task| !self.is_remeasured(task))
-            .filter_map(|task| self.winner(task))
+            .filter_map(|task| self.winner_of(task))
             .filter(|winner| waiting.contains(winner))
             .map(|winner| begin(Role::Auditor, Some(winner)))
             .collect()
@@ -42,7 +41,20 @@ impl Planner<'_> {
     pub(super) fn audit_pending(&self, task: &str) -> bool {
         let wanted = self.staff().is_some_and(|staff| staff.audits);
         let unseen = |id: ExperimentId| self.state.staff.unaudited.contains(&id);
-        wanted && self.winner(task).is_some_and(unseen)
+        wanted && self.winner_of(task).is_some_and(unseen)
+    }
+
+    /// Whether it is still to be said if a task's winner counts: its Auditor has
+    /// not begun, or not come to an end.
+    pub(super) fn is_audited(&self, task: &str) -> bool {
+        let mut auditors = self.state.live_agents();
+        let looks = auditors.any(|agent| {
+            let of = agent
+                .experiment
+                .and_then(|id| self.state.experiments.get(&id));
+            agent.role == Role::Auditor && of.is_some_and(|e| e.task == task)
+        });
+        looks || self.audit_pending(task)
     }
 
     fn is_remeasured(&self, task: &str) -> bool {
@@ -52,10 +64,8 @@ impl Planner<'_> {
         first || !self.measured_when_done().is_empty()
     }
 
-    fn winner(&self, task: &str) -> Option<ExperimentId> {
-        let remeasured = self.state.staff.remeasured.get(task)?.iter();
-        let remeasured = remeasured.filter_map(|id| self.state.experiments.get(id));
-        rank::winner(self.state, remeasured).map(|(winner, _)| winner.id)
+    fn winner_of(&self, task: &str) -> Option<ExperimentId> {
+        self.state.winner(task).map(|(winner, _)| winner.id)
     }
 
     /// A Reporter, once enough has been measured since the last one began.
@@ -151,7 +161,11 @@ impl Planner<'_> {
         let ends = |decision: &Decision| {
             matches!(
                 decision,
-                Decision::Record(Event::CampaignFinished { .. } | Event::SealedOpened { .. })
+                Decision::Record(
+                    Event::CampaignFinished { .. }
+                        | Event::CampaignStopped { .. }
+                        | Event::SealedOpened { .. }
+                )
             )
         };
         if !next.iter().any(ends) {

@@ -40,10 +40,10 @@ impl Planner<'_> {
     }
 
     fn may_draw(&self) -> bool {
-        let budget = self.state.budget(self.now_ms);
+        let budget = &self.budget;
         let pace = self.state.pace();
         budget.experiments.left() >= 1.0
-            && budget.wall_s.left() - self.state.reserve_s() > pace.evaluate_s + pace.remeasure_s
+            && budget.wall_s.left() - self.reserve_s > pace.evaluate_s + pace.remeasure_s
     }
 
     /// Draws for the slots, each for the task that has had the fewest.
@@ -63,7 +63,7 @@ impl Planner<'_> {
         };
         let open = self.state.tasks.iter().filter(|task| is_open(task));
         let mut open: Vec<(usize, &Task)> = open.map(|task| (proposed(task), task)).collect();
-        let left = self.state.budget(self.now_ms).experiments.left();
+        let left = self.budget.experiments.left();
         // A limit that is not there leaves infinitely many.
         let wanted = wanted.min(left.min(wanted as f64) as usize);
         let next = (0..wanted).filter_map(|_| {

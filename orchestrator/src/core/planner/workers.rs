@@ -71,13 +71,13 @@ impl Planner<'_> {
 
     /// Running time after which a worker that begins now takes no more looks.
     fn looks_until(&self, free: usize, live: usize) -> Option<f64> {
-        let wall = self.state.budget(self.now_ms).wall_s;
+        let wall = self.budget.wall_s;
         wall.limit?;
         let policy = &self.settings.policy;
         let pace = self.state.pace();
         let waiting = (free + live).max(1);
         let lanes = (self.settings.workers as usize).min(waiting).max(1);
-        let left = (wall.left() - self.state.reserve_s()).max(0.0);
+        let left = (wall.left() - self.reserve_s).max(0.0);
         let share = left * lanes as f64 / waiting as f64;
         let after = f64::from(policy.finalists) * pace.evaluate_s + pace.remeasure_s;
         Some(wall.spent + (share - after).max(self.least_looks() * policy.try_s))

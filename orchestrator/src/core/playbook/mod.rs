@@ -30,6 +30,7 @@ pub use lesson::{Lesson, Loser, assess, lessons};
 pub use select::{Relevance, Selection, select};
 
 use super::ids::{AgentId, ExperimentId, TryId};
+use super::words::{NAME, NAMES};
 
 /// A measurement that an entry rests on.
 #[derive(
@@ -75,9 +76,11 @@ impl std::fmt::Display for Cited {
 pub struct Scope {
     /// Tasks.
     #[serde(default)]
+    #[schemars(length(max = NAMES), inner(length(max = NAME)))]
     pub tasks: Vec<String>,
     /// Template or technique.
     #[serde(default)]
+    #[schemars(length(max = NAME))]
     pub technique: Option<String>,
 }
 

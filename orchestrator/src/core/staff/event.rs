@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::watch::{Alarm, AlarmKind};
 use crate::core::event::Body;
 use crate::core::ids::{AgentId, ExperimentId};
+use crate::core::words::{NAME, SENTENCE};
 
 /// Something they did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,8 +86,10 @@ pub enum Verdict {
 pub struct Evidence {
     /// Where it is: a check by its name, a file of the candidate, or the split
     /// of a measurement.
+    #[schemars(length(max = NAME))]
     pub place: String,
     /// What is to be seen there.
+    #[schemars(length(max = SENTENCE))]
     pub seen: String,
 }
 

@@ -153,10 +153,7 @@ impl State {
             }
             StaffEvent::WorkResumed { task, agent, .. } => {
                 self.is_a(*agent, Role::Supervisor)?;
-                let paused = self.staff.paused.remove(task);
-                paused
-                    .map(|_| ())
-                    .ok_or_else(|| missing("paused task", task))
+                self.resume_task(task)
             }
             StaffEvent::Concluded {
                 experiment,
@@ -176,6 +173,14 @@ impl State {
                 Ok(())
             }
         }
+    }
+
+    /// Work on a task that was paused goes on.
+    pub(in crate::core) fn resume_task(&mut self, task: &str) -> Result<(), Illegal> {
+        let paused = self.staff.paused.remove(task);
+        paused.ok_or_else(|| missing("paused task", &task))?;
+        self.staff.resumed = Some(self.next_agent());
+        Ok(())
     }
 
     fn is_a(&self, agent: AgentId, role: Role) -> Result<(), Illegal> {

@@ -116,6 +116,9 @@ pub struct StaffState {
     pub watched: Watched,
     /// Why nobody works on a task for now.
     pub paused: BTreeMap<String, String>,
+    /// The agent that was the next to begin when work on a task went on last: a
+    /// Strategist before it could not propose anything for that task.
+    pub resumed: Option<AgentId>,
 }
 
 impl StaffState {

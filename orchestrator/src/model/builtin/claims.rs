@@ -31,8 +31,9 @@ pub(super) fn of(history: &History<'_>, task: &str, board: &Json, search: &Searc
 /// the one that differs most, keeps noise from looking like an effect.
 fn parameters(task: &str, search: &Search) -> Vec<Json> {
     let mut found: Vec<(f64, Json)> = Vec::new();
+    let worth = search.worth();
     for (index, domain) in search.domains.iter().enumerate() {
-        let Some(best) = search.ranking().into_iter().find(|s| s.domain == index) else {
+        let Some((_, best, _)) = worth.iter().find(|(at, ..)| *at == index) else {
             continue;
         };
         let looks: Vec<&Seen> = search
@@ -41,7 +42,7 @@ fn parameters(task: &str, search: &Search) -> Vec<Json> {
             .filter(|s| s.domain == index && s.value.is_some_and(|v| v > 0.0))
             .collect();
         for (place, axis) in domain.axes.iter().enumerate() {
-            let Some(good) = best.point[place] else {
+            let Some(good) = best[place] else {
                 continue;
             };
             let against = |bad: Value| -> Vec<(&Seen, &Seen)> {

@@ -71,10 +71,9 @@ impl Search {
         ranking
     }
 
-    /// Verified points that were not measured, with what they are worth by all
-    /// that is known of their template, best first; and the worth of the best
-    /// point, measured or not.
-    pub(super) fn finalists(&self) -> (Vec<(usize, Point, f64)>, Option<f64>) {
+    /// Verified points, each with the index of its domain and with what it is
+    /// worth by all that is known of its template, best first.
+    pub(super) fn worth(&self) -> Vec<(usize, Point, f64)> {
         let mut all: Vec<(usize, Point, f64)> = Vec::new();
         for (index, domain) in self.domains.iter().enumerate() {
             let history = self.observations(index);
@@ -89,12 +88,13 @@ impl Search {
             }
         }
         all.sort_by(|a, b| self.order(Some(a.2), Some(b.2)));
-        let best = all.first().map(|best| best.2);
-        all.retain(|(domain, point, _)| {
-            let same = |seen: &Seen| seen.domain == *domain && seen.point == *point;
-            !self.measured.iter().any(same)
-        });
-        (all, best)
+        all
+    }
+
+    /// Whether a point was measured.
+    pub(super) fn is_measured(&self, domain: usize, point: &Point) -> bool {
+        let same = |seen: &Seen| seen.domain == domain && seen.point == *point;
+        self.measured.iter().any(same)
     }
 
     /// All that is known of a template, lower values better.

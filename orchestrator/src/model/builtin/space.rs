@@ -98,7 +98,7 @@ impl Axis {
             Kind::Int { .. } => json.as_i64().map(Value::Int),
             Kind::Choice { .. } => {
                 let same = |choice: &Json| match (choice.as_f64(), json.as_f64()) {
-                    (Some(a), Some(b)) => a == b,
+                    (Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
                     _ => choice == json,
                 };
                 self.choices.iter().position(same).map(Value::Choice)
@@ -269,6 +269,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A space of the parameters given as JSON.
+    #[expect(clippy::needless_pass_by_value, reason = "mostly literals")]
     pub(in super::super) fn declared(template: &str, params: Json) -> protocol::Space {
         let space = json!({ "template": template, "summary": "", "params": params });
         serde_json::from_value(space).unwrap()

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use super::Call;
 use super::history::History;
 
+/// Rounds in a row without anything to hand in, after which nothing is left to
+/// find with these templates.
+const FRUITLESS: usize = 3;
+
 /// What is to become of one task.
 enum Plan {
     Work { gain: f64 },
@@ -38,7 +42,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
     let mut work = Vec::new();
     let mut close = Vec::new();
     for task in open {
-        match plan(history, task) {
+        match plan(history, board, task) {
             // Nothing new is left where only that is admitted.
             Plan::Work { .. } if step(task).is_none() => close.push(json!({
                 "task": task["task"],
@@ -85,10 +89,15 @@ fn room(board: &Value) -> usize {
     by_count.min(by_time).min(1000.0) as usize
 }
 
-fn plan(history: &History<'_>, task: &Value) -> Plan {
+fn plan(history: &History<'_>, board: &Value, task: &Value) -> Plan {
     if templates(task).is_empty() {
         return Plan::Close {
             reason: "no template fits its operations".to_owned(),
+        };
+    }
+    if fruitless(board, task) >= FRUITLESS {
+        return Plan::Close {
+            reason: format!("converged: {FRUITLESS} rounds found nothing worth measuring"),
         };
     }
     let rounds: Vec<Option<f64>> = task["best_after_round"]
@@ -111,6 +120,19 @@ fn plan(history: &History<'_>, task: &Value) -> Plan {
         },
         [.., Some(_)] => Plan::Work { gain: 1.0 },
     }
+}
+
+/// How many of the last experiments on a task, one after another, were given up
+/// before anything was handed in.
+fn fruitless(board: &Value, task: &Value) -> usize {
+    let experiments = board["experiments"].as_array();
+    let own = experiments
+        .into_iter()
+        .flatten()
+        .filter(|e| e["task"] == task["task"]);
+    own.rev()
+        .take_while(|e| e["state"] == json!("cancelled"))
+        .count()
 }
 
 /// What a task promises before anything was tried: every operation that can

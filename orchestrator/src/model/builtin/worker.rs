@@ -193,14 +193,15 @@ fn submission(history: &History<'_>, assignment: &Assignment<'_>, search: &Searc
     if accepted >= finalists || made.len() >= MAX_SUBMISSIONS {
         return None;
     }
-    let (ranking, best) = search.finalists();
-    let best = best?;
-    let (domain, point, value) = ranking.into_iter().find(|(domain, point, _)| {
-        let domain = &search.domains[*domain];
+    let worth = search.worth();
+    let best = worth.first()?.2;
+    let (domain, point, value) = worth.into_iter().find(|(at, point, _)| {
+        let domain = &search.domains[*at];
         let params = json!(domain.params(point));
-        !made.iter().any(|a| {
-            a.arguments["template"] == json!(domain.template) && a.arguments["params"] == params
-        })
+        !search.is_measured(*at, point)
+            && !made.iter().any(|a| {
+                a.arguments["template"] == json!(domain.template) && a.arguments["params"] == params
+            })
     })?;
     let closeness = if search.maximise {
         value / best
