@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orchestrator::core::event::{EffectKey, Event, FinishReason};
+use orchestrator::core::event::{EffectKey, Event};
 use orchestrator::core::ids::ExperimentId;
 use orchestrator::core::planner::{Decision, Effect, decide};
 use orchestrator::core::state::{RunState, State};

@@ -84,7 +84,8 @@ pub(super) fn lucky(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
             .filter_map(|e| Some((e.verified(Split::Search)?, e.last(Split::Search)?)))
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let interval = best.and_then(|(_, attempt)| attempt.measurement.score.ci);
-        lucky += u32::from(rank::standing(&state, interval) == Some(Standing::Won));
+        let standing = rank::standing(&state, Split::Search, interval);
+        lucky += u32::from(standing == Some(Standing::Won));
         let rows = rank::leaderboard(&state).rows;
         won += u32::from(rows.iter().any(|row| row.standing == Some(Standing::Won)));
     }
