@@ -8,8 +8,8 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 
 use crate::{
-    Experiment, Hello, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request, Split,
-    Verdict,
+    ContentHash, Experiment, Hello, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request,
+    Split, Verdict,
 };
 
 /// One rule of the contract and whether the worker kept it.
@@ -221,7 +221,18 @@ impl<R: BufRead, W: Write> Kit<R, W> {
         expect(
             written == report,
             "report.json differs from the reply".to_owned(),
-        )
+        )?;
+        for artifact in &report.artifacts {
+            let path = good.join("attempt-1").join(&artifact.path);
+            let hash = std::fs::File::open(&path)
+                .and_then(ContentHash::of_stream)
+                .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
+            expect(
+                hash == artifact.hash,
+                format!("`{}` has another SHA-256 than it says", path.display()),
+            )?;
+        }
+        Ok(())
     }
 
     fn bad_evaluate(&mut self, bad: &Path) -> Result<(), String> {

@@ -126,7 +126,7 @@ pub struct Check {
 pub struct Artifact {
     /// Path, relative to the attempt's directory.
     pub path: PathBuf,
-    /// Hash of its content.
+    /// Plain SHA-256 of its content, as `sha256sum` prints it.
     pub hash: ContentHash,
 }
 

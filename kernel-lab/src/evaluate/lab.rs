@@ -162,9 +162,13 @@ impl Attempt<'_> {
     pub(super) fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<(), HarnessError> {
         if let Some(folder) = &self.folder {
             Cache::store(&folder.join(name), bytes)?;
+            let hash = ContentHash::of_stream(bytes).map_err(|error| HarnessError::Experiment {
+                dir: folder.clone(),
+                problem: format!("failed to hash `{name}`: {error}"),
+            })?;
             self.report.artifacts.push(Artifact {
                 path: name.into(),
-                hash: ContentHash::of(bytes),
+                hash,
             });
         }
         Ok(())
