@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals")]
     fn problem(params: Value) -> String {
         let space = json!({ "template": "t", "summary": "", "params": params });
         let space: Space = serde_json::from_value(space).unwrap();
