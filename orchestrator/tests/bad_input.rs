@@ -4,6 +4,8 @@
 //! `ALPHALAB_SOAK=1` has a table of `ALPHALAB_SOAK_MIB` MiB (1024, if that is
 //! absent) explored as well.
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/room.rs"]
 mod room;
 #[expect(dead_code, reason = "other tests use the rest of it")]
@@ -14,7 +16,8 @@ use std::fs;
 use std::io::Write as _;
 
 use insta::assert_snapshot;
-use room::{Room, agents_python};
+use python::agents_python;
+use room::Room;
 use support::fixtures;
 
 /// A table from which no task follows.

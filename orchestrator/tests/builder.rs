@@ -7,6 +7,8 @@ mod bench;
 mod data;
 #[path = "builder/formats.rs"]
 mod formats;
+#[path = "support/python.rs"]
+mod python;
 
 use std::path::Path;
 

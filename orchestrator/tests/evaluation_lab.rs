@@ -1,6 +1,8 @@
 //! The lab that measures with a frozen evaluation: the contract of labs, the
 //! real binary and the real sandbox; what candidates can't reach.
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "evaluation_lab/worker.rs"]
 mod worker;
 
@@ -10,8 +12,9 @@ use std::path::Path;
 use orchestrator::audit::{Interpreter, Subject, audit};
 use protocol::conformance::Kit;
 use protocol::{Candidate, Direction, Operation, Report, Split, Verdict};
+use python::agents_python;
 use serde_json::{Value, json};
-use worker::{Worker, python, table_of};
+use worker::{Worker, table_of};
 
 /// Predicts the mean price of the training rows.
 const MEAN: &str = r#"
@@ -52,7 +55,7 @@ fn value(report: &Report) -> f64 {
 
 #[test]
 fn the_worker_conforms() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let worker = Worker::start("auditor-sound-plain-houses");
@@ -68,7 +71,7 @@ fn the_worker_conforms() {
 
 #[test]
 fn splits_are_different_rows_and_the_same_candidate_scores_the_same_again() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -106,7 +109,7 @@ fn splits_are_different_rows_and_the_same_candidate_scores_the_same_again() {
 
 #[test]
 fn a_quick_look_never_touches_the_answers() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -126,7 +129,7 @@ fn a_quick_look_never_touches_the_answers() {
 
 #[test]
 fn templates_beat_the_mean_and_read_only_what_is_public() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -169,7 +172,7 @@ fn templates_beat_the_mean_and_read_only_what_is_public() {
 
 #[test]
 fn templates_of_every_kind_of_data_beat_the_trivial_prediction() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let environment: Vec<_> = std::env::vars_os().collect();
@@ -220,7 +223,7 @@ fn templates_of_every_kind_of_data_beat_the_trivial_prediction() {
 
 #[test]
 fn what_is_no_candidate_gets_a_reason() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -297,7 +300,7 @@ if answers:
 
 #[test]
 fn a_candidate_that_looks_for_the_answers_scores_what_it_knows() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -323,7 +326,7 @@ fn a_candidate_that_looks_for_the_answers_scores_what_it_knows() {
 
 #[test]
 fn a_link_in_the_place_of_predictions_is_no_prediction() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut worker = Worker::start("auditor-sound-plain-houses");
@@ -343,7 +346,7 @@ fn a_link_in_the_place_of_predictions_is_no_prediction() {
 
 #[test]
 fn workers_share_what_was_prepared() {
-    if python().is_none() {
+    if agents_python().is_none() {
         return;
     }
     let mut first = Worker::start("auditor-sound-plain-houses");

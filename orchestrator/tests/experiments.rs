@@ -1,6 +1,8 @@
 //! A campaign on a table that no lab knows, from the raw data to a leaderboard
 //! that can be measured again: the real binary, the real sandbox, `builtin`.
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -10,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use orchestrator::core::event::Event;
 use orchestrator::core::state::{RunState, State};
-use orchestrator::explore::AgentsPython;
 use orchestrator::store::Reader;
 use protocol::Split;
+use python::agents_python;
 use serde_json::Value;
 use support::{Target, command, finish, fixtures, quietly, run, succeed};
 
@@ -29,19 +31,6 @@ fn table(rows: usize) -> String {
         let _ = writeln!(text, "{width:.1},{height:.1},{colour},{price:.2}");
     }
     text
-}
-
-fn has_python() -> bool {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(_) => true,
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            false
-        }
-    }
 }
 
 fn target(data: &Path) -> Target {
@@ -65,7 +54,7 @@ fn has(dir: &Path, wanted: impl Fn(&Event) -> bool) -> bool {
 
 #[test]
 fn a_campaign_goes_from_a_table_to_a_verified_leaderboard_whatever_is_killed() {
-    if !has_python() {
+    if agents_python().is_none() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,9 @@
 //! The profile of generated datasets, made by the real interpreter in the real
 //! sandbox, against numbers computed here.
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -12,20 +15,7 @@ use orchestrator::explore::{
     Severity, TaskKind, profile, write_scripts,
 };
 use protocol::Direction;
-
-/// The agents' Python, if there is one here.
-fn python() -> Option<AgentsPython> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
+use python::agents_python;
 
 /// What a test asks for beyond the data.
 #[derive(Clone, Copy, Default)]
@@ -45,7 +35,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Option<Self> {
-        let python = python()?;
+        let python = agents_python()?;
         let folder = tempfile::tempdir().expect("temporary folder");
         let script = write_scripts(&folder.path().join("scripts")).expect("writes the scripts");
         Some(Self {

@@ -3,6 +3,9 @@
 //!
 //! `ALPHALAB_SOAK=1` takes every dialect through phase 2.
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -11,8 +14,8 @@ use orchestrator::core::agent::AnswerStatus::{Ends, Ok as Done};
 use orchestrator::core::agent::{Ending, Role};
 use orchestrator::core::event::{Event, FinishReason, Logged};
 use orchestrator::core::state::{RunState, State};
-use orchestrator::explore::AgentsPython;
 use orchestrator::store::Reader;
+use python::agents_python;
 
 /// A key that must do for all providers.
 const KEY: &str = "sk-mock-0123456789abcdefghij-wxyz";
@@ -36,20 +39,6 @@ as_of = "2026-01-01"
 fn shipped() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.join("../crates/mock-llm/scripts/regression")
-}
-
-/// False, with a word on it, where agents have no Python here.
-fn agents_can_work() -> bool {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(_) => true,
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            false
-        }
-    }
 }
 
 /// A server with the shipped script, and a folder for campaigns.
@@ -174,7 +163,7 @@ fn exchanged() -> String {
 
 #[test]
 fn every_role_plays_its_part_and_a_replay_finds_nothing_else() {
-    if !agents_can_work() {
+    if agents_python().is_none() {
         return;
     }
     let stage = Stage::new();
@@ -254,7 +243,7 @@ fn every_role_plays_its_part_and_a_replay_finds_nothing_else() {
 
 #[test]
 fn the_roles_are_played_in_the_other_dialects_too() {
-    if !agents_can_work() {
+    if agents_python().is_none() {
         return;
     }
     let until = match std::env::var_os("ALPHALAB_SOAK") {

@@ -65,8 +65,7 @@ impl Driver {
                 path: folder,
                 source,
             })?;
-            // The log has it too.
-            sandbox::fs::write_whole(&path, &diff).map_err(|source| DriverError::View {
+            sandbox::fs::write_atomic(&path, &diff).map_err(|source| DriverError::View {
                 path,
                 source: Box::new(source),
             })?;

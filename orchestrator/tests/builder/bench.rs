@@ -10,22 +10,10 @@ use orchestrator::explore::{
 };
 use orchestrator::model::builtin::evaluation::{Brief, Found, Metric, Undesignable, design};
 
+use super::python::agents_python;
+
 /// Rounds that a design gets.
 const ROUNDS: usize = 3;
-
-/// The agents' Python, if there is one here.
-fn python() -> Option<AgentsPython> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
 
 /// A dataset and what is asked of it.
 #[derive(Clone, Copy)]
@@ -96,7 +84,7 @@ impl Outcome {
     reason = "a generator of test data, trusted and outside what is tested"
 )]
 pub(crate) fn convert(folder: &Path, code: &str) {
-    let python = python().expect("was found before");
+    let python = agents_python().expect("was found before");
     let status = std::process::Command::new(python.interpreter())
         .args(["-c", code])
         .current_dir(folder)
@@ -134,7 +122,7 @@ fn brief<'a>(profile: &'a Profile, wish: Wish<'a>, found: &'a [Found]) -> Brief<
 
 /// Designs, audits and designs again, as the second phase of a campaign does.
 pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option<Outcome> {
-    let python = python()?;
+    let python = agents_python()?;
     let folder = tempfile::tempdir().expect("temporary folder");
     fs::create_dir_all(folder.path().join("data")).expect("creates");
     write(&folder.path().join("data"));
@@ -202,7 +190,7 @@ pub(crate) fn build(name: &str, write: impl Fn(&Path), wish: Wish<'_>) -> Option
 
 /// Why nothing can be designed.
 pub(crate) fn refusal(write: impl Fn(&Path), wish: Wish<'_>) -> Option<Undesignable> {
-    let python = python()?;
+    let python = agents_python()?;
     let folder = tempfile::tempdir().expect("temporary folder");
     fs::create_dir_all(folder.path().join("data")).expect("creates");
     write(&folder.path().join("data"));

@@ -9,25 +9,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use orchestrator::adapter::{Adapter, Draft, Metric};
-use orchestrator::explore::AgentsPython;
 use protocol::{
     Candidate, Direction, Experiment, Inspection, Operation, PROTOCOL_VERSION, Reply, ReplyBody,
     Report, Request, Split,
 };
-
-/// The agents' Python, if there is one here.
-pub(crate) fn python() -> Option<AgentsPython> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
 
 /// The cells of a column.
 pub(crate) fn table_of(path: &Path, column: &str) -> Vec<f64> {

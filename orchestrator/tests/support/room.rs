@@ -7,23 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orchestrator::explore::AgentsPython;
-
 use super::support::{Target, command, finish, fixtures};
-
-/// The agents' Python, if there is one here.
-pub(crate) fn agents_python() -> Option<AgentsPython> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match AgentsPython::find(std::env::var_os("ALPHALAB_AGENT_VENV"), &home) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|v| v == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            None
-        }
-    }
-}
 
 /// What a run took.
 #[derive(Clone, Copy, Debug)]

@@ -115,9 +115,12 @@ fn plan(history: &History<'_>, board: &Value, task: &Value) -> Plan {
         },
         // That nothing improves any more is not for one round to say: the harness
         // counts, and closes (`core::stagnation`).
-        [.., Some(before), Some(after)] => Plan::Work {
-            gain: (after / before).ln().abs(),
-        },
+        [.., Some(before), Some(after)] => {
+            let gain = (after / before).ln().abs();
+            // Numbers that are not all positive have no ratio: who knows.
+            let gain = if gain.is_nan() { f64::INFINITY } else { gain };
+            Plan::Work { gain }
+        }
         [.., Some(_)] => Plan::Work { gain: 1.0 },
     }
 }
@@ -193,6 +196,8 @@ fn propose(gain: f64, task: &Value) -> Option<Call> {
     let first = task["rounds"] == json!(0);
     let hypothesis = if first {
         "a template tuned to this machine beats the baseline".to_owned()
+    } else if gain.is_infinite() {
+        "another search finds something better".to_owned()
     } else {
         format!(
             "another search gains more than the last ({:.1}%)",
