@@ -200,7 +200,7 @@ impl Frozen {
             }
             // The last count was read after the last thread had stopped, and
             // stopped threads create none.
-            if counted == self.threads.len() {
+            if counted == self.threads.len() && self.is_off_processors() {
                 return Ok(());
             }
             if asked.elapsed() > STOPPING {
@@ -212,6 +212,24 @@ impl Frozen {
             self.find_threads();
             next = 0;
         }
+    }
+
+    /// Whether no time passes for it: a thread calls itself stopped a moment
+    /// before it leaves its processor.
+    fn is_off_processors(&self) -> bool {
+        self.threads
+            .iter()
+            .all(|thread| thread_cpu_ns(thread.tid) == thread_cpu_ns(thread.tid))
+    }
+
+    /// Processor time up to this moment, of threads that have ended too.
+    fn cpu_ns(&self) -> Option<u64> {
+        // The clock of a process adds up what its threads' accounts say, and
+        // that of a running thread is brought up to date by asking for it.
+        for thread in &self.threads {
+            thread_cpu_ns(thread.tid);
+        }
+        process_cpu_ns(self.pid)
     }
 }
 
@@ -262,11 +280,11 @@ impl Freezer {
     /// Processor time of the processes in nanoseconds, all threads together
     /// and up to this moment: what [`Self::thread_cpu`] says of a thread that
     /// is running can be a scheduler's tick old. One system call for each
-    /// process, so this fits between two steps of a measurement.
+    /// process and thread, so this fits between two steps of a measurement.
     pub fn cpu_ns(&self) -> Result<u64, FreezeError> {
         self.processes
             .iter()
-            .map(|process| process_cpu_ns(process.pid).ok_or(FreezeError::Gone))
+            .map(|process| process.cpu_ns().ok_or(FreezeError::Gone))
             .sum()
     }
 
@@ -297,6 +315,19 @@ fn process_cpu_ns(pid: u32) -> Option<u64> {
     if unsafe { libc::clock_getcpuclockid(pid.cast_signed(), &raw mut clock) } != 0 {
         return None;
     }
+    clock_ns(clock)
+}
+
+fn thread_cpu_ns(tid: u32) -> Option<u64> {
+    /// Of a thread, by the scheduler's account: what `pthread_getcpuclockid`
+    /// makes for the threads of its own process (`CPUCLOCK_PERTHREAD_MASK`
+    /// and `CPUCLOCK_SCHED` of Linux's posix-timers).
+    const OF_THREAD: libc::clockid_t = 4 | 2;
+    clock_ns((!tid.cast_signed() << 3) | OF_THREAD)
+}
+
+/// What a clock says; nothing of a clock that is gone.
+fn clock_ns(clock: libc::clockid_t) -> Option<u64> {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
