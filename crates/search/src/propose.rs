@@ -30,7 +30,10 @@ const CLIMBS: usize = 5;
 const LEADERS: usize = 5;
 /// One in so many proposals leaves the choices of the best point: a model that
 /// has seen a choice but once, and there a bad place, would never come back.
-const AWAY: usize = 4;
+const AWAY: usize = 3;
+/// Observations for each parameter before the first of those: what little can
+/// be looked at in a short search is better spent near the best point.
+const SETTLED: usize = 4;
 /// Draws before a space is listed to see whether anything is left of it.
 const DRAWS: usize = 2000;
 /// Points of the largest space that is listed for that.
@@ -39,7 +42,8 @@ const LISTED: usize = 1 << 16;
 /// A point to look at next, which is not in `history`; none if the space is
 /// used up. A function of its arguments alone.
 pub fn propose(space: &Space, history: &[Observation], seed: u64) -> Option<Point> {
-    let away = history.len() % AWAY == AWAY - 1 && unordered(space).contains(&true);
+    let settled = history.len() >= SETTLED * space.params().len();
+    let away = settled && history.len() % AWAY == AWAY - 1 && unordered(space).contains(&true);
     next(space, history, seed, away)
 }
 

@@ -14,7 +14,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use functions::{Function, all};
-use search::{Kind, Observation, Point, Value, propose};
+use search::{Kind, Observation, Point, Value, propose, smoothed};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -35,7 +35,9 @@ enum Request {
     Search {
         function: String,
         seed: u64,
-        evaluations: usize,
+        /// After how many evaluations it is to recommend a point, in rising
+        /// order; it ends after the last.
+        evaluations: Vec<usize>,
     },
 }
 
@@ -87,7 +89,7 @@ fn answer(benches: &[Bench], request: &Request) -> Result<Json, String> {
             function,
             seed,
             evaluations,
-        } => find(function)?.search(*seed, *evaluations),
+        } => find(function)?.search(*seed, evaluations),
     }
 }
 
@@ -171,23 +173,38 @@ impl Bench {
         (exact + self.noise_sd * rng.normal(), exact)
     }
 
-    fn search(&self, seed: u64, evaluations: usize) -> Result<Json, String> {
+    fn search(&self, seed: u64, stops: &[usize]) -> Result<Json, String> {
+        let space = &self.function.space;
         let mut history: Vec<Observation> = Vec::new();
         let (mut observed, mut exact, mut times_ms) = (Vec::new(), Vec::new(), Vec::new());
-        for at in 0..evaluations {
-            let begin = Instant::now();
-            let point = propose(&self.function.space, &history, seed)
-                .ok_or_else(|| format!("nothing was left after {at} evaluations"))?;
-            times_ms.push(begin.elapsed().as_secs_f64() * 1e3);
-            let (value, clean) = self.measure(&point, seed, at);
-            observed.push(value);
-            exact.push(clean);
-            history.push(Observation {
-                point,
-                value: Some(value),
-            });
+        let mut recommended = Vec::new();
+        for stop in stops {
+            for at in history.len()..*stop {
+                let begin = Instant::now();
+                let point = propose(space, &history, seed)
+                    .ok_or_else(|| format!("nothing was left after {at} evaluations"))?;
+                times_ms.push(begin.elapsed().as_secs_f64() * 1e3);
+                let (value, clean) = self.measure(&point, seed, at);
+                observed.push(value);
+                exact.push(clean);
+                history.push(Observation {
+                    point,
+                    value: Some(value),
+                });
+            }
+            // As `builtin` does: the best mean of the process, not the best look.
+            let worth = smoothed(space, &history);
+            let best = worth.iter().zip(&observed).enumerate();
+            let best = best.filter_map(|(at, (worth, observed))| Some(((*worth)?, observed, at)));
+            let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(b.1)));
+            recommended.push(best.map(|(_, _, at)| at));
         }
-        Ok(json!({ "observed": observed, "exact": exact, "times_ms": times_ms }))
+        Ok(json!({
+            "observed": observed,
+            "exact": exact,
+            "recommended": recommended,
+            "times_ms": times_ms,
+        }))
     }
 }
 
