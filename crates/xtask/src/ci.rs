@@ -10,9 +10,9 @@ use crate::ui::Ui;
 use crate::workspace::{Workspace, cargo};
 use crate::{deny, setup, spawn, testing};
 
-/// In the release profile, so that the results of build scripts (torch's
-/// bindings take minutes) are shared with the build.
-const CLIPPY: &str = "clippy --release --workspace --all-targets --quiet -- -D warnings";
+/// In the tests' profile, so that the results of build scripts (torch's
+/// bindings take minutes) are shared with their build.
+const CLIPPY: &str = "clippy --profile suite --workspace --all-targets --quiet -- -D warnings";
 
 const DENY: &str = "--log-level=error check bans licenses sources";
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::problem::Problems;
 use crate::soak::Soak;
 use crate::trials::{self, Trial};
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 use crate::{ci, run, setup, soak, testing};
 
 /// Set up, run, test and check AlphaLab.
@@ -132,7 +132,17 @@ impl Verb {
 
 /// `true` if the verb did what it was asked and nothing failed.
 fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
-    let workspace = Workspace::locate()?;
+    let profile = match verb {
+        Verb::Test { .. } | Verb::Ci { .. } => Profile::Suite,
+        Verb::Setup
+        | Verb::Run { .. }
+        | Verb::Soak { .. }
+        | Verb::Kills { .. }
+        | Verb::Scale { .. }
+        | Verb::Cheats { .. }
+        | Verb::Recovery { .. } => Profile::Release,
+    };
+    let workspace = Workspace::locate(profile)?;
     match verb {
         Verb::Setup => {
             println!("{}", setup::setup(&workspace)?.summary());

@@ -96,7 +96,7 @@ pub(crate) fn owners(executables: &[Executable]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `cargo VERB --release -p PACKAGES`, in the environment.
+/// `cargo VERB --profile PROFILE -p PACKAGES`, in the environment.
 pub(crate) fn cargo_command(
     workspace: &Workspace,
     environment: &Environment,
@@ -116,7 +116,7 @@ fn cargo_in(
     command
         .current_dir(&workspace.root)
         .args(verb)
-        .arg("--release");
+        .args(["--profile", workspace.profile.name()]);
     for package in packages {
         command.args(["-p", package]);
     }

@@ -23,6 +23,27 @@ pub(crate) struct Workspace {
     pub(crate) agent_venv: PathBuf,
     /// The names of the workspace's packages.
     pub(crate) packages: Vec<String>,
+    /// What is built, and where it lies.
+    pub(crate) profile: Profile,
+}
+
+/// Cargo's profiles that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// What users run, and what is measured.
+    Release,
+    /// What the tests of the workspace run: quicker to build.
+    Suite,
+}
+
+impl Profile {
+    /// Its name, which is that of its folder too.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Suite => "suite",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -40,7 +61,7 @@ struct Package {
 impl Workspace {
     /// Asks Cargo about the workspace of the current directory, and the
     /// environment about `ALPHALAB_VENV` and `ALPHALAB_AGENT_VENV`.
-    pub(crate) fn locate() -> Result<Self> {
+    pub(crate) fn locate(profile: Profile) -> Result<Self> {
         let mut command = spawn::command(cargo());
         command.args(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
         let output = command.output().context("failed to start cargo metadata")?;
@@ -66,6 +87,7 @@ impl Workspace {
             root: metadata.workspace_root,
             target: metadata.target_directory,
             packages: metadata.packages.into_iter().map(|p| p.name).collect(),
+            profile,
         })
     }
 
@@ -76,7 +98,7 @@ impl Workspace {
 
     /// Where the built binaries lie.
     pub(crate) fn binaries(&self) -> PathBuf {
-        self.target.join("release")
+        self.target.join(self.profile.name())
     }
 
     /// Where the output of long steps is kept.
