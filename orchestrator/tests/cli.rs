@@ -6,6 +6,7 @@ mod language;
 mod playbook;
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -113,6 +114,7 @@ fn a_whole_campaign() {
     ] {
         assert!(dir.join(file).is_file(), "{file}");
     }
+    each_task_is_measured_again_by_another_process(&dir.join("logs/lab-1.log"));
     // Resuming what is finished shows it again.
     let again = succeed(command(
         &target(),
@@ -120,6 +122,34 @@ fn a_whole_campaign() {
         &["resume", dir.to_str().expect("text")],
     ));
     assert_eq!(again.lines().last(), dir.to_str());
+}
+
+/// On `select` by one that did not search, on `sealed` by one that did neither.
+fn each_task_is_measured_again_by_another_process(log: &Path) {
+    let text = std::fs::read_to_string(log).expect("the lab's own words");
+    let mut by_split: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let [process, "measures", task, "on", split] = words[..] {
+            by_split.entry(split).or_default().insert(process);
+            if split == "Select" {
+                assert!(seen.insert((process, task)), "{line}: a second time");
+            }
+        }
+    }
+    let of = |split: &str| by_split.get(split).cloned().unwrap_or_default();
+    let (search, select, sealed) = (of("Search"), of("Select"), of("Sealed"));
+    assert!(!search.is_empty() && !select.is_empty() && !sealed.is_empty());
+    assert!(search.is_disjoint(&select), "{text}");
+    assert!(
+        sealed.is_disjoint(&search) && sealed.is_disjoint(&select),
+        "{text}"
+    );
+    assert!(
+        select.len() < seen.len(),
+        "each winner has a process: {text}"
+    );
 }
 
 fn without_paths(mut board: Value) -> Value {

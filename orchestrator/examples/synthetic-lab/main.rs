@@ -130,7 +130,7 @@ impl Lab {
         attempt: u32,
         split: Split,
     ) -> Result<Report, LabError> {
-        let (_, task) = load(dir)?;
+        let (experiment, task) = load(dir)?;
         if task.busy && self.refused.insert(dir.to_owned()) {
             return Err(refuse(
                 "busy",
@@ -138,6 +138,12 @@ impl Lab {
                 Retry::Later,
             ));
         }
+        // For whoever wants to know which process measured what.
+        eprintln!(
+            "{} measures {} on {split:?}",
+            std::process::id(),
+            experiment.task
+        );
         progress(id, "timing");
         let report = report(dir, Some(split), attempt)?;
         let folder = dir.join(format!("attempt-{attempt}"));

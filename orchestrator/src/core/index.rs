@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{Candidate, ContentHash, Split};
 
+use super::board::RESERVES;
 use super::ids::{AgentId, ExperimentId};
 use super::measurement::Measurement;
 use super::stages::{Counts, Stage};
@@ -62,6 +63,8 @@ pub struct Index {
     pub waiting: BTreeMap<(AgentId, u32), ExperimentId>,
     /// Experiments that count as spent.
     pub spent: usize,
+    /// Experiments that will be, if nothing happens to them before.
+    pub reserving: BTreeSet<ExperimentId>,
     /// Experiments that were made to take winners apart.
     pub ablated: usize,
     /// Tasks, by name.
@@ -76,7 +79,16 @@ impl Index {
     /// An experiment was proposed.
     pub(super) fn proposed(&mut self, e: &Experiment) {
         self.active.insert(e.id);
+        self.reserve(e);
         self.tasks.entry(e.task.clone()).or_default().proposed += 1;
+    }
+
+    fn reserve(&mut self, e: &Experiment) {
+        if !e.is_spent() && RESERVES.contains(&e.state) {
+            self.reserving.insert(e.id);
+        } else {
+            self.reserving.remove(&e.id);
+        }
     }
 
     /// A candidate was handed in for an experiment that had none.
@@ -102,6 +114,7 @@ impl Index {
             (true, false) => self.spent = self.spent.saturating_sub(1),
             (true, true) | (false, false) => {}
         }
+        self.reserve(now);
         if now.state.is_terminal() {
             self.active.remove(&now.id);
         }

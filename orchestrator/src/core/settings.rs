@@ -11,6 +11,9 @@ use super::staff::StaffSettings;
 use super::statistics::Statistics;
 use super::strategy::Strategy;
 
+/// Slots for each act of the lab that waits for whichever is free first.
+const SLOTS_PER_WAITING: usize = 4;
+
 /// What is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +162,16 @@ pub struct Settings {
     /// Packages that agents have beside those of their environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<PythonSettings>,
+}
+
+impl Settings {
+    /// Acts of the lab that may be under way at once: one for each slot and,
+    /// for every four slots, one that waits for whichever is free first. A
+    /// slot then goes on before its last result is worked up.
+    pub fn acts_at_once(&self) -> usize {
+        let slots = self.workers as usize;
+        slots + slots / SLOTS_PER_WAITING
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ablation::Ablation;
 use super::agent::{AgentRun, Role};
-use super::board::{self, BoardState};
+use super::board::BoardState;
 use super::budget::{Amount, Budget, Ledger, SessionClock};
 use super::credit::Credits;
 use super::event::{
@@ -464,10 +464,8 @@ impl State {
             gpu_h: Ledger::new(None),
         };
         budget.experiments.spent = self.index.spent as f64;
-        let reserves = |e: &&Experiment| !e.is_spent() && board::RESERVES.contains(&e.state);
         let kept = self.kept_for_ablations();
-        let waiting = self.active_experiments().filter(reserves).count() as f64;
-        budget.experiments.reserved = waiting + kept;
+        budget.experiments.reserved = self.index.reserving.len() as f64 + kept;
         budget.wall_s.reserved = kept * self.pace().evaluate_s;
         let reserved: Amount = self.reserved.values().copied().sum();
         for (ledger, of) in [

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION, Split};
+use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION};
 
 use super::{Act, Driver, DriverError, now_ms, size};
 use crate::core::agent::{Answer, AnswerStatus};
@@ -56,7 +56,7 @@ impl Driver {
         let Some(key) = effect.key() else {
             return Ok(false);
         };
-        if self.in_flight.contains(&key) || self.in_flight.len() >= self.workers {
+        if self.in_flight.contains(&key) || self.in_flight.len() >= self.acts_at_once {
             return Ok(false);
         }
         // An intent from an earlier session: it may have been carried out.
@@ -82,7 +82,6 @@ impl Driver {
                     dir,
                     attempt: *attempt,
                     split: *split,
-                    fresh: *split != Split::Search,
                     reattach,
                 }),
             Effect::Model { .. }

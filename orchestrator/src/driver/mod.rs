@@ -35,6 +35,7 @@ use crate::core::event::{Actor, Body, EffectKey, Event, FinishReason, Logged};
 use crate::core::fold::Illegal;
 use crate::core::ids::AgentId;
 use crate::core::planner::{self, Decision};
+use crate::core::settings::Settings;
 use crate::core::state::{RunState, State};
 use crate::exec::{Job, LabProgram, Local, Told, WriteFilesError};
 use crate::explore::AgentsPython;
@@ -231,7 +232,9 @@ impl Session {
     /// Drives the campaign until it is over or somebody asks to stop, and
     /// gives the session back for a last look.
     pub fn run(self) -> Result<(Ended, State), DriverError> {
-        let workers = self.state.settings.as_ref().map_or(1, |s| s.workers);
+        let settings = self.state.settings.as_ref();
+        let workers = settings.map_or(1, |s| s.workers);
+        let acts_at_once = settings.map_or(1, Settings::acts_at_once);
         let slots = Local::open(self.lab.as_ref(), workers);
         let mut driver = Driver {
             talks: BTreeMap::new(),
@@ -239,7 +242,7 @@ impl Session {
             acts: Vec::new(),
             session: self,
             slots,
-            workers: workers as usize,
+            acts_at_once,
             in_flight: BTreeSet::new(),
             calling: BTreeSet::new(),
             halt: None,
@@ -260,7 +263,7 @@ impl Session {
 struct Driver {
     session: Session,
     slots: Local,
-    workers: usize,
+    acts_at_once: usize,
     in_flight: BTreeSet<EffectKey>,
     /// Turns of models under way.
     calling: BTreeSet<EffectKey>,

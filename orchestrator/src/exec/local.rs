@@ -1,5 +1,6 @@
-//! The local executor: a fixed number of slots, each with a lab worker of its
-//! own that is replaced when it dies.
+//! The local executor: a fixed number of slots, each with lab workers of its
+//! own that are replaced when they die: one for the search, one for measuring
+//! again what the search has found.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Description, Experiment, Inspection, Operation, PROTOCOL_VERSION, ReplyBody, Report, Retry,
-    Split,
+    Description, Experiment, Inspection, Operation, PROTOCOL_VERSION, Progress, ReplyBody, Report,
+    Retry, Split,
 };
 
-use super::{LabFailure, LabProgram, LabWorker};
+use super::seat::Seat;
+use super::{LabFailure, LabProgram};
 use crate::core::event::EffectKey;
 use crate::model::{TurnFailure, TurnResponse};
 use crate::tools::Files;
@@ -37,10 +39,9 @@ pub enum Request {
         dir: PathBuf,
         /// Attempt, from 1.
         attempt: u32,
-        /// On which split.
+        /// On which split: for `select` and `sealed` in a worker that has not
+        /// seen what it must not have seen, see [`Seat`].
         split: Split,
-        /// Start a new worker for it.
-        fresh: bool,
         /// An earlier orchestrator may have begun it.
         reattach: bool,
     },
@@ -153,8 +154,8 @@ impl Local {
                     log,
                     ..program.clone()
                 },
-                worker: None,
-                used: Used::Not,
+                search: Seat::default(),
+                again: Seat::default(),
                 tell: tell.clone(),
             };
             let queue = Arc::clone(&queue);
@@ -188,20 +189,12 @@ impl Local {
     }
 }
 
-/// What a worker has looked at so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Used {
-    Not,
-    /// Nothing but winners, on the sealed split.
-    ForSealed,
-    ForMore,
-}
-
 struct Slot {
     program: LabProgram,
-    worker: Option<LabWorker>,
-    /// What the worker has looked at.
-    used: Used,
+    /// For the search.
+    search: Seat,
+    /// For measuring again.
+    again: Seat,
     tell: Sender<Told>,
 }
 
@@ -257,32 +250,7 @@ impl Slot {
                 message: format!("the lab answered with something else: {other:?}"),
                 again: false,
             }),
-            Err(failure) => self.failed(failure),
-        }
-    }
-
-    fn failed(&mut self, failure: LabFailure) -> Done {
-        let message = crate::chain::of(&failure);
-        match failure {
-            LabFailure::Died { signal, .. } => {
-                self.worker = None;
-                // A report that it may have left counts for nothing: whoever
-                // brought the worker down may have written it.
-                Done::Died {
-                    reason: message,
-                    signal,
-                }
-            }
-            LabFailure::Refused(error) => Done::Failed(LabError {
-                message,
-                again: error.retry == Retry::Later,
-            }),
-            LabFailure::Spawn { .. } | LabFailure::Log { .. } | LabFailure::Hello { .. } => {
-                Done::Failed(LabError {
-                    message,
-                    again: true,
-                })
-            }
+            Err(failure) => failed(failure),
         }
     }
 
@@ -296,17 +264,8 @@ impl Slot {
                 dir,
                 attempt,
                 split,
-                fresh,
                 ..
             } => {
-                // The sealed split needs a process that has seen nothing else.
-                let clean = match split {
-                    Split::Sealed => self.used != Used::ForMore,
-                    Split::Search | Split::Select => self.used == Used::Not,
-                };
-                if *fresh && !clean {
-                    self.worker = None;
-                }
                 let op = Operation::Evaluate {
                     dir: dir.clone(),
                     attempt: *attempt,
@@ -315,27 +274,49 @@ impl Slot {
                 (op, 300)
             }
         };
-        let mut worker = if let Some(worker) = self.worker.take() {
-            worker
-        } else {
-            self.used = Used::Not;
-            LabWorker::start(&self.program)?
-        };
-        let answer = worker.ask(op, Duration::from_secs(limit_s), &mut |step| {
+        let mut progress = |step: &Progress| {
             // A driver that is gone doesn't care.
             let _ = self.tell.send(Told::Progress {
                 key: job.key.clone(),
                 phase: step.phase.clone(),
             });
-        });
-        self.worker = Some(worker);
-        if let Ok(ReplyBody::Report(report)) = &answer {
-            self.used = match (self.used, report.split) {
-                (Used::Not | Used::ForSealed, Some(Split::Sealed)) => Used::ForSealed,
-                _ => Used::ForMore,
-            };
+        };
+        let limit = Duration::from_secs(limit_s);
+        match &job.request {
+            Request::Evaluate {
+                experiment, split, ..
+            } if *split != Split::Search => {
+                self.again.prepare(&experiment.task, *split);
+                let answer = self.again.ask(&self.program, op, limit, &mut progress);
+                if answer.is_ok() {
+                    self.again.measured(&experiment.task, *split);
+                }
+                answer
+            }
+            _ => self.search.ask(&self.program, op, limit, &mut progress),
         }
-        answer
+    }
+}
+
+fn failed(failure: LabFailure) -> Done {
+    let message = crate::chain::of(&failure);
+    match failure {
+        // A report that it may have left counts for nothing: whoever brought
+        // the worker down may have written it.
+        LabFailure::Died { signal, .. } => Done::Died {
+            reason: message,
+            signal,
+        },
+        LabFailure::Refused(error) => Done::Failed(LabError {
+            message,
+            again: error.retry == Retry::Later,
+        }),
+        LabFailure::Spawn { .. } | LabFailure::Log { .. } | LabFailure::Hello { .. } => {
+            Done::Failed(LabError {
+                message,
+                again: true,
+            })
+        }
     }
 }
 

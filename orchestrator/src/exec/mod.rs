@@ -3,6 +3,7 @@
 mod lab;
 mod local;
 mod room;
+mod seat;
 
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{

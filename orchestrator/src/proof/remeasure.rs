@@ -98,7 +98,6 @@ fn again(campaign: &Campaign<'_>, row: &Row, program: &LabProgram) -> Result<Sco
             dir,
             attempt,
             split: Split::Select,
-            fresh: true,
             reattach: false,
         },
     };

@@ -84,7 +84,7 @@ pub enum Effect {
         experiment: ExperimentId,
         /// Attempt, from 1.
         attempt: u32,
-        /// On which split; `select` asks for a fresh process.
+        /// On which split; on `select` in a process that has not met the task.
         split: Split,
     },
 }

@@ -325,7 +325,7 @@ impl Planner<'_> {
             .active_experiments()
             .filter(|e| HOLDS_SLOT.contains(&e.state))
             .count();
-        let mut free = (self.settings.workers as usize).saturating_sub(busy);
+        let mut free = self.settings.acts_at_once().saturating_sub(busy);
         let mut decisions = Vec::new();
         for experiment in self.state.active_experiments() {
             decisions.extend(self.board_step(experiment, &mut free));
