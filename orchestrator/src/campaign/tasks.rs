@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use protocol::ContentHash;
 
+use crate::core::event::{Event, FrozenTask};
 use crate::core::settings::TaskSource;
+use crate::store::{MAX_PAYLOAD_BYTES, size};
 
 /// Why tasks can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,19 @@ pub enum TaskError {
         path: PathBuf,
         /// Those it has.
         known: String,
+    },
+    /// More than the log has room for.
+    #[error(
+        "{count} tasks in `{}` are too many for one campaign: what freezes their evaluation would \
+         take {bytes} bytes of the log, and {MAX_PAYLOAD_BYTES} are allowed; choose some with --tasks", path.display()
+    )]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// Tasks.
+        count: usize,
+        /// Bytes of the event.
+        bytes: usize,
     },
 }
 
@@ -75,9 +90,40 @@ pub fn find(data: &Path, extension: &str, only: &[String]) -> Result<Vec<TaskSou
             source: path.to_string_lossy().into_owned(),
         })
         .collect();
-    if only.is_empty() {
-        return Ok(all);
+    let chosen: Vec<TaskSource> = if only.is_empty() {
+        all
+    } else {
+        choose(&all, only, &data)?
+    };
+    let bytes = size(&frozen(&chosen));
+    if bytes > MAX_PAYLOAD_BYTES {
+        return Err(TaskError::TooMany {
+            path: data,
+            count: chosen.len(),
+            bytes,
+        });
     }
+    Ok(chosen)
+}
+
+/// What will freeze the evaluation of these tasks, but for the hashes in it.
+fn frozen(tasks: &[TaskSource]) -> Event {
+    let hash = ContentHash::of_parts(std::iter::empty());
+    let task = |task: &TaskSource| FrozenTask {
+        name: task.name.clone(),
+        source: hash.clone(),
+        inspection: hash.clone(),
+    };
+    Event::EvaluationFrozen {
+        lab: String::new(),
+        version: String::new(),
+        tasks: tasks.iter().map(task).collect(),
+        hash: hash.clone(),
+        baseline: None,
+    }
+}
+
+fn choose(all: &[TaskSource], only: &[String], data: &Path) -> Result<Vec<TaskSource>, TaskError> {
     only.iter()
         .map(|name| {
             all.iter()
@@ -85,7 +131,7 @@ pub fn find(data: &Path, extension: &str, only: &[String]) -> Result<Vec<TaskSou
                 .cloned()
                 .ok_or_else(|| TaskError::Unknown {
                     name: name.clone(),
-                    path: data.clone(),
+                    path: data.to_owned(),
                     known: all
                         .iter()
                         .map(|task| task.name.as_str())
@@ -122,4 +168,25 @@ pub fn hash(source: &Path) -> Result<ContentHash, TaskError> {
         parts.push(std::fs::read(path).map_err(read(path))?);
     }
     Ok(ContentHash::of_parts(parts.iter().map(Vec::as_slice)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TaskError, find};
+
+    #[test]
+    fn more_tasks_than_the_log_has_room_for_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..500 {
+            std::fs::write(folder.path().join(format!("task{number}.py")), "").expect("writes");
+        }
+        let error = find(folder.path(), "py", &[]).expect_err("is too much");
+        assert!(matches!(error, TaskError::TooMany { count: 500, .. }));
+        let two = ["task7".to_owned(), "task3".to_owned()];
+        let found = find(folder.path(), "py", &two).expect("is little");
+        assert_eq!(
+            found.iter().map(|task| &task.name).collect::<Vec<_>>(),
+            [&two[0], &two[1]]
+        );
+    }
 }
