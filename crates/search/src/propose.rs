@@ -30,7 +30,7 @@ const CLIMBS: usize = 5;
 const LEADERS: usize = 5;
 /// One in so many proposals leaves the choices of the best point: a model that
 /// has seen a choice but once, and there a bad place, would never come back.
-const AWAY: usize = 3;
+const AWAY: usize = 4;
 /// Observations for each parameter before the first of those: what little can
 /// be looked at in a short search is better spent near the best point.
 const SETTLED: usize = 4;
