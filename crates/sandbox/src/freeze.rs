@@ -215,7 +215,8 @@ impl Frozen {
     }
 
     /// Whether no time passes for it: a thread calls itself stopped a moment
-    /// before it leaves its processor.
+    /// before it leaves its processor. One that is interrupted in that moment
+    /// is not seen; it still has that moment to go.
     fn is_off_processors(&self) -> bool {
         self.threads
             .iter()

@@ -71,7 +71,7 @@ pub struct Index {
     pub tasks: BTreeMap<String, TaskIndex>,
     /// Measurements on `search`.
     pub search: Took,
-    /// Measurements again, in fresh processes.
+    /// Measurements again, in processes that had not met the task.
     pub select: Took,
 }
 

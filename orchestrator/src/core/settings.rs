@@ -72,7 +72,7 @@ pub struct Policy {
     pub try_s: f64,
     /// Seconds one evaluation usually takes.
     pub evaluate_s: f64,
-    /// Seconds the re-measurement in a fresh process usually takes.
+    /// Seconds the re-measurement usually takes, with the start of its process.
     pub remeasure_s: f64,
     /// Relative improvement under which a task counts as converged.
     pub converged_gain: f64,
