@@ -17,7 +17,7 @@ use crate::ContentHash;
 pub enum Split {
     /// Scores that steer the campaign.
     Search,
-    /// The few best, measured again in fresh processes with fresh seeds.
+    /// The few best, measured again with fresh seeds.
     Select,
     /// Opened once, at the end, and logged.
     Sealed,

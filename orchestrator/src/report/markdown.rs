@@ -110,8 +110,8 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     writeln!(out, "## Results\n")?;
     writeln!(
         out,
-        "`{}` ({}) of the best candidate per task, measured again in a fresh process with fresh \
-         inputs (split `select`). `search` is what the campaign had seen before; the difference is \
+        "`{}` ({}) of the best candidate per task, measured again with fresh inputs by a \
+         process that had not met the task (split `select`). `search` is what the campaign had seen before; the difference is \
          the price of choosing the best.\n",
         metric.name, metric.unit
     )?;

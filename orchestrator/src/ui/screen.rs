@@ -140,7 +140,7 @@ impl Observer for Screen {
                     if let Some(e) = state.experiments.get(experiment) {
                         let what = match state.split_of(e) {
                             Split::Search => "measuring",
-                            Split::Select => "measuring again in a fresh process",
+                            Split::Select => "measuring again, with fresh inputs",
                             Split::Sealed => "measuring on the sealed split",
                         };
                         self.doing(&format!("{}: {what} {experiment}", e.task));
