@@ -2,7 +2,7 @@
 //! its twin that nobody disturbed.
 //!
 //! Campaigns with one worker have the same state in the end, but for times.
-//! With two, what is measured when is left to chance, and only what the log
+//! With more, what is measured when is left to chance, and only what the log
 //! says is checked.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ const PER_CAMPAIGN: u32 = 12;
 /// Time that a runner lives.
 const LIFE: Duration = Duration::from_millis(12);
 /// Kinds of campaigns, each with a twin that runs undisturbed.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::of("full", 1, 1),
     Kind::of("greedy", 1, 1),
     Kind::of("random", 1, 1),
@@ -37,6 +37,8 @@ const KINDS: [Kind; 8] = [
     Kind::of("random", 2, 1),
     Kind::of("full", 3, 1),
     Kind::of("random", 3, 2),
+    Kind::of("full", 4, 8),
+    Kind::of("greedy", 4, 4),
 ];
 
 /// A kind of campaign.
