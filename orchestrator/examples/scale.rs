@@ -32,7 +32,7 @@ struct Cli {
     #[arg(long, default_value_t = 64)]
     slots: u32,
     /// Half the time that an evaluation takes, in milliseconds.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 100)]
     delay_ms: u64,
     /// Print JSON instead of a table.
     #[arg(long)]
