@@ -106,6 +106,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
         },
         hash: None,
         report: None,
+        file: None,
         track: None,
         simulated: false,
         caveats: Vec::new(),

@@ -159,6 +159,7 @@ fn measured(split: Split, value: f64) -> Attempt {
             score: score(value),
             hash: None,
             report: None,
+            file: None,
             track: None,
             simulated: false,
             caveats: Vec::new(),

@@ -214,6 +214,7 @@ impl Run {
                     score: score(verdict, value),
                     hash: None,
                     report: None,
+                    file: None,
                     track: None,
                     simulated: false,
                     caveats: Vec::new(),

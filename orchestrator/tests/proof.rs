@@ -276,6 +276,10 @@ fn tasks_and_what_the_lab_left() {
     campaign.change(&report, "\"synthetic\"", "\"forged\"");
     campaign.fails("candidates", &[&report, "is not the report in the log"]);
     campaign.change(&report, "\"forged\"", "\"synthetic\"");
+    // Every byte counts, also one that no parser minds.
+    campaign.change(&report, "{", "{ ");
+    campaign.fails("candidates", &[&report, "was written anew"]);
+    campaign.change(&report, "{ ", "{");
 
     let document = format!("experiments/{}/experiment.json", folder.display());
     campaign.change(&document, "\"FLAG\": true", "\"FLAG\": false");
@@ -284,6 +288,9 @@ fn tasks_and_what_the_lab_left() {
         &[&document, "is not the experiment in the log"],
     );
     campaign.change(&document, "\"FLAG\": false", "\"FLAG\": true");
+    campaign.change(&document, "{", "{ ");
+    campaign.fails("candidates", &[&document, "was written anew"]);
+    campaign.change(&document, "{ ", "{");
 
     campaign.change("../tasks/alpha.toml", "best", "# \nbest");
     campaign.fails("evaluation", &["alpha.toml", "task `alpha`"]);

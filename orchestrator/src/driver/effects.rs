@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use protocol::{Candidate, Experiment as LabExperiment, PROTOCOL_VERSION};
+use protocol::{Candidate, ContentHash, Experiment as LabExperiment, PROTOCOL_VERSION};
 
 use super::{Act, Driver, DriverError, now_ms, size};
 use crate::core::agent::{Answer, AnswerStatus};
@@ -151,6 +151,13 @@ impl Driver {
         let path = self.folder(experiment);
         crate::exec::clear_attempt(&path, attempt)
             .map_err(|source| DriverError::Attempt { path, source })
+    }
+
+    /// Hash of the report that the lab has left for an attempt.
+    pub(super) fn report_file(&self, id: ExperimentId, attempt: u32) -> Option<ContentHash> {
+        let experiment = self.session.state.experiments.get(&id)?;
+        let path = crate::exec::report_path(&self.folder(experiment), attempt);
+        Some(ContentHash::of(&std::fs::read(path).ok()?))
     }
 
     /// What the lab is asked for a tool call.

@@ -133,6 +133,7 @@ impl Driver {
                     score,
                     hash: Some(report.hash.clone()),
                     report: Some(batch.blob(text)),
+                    file: self.report_file(*experiment, *attempt),
                     track: report.track.clone(),
                     simulated: report.simulated,
                     caveats: report
@@ -317,6 +318,7 @@ impl Driver {
                     score,
                     hash: None,
                     report: None,
+                    file: None,
                     track: None,
                     simulated: false,
                     caveats: Vec::new(),

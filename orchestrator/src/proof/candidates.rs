@@ -13,7 +13,7 @@ use crate::core::event::{Event, Logged};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::settings::Settings;
 use crate::core::state::Experiment;
-use crate::exec::{EXPERIMENT, report_path};
+use crate::exec::{EXPERIMENT, experiment_json, report_path};
 use crate::tools::{Documents, Files, arguments};
 
 /// What was handed in for an experiment last.
@@ -69,7 +69,8 @@ pub(super) fn check(campaign: &Campaign<'_>, findings: &mut Findings) {
         for attempt in &experiment.attempts {
             if let Some(report) = &attempt.measurement.report {
                 reports += 1;
-                bad.extend(lab_report(campaign, report, &shown, attempt.number));
+                let file = attempt.measurement.file.as_ref();
+                bad.extend(lab_report(campaign, report, file, &shown, attempt.number));
             }
         }
     }
@@ -193,7 +194,13 @@ fn document(
         Err(_) if experiment.attempts.is_empty() => return None,
         Err(error) => format!("can't be read: {error}"),
         Ok(bytes) => match serde_json::from_slice::<Document>(&bytes) {
-            Ok(found) if found == expected => return None,
+            Ok(found) if found == expected => {
+                let (_, text) = experiment_json(&expected).ok()?;
+                if text.as_bytes() == bytes {
+                    return None;
+                }
+                "says what the log says, but was written anew".to_owned()
+            }
             Ok(_) => "is not the experiment in the log".to_owned(),
             Err(error) => format!("is no experiment: {error}"),
         },
@@ -221,6 +228,7 @@ pub fn lab_document(settings: &Settings, experiment: &Experiment) -> Option<Docu
 fn lab_report(
     campaign: &Campaign<'_>,
     hash: &ContentHash,
+    file: Option<&ContentHash>,
     shown: &str,
     attempt: u32,
 ) -> Vec<String> {
@@ -237,7 +245,13 @@ fn lab_report(
     match std::fs::read(&path) {
         Err(error) => bad.push(format!("{place} can't be read: {error}")),
         Ok(found) => match serde_json::from_slice::<Report>(&found) {
-            Ok(found) if found == expected => {}
+            Ok(report) if report == expected => {
+                if file.is_some_and(|file| *file != ContentHash::of(&found)) {
+                    bad.push(format!(
+                        "{place} says what the log says, but was written anew"
+                    ));
+                }
+            }
             Ok(_) => bad.push(format!("{place} is not the report in the log")),
             Err(error) => bad.push(format!("{place} is no report: {error}")),
         },

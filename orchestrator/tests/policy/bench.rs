@@ -216,6 +216,7 @@ impl Bench {
                 },
                 hash: None,
                 report: None,
+                file: None,
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),

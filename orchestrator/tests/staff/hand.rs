@@ -285,6 +285,7 @@ impl Hand {
                 },
                 hash: None,
                 report: None,
+                file: None,
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),

@@ -197,6 +197,7 @@ impl Forged {
                 score: measured.score(),
                 hash: Some(ContentHash::of(experiment.to_string().as_bytes())),
                 report: None,
+                file: None,
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
