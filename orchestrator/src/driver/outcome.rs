@@ -11,13 +11,10 @@ use crate::core::board::BoardState;
 use crate::core::event::{Actor, EffectKey, Event, FailureCost, Measurement, Score};
 use crate::core::ids::{AgentId, ExperimentId};
 use crate::core::planner::{MAX_FAILURES, after_check, after_measure};
-use crate::exec::{Done, LabError};
+use crate::exec::{Done, LabError, SIGKILL};
 use crate::store::Batch;
 use crate::tools::{self, LabCandidate, score_json, tries_left};
 
-/// The signal that nothing but an outsider sends, or the kernel when memory
-/// has run out.
-const SIGKILL: i32 = 9;
 /// Workers killed over one act before its candidate is held to be the reason.
 const MAX_KILLS: u32 = 2;
 

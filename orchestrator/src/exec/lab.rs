@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use protocol::{Hello, LabError, Operation, PROTOCOL_VERSION, Progress, Reply, ReplyBody, Request};
-use sandbox::{Child, Command, Input, Limits, Output, Policy};
+use sandbox::{Child, Command, ExitReason, Input, Limits, Output, Policy};
 
 use super::room::Room;
 
@@ -63,6 +63,8 @@ pub enum LabFailure {
         why: String,
         /// Its error output.
         log: PathBuf,
+        /// Signal that ended it, where one did.
+        signal: Option<i32>,
     },
     /// It ended, or had to be ended, with a request under way.
     #[error("the lab worker {how} during `{operation}`")]
@@ -113,32 +115,37 @@ impl LabWorker {
                 program: program.path.clone(),
                 source: Box::new(source),
             })?;
-        let hello = |why: String| LabFailure::Hello {
+        let hello = |why: String, signal| LabFailure::Hello {
             program: program.path.clone(),
             why,
             log: program.log.clone(),
+            signal,
         };
         let (Some(requests), Some(replies)) = (child.take_stdin(), child.take_stdout()) else {
-            return Err(hello("it has no pipes".to_owned()));
+            return Err(hello("it has no pipes".to_owned(), None));
         };
-        let worker = Self {
+        let mut worker = Self {
             child,
             requests,
             lines: read_lines(replies),
             next_id: 1,
         };
-        let line = worker.lines.recv_timeout(HELLO).map_err(|error| {
-            hello(match error {
-                RecvTimeoutError::Timeout => "it said nothing in time".to_owned(),
-                RecvTimeoutError::Disconnected => "it ended at once".to_owned(),
-            })
-        })?;
+        let line = worker
+            .lines
+            .recv_timeout(HELLO)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => hello("it said nothing in time".to_owned(), None),
+                RecvTimeoutError::Disconnected => {
+                    let signal = worker.ended().and_then(signal_of);
+                    hello("it ended at once".to_owned(), signal)
+                }
+            })?;
         let said: Hello = serde_json::from_str(&line)
-            .map_err(|error| hello(format!("its first line is no hello: {error}")))?;
+            .map_err(|error| hello(format!("its first line is no hello: {error}"), None))?;
         if said.protocol == PROTOCOL_VERSION {
             Ok(worker)
         } else {
-            Err(hello(format!("it speaks protocol {}", said.protocol)))
+            Err(hello(format!("it speaks protocol {}", said.protocol), None))
         }
     }
 
@@ -207,17 +214,18 @@ impl LabWorker {
         Ok(id)
     }
 
-    /// Ends what is left of the worker and says what became of it.
-    fn died(&mut self, operation: &'static str, how: String) -> LabFailure {
-        let ended = self
-            .child
+    /// How the worker ended, if it has, or does at once.
+    fn ended(&mut self) -> Option<ExitReason> {
+        self.child
             .wait_timeout(Duration::from_millis(200))
             .ok()
-            .flatten();
-        let signal = match ended {
-            Some(sandbox::ExitReason::Signalled(signal)) => Some(signal),
-            _ => None,
-        };
+            .flatten()
+    }
+
+    /// Ends what is left of the worker and says what became of it.
+    fn died(&mut self, operation: &'static str, how: String) -> LabFailure {
+        let ended = self.ended();
+        let signal = ended.and_then(signal_of);
         let how = match ended {
             Some(reason) => format!("{how} ({reason:?})"),
             None => how,
@@ -228,6 +236,13 @@ impl LabWorker {
             how,
             signal,
         }
+    }
+}
+
+fn signal_of(reason: ExitReason) -> Option<i32> {
+    match reason {
+        ExitReason::Signalled(signal) => Some(signal),
+        _ => None,
     }
 }
 

@@ -11,3 +11,7 @@ pub use local::{
     attempt_folder, clear_attempt, experiment_json, report_path, write_files,
 };
 pub use room::Room;
+
+/// The signal that nothing but an outsider sends, or the kernel when memory
+/// has run out.
+pub(crate) const SIGKILL: i32 = 9;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::{Operation, Progress, ReplyBody, Split};
 
-use super::{LabFailure, LabProgram, LabWorker};
+use super::{LabFailure, LabProgram, LabWorker, SIGKILL};
 
 /// A place for a worker, which starts with the first request.
 #[derive(Debug, Default)]
@@ -40,7 +40,15 @@ impl Seat {
     ) -> Result<ReplyBody, LabFailure> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => LabWorker::start(program)?,
+            // One that was killed before it began has done nothing, so that
+            // another can take its place as if it had not been.
+            None => LabWorker::start(program).or_else(|failure| match failure {
+                LabFailure::Hello {
+                    signal: Some(SIGKILL),
+                    ..
+                } => LabWorker::start(program),
+                other => Err(other),
+            })?,
         };
         let answer = worker.ask(op, limit, progress);
         if !matches!(answer, Err(LabFailure::Died { .. })) {
@@ -82,9 +90,59 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use protocol::Split;
+    use std::time::Duration;
 
-    use super::Seen;
+    use protocol::{Hello, Operation, PROTOCOL_VERSION, Split};
+
+    use super::{LabFailure, LabProgram, Seat, Seen};
+
+    /// What comes of a lab that kills itself as often before it says hello,
+    /// and ends without an answer after that.
+    fn killed_at_its_start(times: u32) -> LabFailure {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hello = serde_json::to_string(&Hello {
+            protocol: PROTOCOL_VERSION,
+            lab: "shell".to_owned(),
+            version: "1".to_owned(),
+            pid: 1,
+        });
+        let script = format!(
+            "n=$(cat starts 2>/dev/null || echo 0)\necho $((n + 1)) > starts\n\
+             if [ $n -lt {times} ]; then kill -9 $$; fi\necho '{}'\n",
+            hello.expect("a hello")
+        );
+        let lab = LabProgram {
+            path: "/bin/sh".into(),
+            arguments: vec![
+                "-c".into(),
+                format!("cd '{}'\n{script}", folder.path().display()).into(),
+            ],
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            log: folder.path().join("log"),
+            room: None,
+        };
+        let limit = Duration::from_secs(10);
+        let answer = Seat::default().ask(&lab, Operation::Describe, limit, &mut |_| {});
+        answer.expect_err("no answer")
+    }
+
+    #[test]
+    fn another_worker_takes_the_place_of_one_that_was_killed_at_its_start() {
+        let asked = |failure: &LabFailure| matches!(failure, LabFailure::Died { .. });
+        assert!(asked(&killed_at_its_start(0)));
+        assert!(asked(&killed_at_its_start(1)));
+        let failure = killed_at_its_start(2);
+        assert!(
+            matches!(
+                failure,
+                LabFailure::Hello {
+                    signal: Some(9),
+                    ..
+                }
+            ),
+            "{failure:?}"
+        );
+    }
 
     #[test]
     fn a_task_is_measured_again_where_nothing_knows_it() {
