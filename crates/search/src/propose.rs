@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use stats::Rng;
 
-use crate::acquisition::log_ei;
+use crate::acquisition::{log_augmented_ei, log_ei};
+use crate::gp::Part;
 use crate::halton::halton;
 use crate::kernel::unordered;
 use crate::model::Model;
@@ -95,7 +96,9 @@ fn anything_new(space: &Space, seen: &HashSet<Key>, rng: &mut Rng) -> Option<Poi
 }
 
 /// The point with the highest expected improvement; none without a value to
-/// go by.
+/// go by. What the process can't explain is counted in turn as structure of the
+/// function, which draws the search to the best points, and as noise, which
+/// drives it to where there is more to learn: nothing says which it is.
 fn by_model(
     space: &Space,
     history: &[Observation],
@@ -109,8 +112,14 @@ fn by_model(
         return None;
     }
     let model = Model::fit(space, history)?;
+    let part = if history.len() % 2 == 1 {
+        Part::Smooth
+    } else {
+        Part::Whole
+    };
     // With noise, the best value is mostly luck; the best mean is less so.
-    let means = &model.means;
+    let mean = |seen: &&Observation| model.predict(space, &seen.point, part).0;
+    let means: Vec<f64> = model.fitted.iter().map(mean).collect();
     let mut order: Vec<usize> = (0..means.len()).collect();
     order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
     let leader = &model.fitted[*order.first()?].point;
@@ -127,11 +136,11 @@ fn by_model(
         if !left(point) || away && has_choices && !elsewhere(point) {
             return None;
         }
-        let (mean, sd) = model.predict(space, point);
-        let score = if away && !has_choices {
-            sd
-        } else {
-            log_ei(mean, sd, target)
+        let (mean, sd) = model.predict(space, point, part);
+        let score = match part {
+            _ if away && !has_choices => sd,
+            Part::Whole => log_ei(mean, sd, target),
+            Part::Smooth => log_augmented_ei(mean, sd, target, model.nugget()),
         };
         Some(score).filter(|score| !score.is_nan())
     };

