@@ -97,9 +97,8 @@ impl Model {
         }
     }
 
-    /// Covariance of the function at two points, by the kernel: 1 is the same
-    /// point twice.
-    /// point twice. With `fine` as the variance of what differs from point to
+    /// Covariance of the function at two points, by the kernel, where 1 is the
+    /// same point twice; `fine` is the variance of what differs from point to
     /// point.
     fn covariance(&self, kernel: f64, fine: f64) -> f64 {
         let fine = if kernel < 1.0 { 0.0 } else { fine };
