@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
-pub struct ContentHash(String);
+pub struct ContentHash(Box<str>);
 
 /// A text that is not 64 hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ impl ContentHash {
             // Writing to a String can't fail.
             let _ = write!(text, "{byte:02x}");
         }
-        Self(text)
+        Self(text.into())
     }
 
     /// The 64 digits.
@@ -84,7 +84,7 @@ impl FromStr for ContentHash {
                 .bytes()
                 .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if valid {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NotAHash(text.to_owned()))
         }
@@ -101,7 +101,7 @@ impl TryFrom<String> for ContentHash {
 
 impl From<ContentHash> for String {
     fn from(hash: ContentHash) -> Self {
-        hash.0
+        hash.0.into()
     }
 }
 
