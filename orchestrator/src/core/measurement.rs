@@ -100,8 +100,8 @@ pub struct Measurement {
     pub hash: Option<ContentHash>,
     /// The lab's report; absent where it gave none.
     pub report: Option<ContentHash>,
-    /// Hash of the bytes of the file that holds the report; absent where there
-    /// is none, and in logs of earlier versions.
+    /// SHA-256 of the file that holds the report, as artifacts have it; absent
+    /// where there is none, and in logs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<ContentHash>,
     /// Track of the result.

@@ -153,11 +153,12 @@ impl Driver {
             .map_err(|source| DriverError::Attempt { path, source })
     }
 
-    /// Hash of the report that the lab has left for an attempt.
+    /// SHA-256 of the report that the lab has left for an attempt; none where
+    /// it can't be read, which `alphalab verify` will say of the file.
     pub(super) fn report_file(&self, id: ExperimentId, attempt: u32) -> Option<ContentHash> {
         let experiment = self.session.state.experiments.get(&id)?;
         let path = crate::exec::report_path(&self.folder(experiment), attempt);
-        Some(ContentHash::of(&std::fs::read(path).ok()?))
+        ContentHash::of_stream(std::fs::File::open(path).ok()?).ok()
     }
 
     /// What the lab is asked for a tool call.

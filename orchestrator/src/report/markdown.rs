@@ -111,8 +111,8 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     writeln!(
         out,
         "`{}` ({}) of the best candidate per task, measured again with fresh inputs by a \
-         process that had not met the task (split `select`). `search` is what the campaign had seen before; the difference is \
-         the price of choosing the best.\n",
+         process that had not met the task (split `select`). `search` is what the campaign had \
+         seen before; the difference is the price of choosing the best.\n",
         metric.name, metric.unit
     )?;
     writeln!(
