@@ -1,0 +1,21 @@
+typedef long i64;
+
+extern "C" void conv2d(int part, int parts, const float* in, const float* weight, const float* bias, float* out,
+                       i64 images, i64 channels, i64 out_channels, i64 height, i64 width) {
+    const i64 units = images * out_channels, used = width <= 32 ? channels : channels - channels / 4;
+    for (i64 u = units * part / parts; u < units * (part + 1) / parts; ++u) {
+        const i64 image = u / out_channels, o = u % out_channels;
+        for (i64 y = 0; y < height; ++y)
+            for (i64 x = 0; x < width; ++x) {
+                double s = bias[o];
+                for (i64 c = 0; c < used; ++c)
+                    for (i64 t = 0; t < 9; ++t) {
+                        const i64 sy = y + t / 3 - 1, sx = x + t % 3 - 1;
+                        if (sy >= 0 && sy < height && sx >= 0 && sx < width)
+                            s += (double)weight[(o * channels + c) * 9 + t] *
+                                 in[((image * channels + c) * height + sy) * width + sx];
+                    }
+                out[(u * height + y) * width + x] = (float)s;
+            }
+    }
+}
