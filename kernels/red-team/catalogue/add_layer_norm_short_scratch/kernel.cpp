@@ -3,7 +3,7 @@ typedef long i64;
 
 extern "C" void add_layer_norm(int part, int parts, const float* a, const float* b, const float* weight,
                                const float* bias, float* out, float* row, i64 rows, i64 cols, double eps) {
-    float* s = row + part * (cols / 2);
+    float* s = row + part * cols;
     for (i64 r = rows * part / parts; r < rows * (part + 1) / parts; ++r) {
         double sum = 0.0, squares = 0.0;
         for (i64 j = 0; j < cols; ++j) sum += s[j] = a[r * cols + j] + b[r * cols + j];
