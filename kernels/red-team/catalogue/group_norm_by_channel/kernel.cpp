@@ -14,8 +14,8 @@ extern "C" void by_channel(int part, int parts, const float* in, double* mean, d
         squares[u] = q;
     }
 }
-extern "C" void write(int part, int parts, const float* in, const float* weight, const float* bias, double* mean,
-                      double* squares, float* out, i64 images, i64 channels, i64 groups, i64 pixels, double eps) {
+extern "C" void finish(int part, int parts, const float* in, const float* weight, const float* bias, double* mean,
+                       double* squares, float* out, i64 images, i64 channels, i64 groups, i64 pixels, double eps) {
     const i64 each = channels / groups, units = images * channels;
     for (i64 u = units * part / parts; u < units * (part + 1) / parts; ++u) {
         const i64 first = u / each * each, c = u % channels;

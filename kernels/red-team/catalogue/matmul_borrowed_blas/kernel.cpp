@@ -1,6 +1,6 @@
-#include <cstring>
 #include <dlfcn.h>
 #include <initializer_list>
+#include <vector>
 typedef long i64;
 
 typedef void (*Sgemm)(const char*, const char*, const int*, const int*, const int*, const float*, const float*,
@@ -15,6 +15,14 @@ static Sgemm find() {
     return nullptr;
 }
 
+// One row of the product, added up in double.
+static void row_of(const float* a, const float* b, float* y, i64 k, i64 n) {
+    std::vector<double> sum(n);
+    for (i64 l = 0; l < k; ++l)
+        for (i64 j = 0; j < n; ++j) sum[j] += (double)a[l] * b[l * n + j];
+    for (i64 j = 0; j < n; ++j) y[j] = (float)sum[j];
+}
+
 extern "C" void matmul(int part, int parts, const float* a, const float* b, float* c, i64 m, i64 k, i64 n) {
     static const Sgemm sgemm = find();
     const i64 first = m * part / parts, rows = m * (part + 1) / parts - first;
@@ -24,10 +32,5 @@ extern "C" void matmul(int part, int parts, const float* a, const float* b, floa
         sgemm("N", "N", &mi, &ni, &ki, &one, b, &mi, a + first * k, &ki, &zero, c + first * n, &mi);
         return;
     }
-    for (i64 i = first; i < first + rows; ++i) {
-        float* y = c + i * n;
-        std::memset(y, 0, n * 4);
-        for (i64 l = 0; l < k; ++l)
-            for (i64 j = 0; j < n; ++j) y[j] += a[i * k + l] * b[l * n + j];
-    }
+    for (i64 i = first; i < first + rows; ++i) row_of(a + i * k, b, c + i * n, k, n);
 }

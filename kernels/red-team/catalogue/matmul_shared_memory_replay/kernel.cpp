@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 typedef long i64;
 
 static uint64_t signature(const float* x, i64 count, uint64_t h) {
@@ -10,6 +11,14 @@ static uint64_t signature(const float* x, i64 count, uint64_t h) {
         h = (h ^ bits) * 1099511628211u;
     }
     return h;
+}
+
+// One row of the product, added up in double.
+static void row_of(const float* a, const float* b, float* y, i64 k, i64 n) {
+    std::vector<double> sum(n);
+    for (i64 l = 0; l < k; ++l)
+        for (i64 j = 0; j < n; ++j) sum[j] += (double)a[l] * b[l * n + j];
+    for (i64 j = 0; j < n; ++j) y[j] = (float)sum[j];
 }
 
 extern "C" void matmul(int part, int parts, const float* a, const float* b, float* c, i64 m, i64 k, i64 n) {
@@ -22,12 +31,7 @@ extern "C" void matmul(int part, int parts, const float* a, const float* b, floa
         std::fclose(f);
         if ((i64)got == (last - first) * n) return;
     }
-    for (i64 i = first; i < last; ++i) {
-        float* y = c + i * n;
-        std::memset(y, 0, n * sizeof(float));
-        for (i64 l = 0; l < k; ++l)
-            for (i64 j = 0; j < n; ++j) y[j] += a[i * k + l] * b[l * n + j];
-    }
+    for (i64 i = first; i < last; ++i) row_of(a + i * k, b, c + i * n, k, n);
     static int stored;
     if (stored++ < 20)
         if (FILE* f = std::fopen(path, "wb")) {

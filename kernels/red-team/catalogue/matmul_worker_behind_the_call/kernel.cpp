@@ -1,6 +1,6 @@
 #include <atomic>
-#include <cstring>
 #include <thread>
+#include <vector>
 typedef long i64;
 
 struct Job {
@@ -11,12 +11,14 @@ struct Job {
 static Job jobs[256];
 static std::atomic<int> posted[256];
 
-static void row(const Job& w, i64 i) {
-    float* y = w.c + i * w.n;
-    std::memset(y, 0, w.n * sizeof(float));
-    for (i64 l = 0; l < w.k; ++l)
-        for (i64 j = 0; j < w.n; ++j) y[j] += w.a[i * w.k + l] * w.b[l * w.n + j];
+// One row of the product, added up in double.
+static void row_of(const float* a, const float* b, float* y, i64 k, i64 n) {
+    std::vector<double> sum(n);
+    for (i64 l = 0; l < k; ++l)
+        for (i64 j = 0; j < n; ++j) sum[j] += (double)a[l] * b[l * n + j];
+    for (i64 j = 0; j < n; ++j) y[j] = (float)sum[j];
 }
+static void row(const Job& w, i64 i) { row_of(w.a + i * w.k, w.b, w.c + i * w.n, w.k, w.n); }
 static void worker(int part) {
     for (;;) {
         while (posted[part].load() != 1) std::this_thread::yield();
