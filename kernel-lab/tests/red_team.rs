@@ -21,7 +21,9 @@ fn corpus() -> Corpus {
         .filter_map(|entry| {
             let path = entry.unwrap().path();
             let name = path.file_stem()?.to_str()?.to_owned();
-            path.extension().is_some_and(|ending| ending == "py").then_some(name)
+            path.extension()
+                .is_some_and(|ending| ending == "py")
+                .then_some(name)
         })
         .collect();
     Corpus::load(&corpus_dir(), &tasks).unwrap()
@@ -47,7 +49,13 @@ fn sample(cases: &[Case]) -> Vec<String> {
 
 fn red_team(args: &[&str]) -> (ExitReason, String, String) {
     let mut policy = Policy::trusted();
-    for name in ["PATH", "HOME", "ALPHALAB_VENV", "ALPHALAB_BIN_DIR", "ALPHALAB_CACHE"] {
+    for name in [
+        "PATH",
+        "HOME",
+        "ALPHALAB_VENV",
+        "ALPHALAB_BIN_DIR",
+        "ALPHALAB_CACHE",
+    ] {
         if let Some(value) = std::env::var_os(name) {
             policy = policy.env(name, value);
         }

@@ -230,6 +230,17 @@ impl<'a> Duel<'a> {
             self.task.fill(set, draw)?;
         }
         self.write_inputs(set, slot)?;
+        self.judge_call(set, slot, draw, foreseen)
+    }
+
+    /// One call on what lies in `slot`, compared with the truth of `set`.
+    fn judge_call(
+        &mut self,
+        set: usize,
+        slot: usize,
+        draw: Draw,
+        foreseen: Option<Foreseen>,
+    ) -> Result<(), Halt> {
         self.poison(slot, draw.call)?;
         match self.session.run(Call::Plan { slot }, self.limit)? {
             Run::Done(_) => {}

@@ -32,6 +32,8 @@ const CALL_LIMIT_FACTOR: f64 = 50.0;
 const MIN_CLEAN: usize = 4;
 /// Hand-shakes that are measured before the first session of a process.
 const FIRST_HANDSHAKES: usize = 5;
+/// Calls that are repeated with one value changed.
+const REPEATS: usize = 2;
 /// Calls that show whether a candidate works at all on a shape.
 const FIRST_CALLS: usize = 2;
 
@@ -210,6 +212,9 @@ impl Lab {
             for _ in 0..FIRST_CALLS {
                 duel.verify(None)?;
             }
+            for _ in 0..REPEATS {
+                duel.verify_near_repeat()?;
+            }
             if specials {
                 for special in Special::ALL {
                     duel.verify(Some(special))?;
@@ -268,6 +273,9 @@ impl Lab {
         progress("correctness", "the task's own distribution");
         duel.verify(None)?;
         if depth.is_full() {
+            for _ in 0..REPEATS {
+                duel.verify_near_repeat()?;
+            }
             for special in shuffled_specials(seed) {
                 progress("correctness", special.name());
                 duel.verify(Some(special))?;

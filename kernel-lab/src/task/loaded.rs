@@ -348,6 +348,31 @@ impl LoadedTask {
         Ok(())
     }
 
+    /// Changes one value of each floating-point input of a set to one that is
+    /// larger than all others, at a place that `seed` chooses; whether there
+    /// was any to change.
+    pub fn change_one(&mut self, set: usize, seed: u64) -> Result<bool, HarnessError> {
+        let mut any = false;
+        let tensor_inputs = self.sets[set]
+            .values
+            .iter_mut()
+            .filter_map(Value::as_tensor_mut);
+        for (index, tensor) in tensor_inputs.enumerate() {
+            if tensor.kind() != Kind::Float {
+                continue;
+            }
+            let values = torch_bridge::elements_mut::<f32>(tensor)
+                .map_err(HarnessError::python("changing an input"))?;
+            let mut rng = stats::Rng::new(inputs::one_way(seed, "position", index as u64));
+            let position = rng.index(values.len());
+            if let Some(value) = values.get_mut(position) {
+                *value = value.abs() + 8.0;
+                any = true;
+            }
+        }
+        Ok(any)
+    }
+
     /// Truth and eager outputs for what a set holds now.
     pub fn expected(&self, set: usize) -> Result<Expected, HarnessError> {
         let eager = self.sets[set]
