@@ -19,7 +19,7 @@ use crate::task::{Draw, SETS};
 
 impl Duel<'_> {
     /// The last verified call again, in the same slot, after one secret value
-    /// of each input has changed so much that the answer must change.
+    /// of each input has changed, so much that hardly any answer stays the same.
     pub(in crate::evaluate) fn verify_near_repeat(&mut self) -> Result<(), Halt> {
         self.abort.check()?;
         let (slot, set) = (
@@ -37,7 +37,8 @@ impl Duel<'_> {
             call: self.calls,
             special: None,
         };
-        let result = self.judge_call(set, slot, draw, None);
+        // Where the changed value was the largest before, an index of it stays.
+        let result = self.judge_call(set, slot, draw, None, false);
         // The next repeat would look for its call in the next slot.
         self.calls += (self.session.slots() * SETS) as u64 - 1;
         result
