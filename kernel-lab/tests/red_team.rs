@@ -1,6 +1,8 @@
 //! A sample of the red team's corpus through the real program. The whole of
 //! it: `cargo xtask red-team`, and under 20 seeds `cargo xtask soak red-team`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::PathBuf;
 
 use kernel_lab::redteam::{Case, Corpus, Kind};
@@ -67,8 +69,11 @@ fn red_team(args: &[&str]) -> (ExitReason, String, String) {
         .stderr(Output::Capture)
         .run()
         .unwrap();
-    let (out, err) = (finished.stdout.text(), finished.stderr.text());
-    (finished.reason, out.to_string(), err.to_string())
+    (
+        finished.reason,
+        finished.stdout.text(),
+        finished.stderr.text(),
+    )
 }
 
 #[test]

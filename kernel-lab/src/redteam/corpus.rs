@@ -1,5 +1,6 @@
 //! The corpus on disk: `[HALF/]NAME/{case.toml, plan.toml, kernel.cpp}`.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -57,8 +58,7 @@ pub struct Case {
 }
 
 /// A corpus that can't be used: which file, which field, which value.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[error("{}: {}{problem}", path.display(), place(.field, .value))]
+#[derive(Debug, PartialEq)]
 pub struct CorpusError {
     /// The file or folder.
     pub path: PathBuf,
@@ -70,11 +70,18 @@ pub struct CorpusError {
     pub problem: String,
 }
 
-fn place(field: &Option<&'static str>, value: &Option<String>) -> String {
-    match (field, value) {
-        (Some(field), Some(value)) => format!("`{field}` = {value}: "),
-        (Some(field), None) => format!("`{field}`: "),
-        (None, _) => String::new(),
+impl std::error::Error for CorpusError {}
+
+impl fmt::Display for CorpusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        if let Some(field) = self.field {
+            match &self.value {
+                Some(value) => write!(f, "`{field}` = {value}: ")?,
+                None => write!(f, "`{field}`: ")?,
+            }
+        }
+        f.write_str(&self.problem)
     }
 }
 
