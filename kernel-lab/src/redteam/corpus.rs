@@ -338,7 +338,7 @@ mod tests {
             ("what = \"Remembers.\"", "", ["`what`", "missing"]),
             ("kind = \"cheat\"", "kind = 3", ["`kind`", "3"]),
             ("what", "why", ["why", "known are"]),
-            ("[12]", "[12", ["case.toml", "line 3"]),
+            ("[12]", "[12", ["case.toml", "line 4"]),
         ] {
             let text = GOOD.replacen(from, to, 1);
             let error = error_of(&text);
