@@ -60,6 +60,23 @@ pub enum Command {
     Suite,
     /// Answer requests as JSON lines on standard input and output.
     Serve,
+    /// Evaluate a corpus of candidates that cheat and of honest ones that look
+    /// odd; exit code 1 unless each gets the verdict that it must get.
+    RedTeam {
+        /// Folder of the corpus; `kernels/red-team` where none is given.
+        #[arg(long, value_name = "DIR")]
+        corpus: Option<PathBuf>,
+        /// Rounds, each with a seed of its own.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        seeds: u16,
+        /// What the seeds are derived from, in hexadecimal, to repeat a run;
+        /// drawn where none is given.
+        #[arg(long, value_name = "HEX", value_parser = parse_hex)]
+        seed: Option<u64>,
+        /// Cases to run, by name; all where none is given.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// Is this machine fair? A copy in the runner against a copy in the
     /// host, and the host's against itself: both ratios should be 1.
     NullTest {
@@ -67,6 +84,10 @@ pub enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+}
+
+fn parse_hex(text: &str) -> Result<u64, std::num::ParseIntError> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
 }
 
 /// Where a candidate is.

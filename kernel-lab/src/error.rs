@@ -34,6 +34,13 @@ pub enum HarnessError {
         #[source]
         source: crate::template::LoadError,
     },
+    /// A corpus of the red team that can't be used.
+    #[error("failed to read the corpus")]
+    Corpus {
+        /// What is wrong.
+        #[from]
+        source: crate::redteam::CorpusError,
+    },
     /// Python or torch failed outside of a task's own code.
     #[error("failed while {doing}")]
     Python {
@@ -69,6 +76,16 @@ pub enum HarnessError {
         /// What for.
         doing: String,
         /// What the sandbox said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The runner's process, or memory of it, is not there: the candidate's
+    /// own doing, once one is loaded.
+    #[error("failed to {doing}")]
+    OutOfReach {
+        /// What for.
+        doing: &'static str,
+        /// What the system said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -113,6 +130,18 @@ impl HarnessError {
         }
     }
 
+    /// Wraps what the sandbox said about a process that a candidate may have
+    /// changed.
+    pub fn out_of_reach<E>(doing: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::OutOfReach {
+            doing,
+            source: Box::new(source),
+        }
+    }
+
     /// Wraps the error that a system call has just left.
     pub fn last_os(doing: impl Into<String>) -> Self {
         Self::System {
@@ -127,9 +156,10 @@ impl HarnessError {
             Self::Task { .. } => "bad_task",
             Self::Experiment { .. } => "bad_experiment",
             Self::Templates { .. } => "bad_template",
+            Self::Corpus { .. } => "bad_corpus",
             Self::Python { .. } => "python",
             Self::File { .. } => "file",
-            Self::System { .. } | Self::Process { .. } => "system",
+            Self::System { .. } | Self::Process { .. } | Self::OutOfReach { .. } => "system",
             Self::Runner { .. } => "runner",
             Self::Busy(_) => "busy",
             Self::Cancelled => "cancelled",
@@ -141,7 +171,10 @@ impl HarnessError {
     pub fn is_input(&self) -> bool {
         matches!(
             self,
-            Self::Task { .. } | Self::Experiment { .. } | Self::Templates { .. }
+            Self::Task { .. }
+                | Self::Experiment { .. }
+                | Self::Templates { .. }
+                | Self::Corpus { .. }
         )
     }
 

@@ -6,7 +6,8 @@
 //! predict) and [`template`] (kernels with parameters). Around them:
 //! [`task`] (what is to be computed), [`compile`], [`device`] (where
 //! candidates run), [`timing`] (who runs when), [`baseline`] (what there is
-//! to beat), and [`evaluate`], where a score is made.
+//! to beat), [`evaluate`], where a score is made, and [`redteam`], which tries
+//! to get a wrong one.
 
 pub mod baseline;
 pub mod cache;
@@ -22,6 +23,7 @@ pub mod nulltest;
 mod pages;
 pub mod paths;
 pub mod plan;
+pub mod redteam;
 pub mod serve;
 pub mod show;
 pub mod suite;

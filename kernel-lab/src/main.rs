@@ -11,7 +11,7 @@ use kernel_lab::cli::{CandidateArgs, Cli, Command};
 use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
 use kernel_lab::paths::{Surroundings, allowed_cpus};
-use kernel_lab::{serve, show};
+use kernel_lab::{redteam, serve, show};
 use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Split};
 
 /// Marks a process that was started with the right environment.
@@ -20,7 +20,8 @@ const READY: &str = "ALPHALAB_LAB_READY";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(error) => {
             eprintln!("kernel-lab: {}", chain(&error));
             ExitCode::from(if error.is_input() { 3 } else { 1 })
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<(), HarnessError> {
+/// `true` unless a trial of the lab failed.
+fn run(cli: &Cli) -> Result<bool, HarnessError> {
     let ready = std::env::var_os(READY);
     // The mask must be read before libgomp has pinned this thread; a process
     // that was started again gets it from its predecessor.
@@ -47,7 +49,7 @@ fn run(cli: &Cli) -> Result<(), HarnessError> {
     }
     sleep_precisely();
     let mut lab = Lab::start(&config)?;
-    command(cli, &mut lab)
+    command(cli, &config, &mut lab)
 }
 
 /// libgomp reads its settings when the loader maps it, before `main`: this
@@ -84,7 +86,7 @@ fn sleep_precisely() {
     }
 }
 
-fn command(cli: &Cli, lab: &mut Lab) -> Result<(), HarnessError> {
+fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessError> {
     let abort = Abort::default();
     let mut look = |args: &CandidateArgs, depth, attempt: Option<(u32, Split)>| {
         let folder = Folder::open(args)?;
@@ -92,7 +94,7 @@ fn command(cli: &Cli, lab: &mut Lab) -> Result<(), HarnessError> {
         let report = lab.look(folder.path(), depth, attempt, &abort, &mut progress)?;
         print(cli.json, &report, show::report)
     };
-    match &cli.command {
+    let done = match &cli.command {
         Command::Check(args) => look(args, Depth::Check, None),
         Command::Try(args) => look(args, Depth::Try, None),
         Command::Evaluate {
@@ -124,13 +126,31 @@ fn command(cli: &Cli, lab: &mut Lab) -> Result<(), HarnessError> {
             }
             print(cli.json, &show::Suite::of(rows), show::suite)
         }
+        Command::RedTeam {
+            corpus,
+            seeds,
+            seed,
+            only,
+        } => {
+            let options = redteam::Options {
+                corpus: corpus.clone().unwrap_or_else(|| config.red_team.clone()),
+                rounds: (*seeds).into(),
+                base_seed: *seed,
+                only: only.clone(),
+            };
+            let mut progress = |line: &str| eprintln!("red-team: {line}");
+            let outcome = redteam::run(lab, &options, &mut progress)?;
+            print(cli.json, &outcome, redteam::Outcome::table)?;
+            return Ok(outcome.passed);
+        }
         Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
         Command::NullTest { seconds } => {
             eprintln!("kernel-lab: sampling for up to {seconds} s; leave the machine alone");
             let result = lab.null_test(Duration::from_secs(*seconds))?;
             print(cli.json, &result, show::null_test)
         }
-    }
+    };
+    done.map(|()| true)
 }
 
 fn print<T: serde::Serialize>(

@@ -83,6 +83,7 @@ impl Surroundings {
             venv,
             tasks: tasks.unwrap_or_else(|| home.join("kernels").join("tasks")),
             templates: home.join("kernels").join("library"),
+            red_team: home.join("kernels").join("red-team"),
             cache: self
                 .cache
                 .unwrap_or_else(|| std::env::temp_dir().join("alphalab-cache")),

@@ -8,7 +8,7 @@ use crate::problem::Problems;
 use crate::soak::Soak;
 use crate::trials::{self, Trial};
 use crate::workspace::{Profile, Workspace};
-use crate::{ci, run, setup, soak, testing};
+use crate::{ci, red_team, run, setup, soak, testing};
 
 /// Set up, run, test and check AlphaLab.
 #[derive(Debug, Parser)]
@@ -86,6 +86,14 @@ enum Verb {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Evaluate kernels that cheat and honest ones that look odd; 5 min
+    ///
+    /// Each is evaluated as a campaign does it. Prints a table; ends with `red-team: passed` or `red-team: FAILED`.
+    RedTeam {
+        /// Passed on: `--corpus DIR`, `--seeds N`, `--seed HEX`, `--only NAME,…`, `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Look for known optima under noise, with the whole engine and at random; 5 min
     ///
     /// On the synthetic lab, without torch or Python. Prints a table; ends with how many were found.
@@ -125,6 +133,7 @@ impl Verb {
             Self::Kills { .. } => "kills",
             Self::Scale { .. } => "scale",
             Self::Cheats { .. } => "cheats",
+            Self::RedTeam { .. } => "red-team",
             Self::Recovery { .. } => "recovery",
         }
     }
@@ -140,6 +149,7 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         | Verb::Kills { .. }
         | Verb::Scale { .. }
         | Verb::Cheats { .. }
+        | Verb::RedTeam { .. }
         | Verb::Recovery { .. } => Profile::Release,
     };
     let workspace = Workspace::locate(profile)?;
@@ -167,6 +177,7 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         Verb::Kills { args } => trials::run(&workspace, Trial::Kills, args),
         Verb::Scale { args } => trials::run(&workspace, Trial::Scale, args),
         Verb::Cheats { args } => trials::run(&workspace, Trial::Cheats, args),
+        Verb::RedTeam { args } => red_team::run(&workspace, args),
         Verb::Recovery { args } => trials::run(&workspace, Trial::Recovery, args),
     }
 }

@@ -20,6 +20,7 @@ mod deny;
 mod environment;
 mod problem;
 mod python;
+mod red_team;
 mod run;
 mod setup;
 mod soak;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::tally::{Counts, Tally};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
-use crate::{compile, setup, spawn};
+use crate::{compile, red_team, setup, spawn};
 
 /// The long tests, each with its time on two cores once it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +22,8 @@ pub(crate) enum Soak {
     BigData,
     /// Mutants of every kind of scorer; 6 min
     Scorers,
+    /// Every case of the red team's corpus of kernels under 20 seeds; 100 min. Under one seed: `cargo xtask red-team`
+    RedTeam,
     /// Every case of the corpus of sound and flawed evaluations; 25 min
     Corpus,
 }
@@ -41,13 +43,21 @@ impl Soak {
             Self::Roles => place("roles", None),
             Self::BigData => place("bad_input", Some("larger_than_memory")),
             Self::Scorers => place("builder", Some("every_scorer")),
-            Self::Corpus => None,
+            Self::Corpus | Self::RedTeam => None,
         }
     }
 }
 
 /// Sets up, builds, and runs one long test to its end.
 pub(crate) fn soak(workspace: &Workspace, soak: Soak) -> Result<Counts> {
+    if soak == Soak::RedTeam {
+        let passed = red_team::run(workspace, &["--seeds".to_owned(), "20".to_owned()])?;
+        return Ok(if passed {
+            Counts::PASSED
+        } else {
+            Counts::FAILED
+        });
+    }
     let ui = Ui::new("soak");
     let ready = setup::setup(workspace)?;
     eprintln!("{}", ready.summary());

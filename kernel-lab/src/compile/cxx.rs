@@ -22,6 +22,8 @@ pub const OPTIONS: &[&str] = &[
     "-fPIC",
     "-shared",
     "-Wl,-z,defs",
+    // A kernel called `select` is meant, not the function of the C library.
+    "-Wl,-Bsymbolic",
     "-Wall",
     "-Wno-unused",
 ];

@@ -1,7 +1,9 @@
 //! One candidate against the baselines: calls on fresh values, every output
 //! kept, a secret few compared with the truth afterwards.
 
+mod anew;
 mod rounds;
+mod spot;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use super::early::Foreseen;
 use crate::baseline::Host;
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
-use crate::inputs::Special;
+use crate::inputs::{self, Special};
 use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, compare, poison};
 use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
@@ -43,8 +45,9 @@ const IDLE_WINDOW: Duration = Duration::from_millis(10);
 const IDLE_CPU_NS: u64 = 2_000_000;
 /// Bytes of an output that are read where none is kept.
 const QUICK_BYTES: usize = 1 << 20;
-/// One round in this many, on average, has its inputs read back.
-const READ_BACK: u64 = 4;
+/// One round in this many, on average, has its inputs read back: of the
+/// fewest rounds that there are, at least one all but certainly.
+const READ_BACK: u64 = 2;
 
 /// How a duel ends before it is over.
 #[derive(Debug)]
@@ -59,8 +62,22 @@ pub enum Halt {
 
 impl From<HarnessError> for Halt {
     fn from(error: HarnessError) -> Self {
-        Self::Harness(error)
+        match error {
+            // A duel begins when the candidate is loaded: from then on its
+            // process is in its own hands.
+            HarnessError::OutOfReach { doing, .. } => Self::Found(Finding::OutOfReach {
+                doing: doing.to_owned(),
+            }),
+            error => Self::Harness(error),
+        }
     }
+}
+
+/// A call, and by how much its outputs differ from a baseline's.
+#[derive(Debug)]
+struct Suspect {
+    doubt: f64,
+    call: Kept,
 }
 
 /// Outputs of one call.
@@ -84,6 +101,8 @@ pub(super) struct Duel<'a> {
     inputs: Vec<(usize, usize)>,
     outputs: Vec<usize>,
     kept: Vec<Kept>,
+    /// The timed call that agrees least with the baseline's.
+    suspect: Option<Suspect>,
     pool: &'a mut Pool,
     seen: HashMap<ContentHash, u64>,
     calls: u64,
@@ -160,12 +179,13 @@ impl<'a> Duel<'a> {
             compiled,
             scrubber,
             abort,
-            rng: Rng::new(seed ^ 0x9e37_79b9_7f4a_7c15),
+            rng: Rng::new(inputs::one_way(seed, "choices", 0)),
             seed,
             limit,
             inputs,
             outputs,
             kept: Vec::new(),
+            suspect: None,
             pool,
             seen: HashMap::new(),
             calls: 0,
@@ -210,6 +230,19 @@ impl<'a> Duel<'a> {
             self.task.fill(set, draw)?;
         }
         self.write_inputs(set, slot)?;
+        self.judge_call(set, slot, draw, foreseen, true)
+    }
+
+    /// One call on what lies in `slot`, compared with the truth of `set`.
+    /// Where nothing is `fresh`, an answer may be an earlier one.
+    fn judge_call(
+        &mut self,
+        set: usize,
+        slot: usize,
+        draw: Draw,
+        foreseen: Option<Foreseen>,
+        fresh: bool,
+    ) -> Result<(), Halt> {
         self.poison(slot, draw.call)?;
         match self.session.run(Call::Plan { slot }, self.limit)? {
             Run::Done(_) => {}
@@ -220,7 +253,11 @@ impl<'a> Duel<'a> {
         }
         self.read_back(set, slot, draw.call)?;
         let outputs = self.collect(slot, usize::MAX)?;
-        let hashed = self.note_hash(&outputs, draw);
+        let hashed = if fresh {
+            self.note_hash(&outputs, draw)
+        } else {
+            Ok(())
+        };
         let compared = hashed.and_then(|()| {
             let expected = match foreseen {
                 Some(foreseen) => foreseen.expected,
@@ -247,15 +284,22 @@ impl<'a> Duel<'a> {
         Ok(())
     }
 
-    /// Compares a secret choice of at least `count` of the kept outputs with
-    /// the truth.
+    /// Compares `count` of the kept outputs with the truth: the one that
+    /// agrees least with the baseline's, and a secret choice.
     pub(super) fn verify_kept(&mut self, count: usize) -> Result<(), Halt> {
         let mut kept = std::mem::take(&mut self.kept);
+        let mut chosen = 0;
+        if let Some(suspect) = self.suspect.take() {
+            kept.insert(0, suspect.call);
+            chosen = 1;
+        }
         let count = count.min(kept.len());
         for position in 0..count {
             self.abort.check()?;
-            let other = position + self.rng.below((kept.len() - position) as u64) as usize;
-            kept.swap(position, other);
+            if position >= chosen {
+                let other = position + self.rng.below((kept.len() - position) as u64) as usize;
+                kept.swap(position, other);
+            }
             let draw = Draw {
                 seed: self.seed,
                 call: kept[position].call,
@@ -343,7 +387,7 @@ impl<'a> Duel<'a> {
             let mut bytes = self.pool.take(self.output_bytes(output))?;
             poison::fill(
                 self.output_dtype(output),
-                self.seed ^ call,
+                self.poison_seed(call),
                 output as u64,
                 &mut bytes,
             );
@@ -352,6 +396,10 @@ impl<'a> Duel<'a> {
             written?;
         }
         Ok(())
+    }
+
+    fn poison_seed(&self, call: u64) -> u64 {
+        inputs::one_way(self.seed, "outputs", call)
     }
 
     fn output_dtype(&self, output: usize) -> Dtype {
@@ -469,7 +517,7 @@ impl<'a> Duel<'a> {
         let Some(special) = draw.special else {
             // A gap in the output explains wrong values better than they do.
             let dtype = self.output_dtype(output);
-            let gap = poison::unwritten(dtype, self.seed ^ draw.call, output as u64, got);
+            let gap = poison::unwritten(dtype, self.poison_seed(draw.call), output as u64, got);
             return Err(Halt::Found(match gap {
                 Some(count) => Finding::Unwritten {
                     output,
@@ -497,21 +545,21 @@ impl<'a> Duel<'a> {
         }))
     }
 
-    fn keep(&mut self, call: u64, outputs: Vec<Pages>) {
-        let bytes: usize = outputs.iter().map(|pages| pages.len()).sum();
+    fn keep(&mut self, kept: Kept) {
+        let bytes: usize = kept.outputs.iter().map(|pages| pages.len()).sum();
         let room = (KEEP_BYTES / bytes.max(1)).max(8);
         if self.kept.len() < room {
-            self.kept.push(Kept { call, outputs });
+            self.kept.push(kept);
             return;
         }
         // Reservoir sampling: every call is kept with equal probability, and
         // the choice is made after the call, while the candidate is frozen.
         let position = self.rng.below(self.seen.len() as u64 + 1) as usize;
         if position < room {
-            let old = std::mem::replace(&mut self.kept[position], Kept { call, outputs });
+            let old = std::mem::replace(&mut self.kept[position], kept);
             self.give_back(old.outputs);
         } else {
-            self.give_back(outputs);
+            self.give_back(kept.outputs);
         }
     }
 }

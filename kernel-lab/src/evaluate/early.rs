@@ -3,7 +3,7 @@
 
 use super::Depth;
 use super::candidate::Material;
-use super::lab::{Bench, Lab, draw_seed};
+use super::lab::{Bench, Lab};
 use crate::compile::{Compiler as _, Cxx, Object, Outcome};
 use crate::device::Arranged;
 use crate::error::HarnessError;
@@ -90,7 +90,7 @@ impl Lab {
         plan: &BoundPlan,
         bench: &mut Bench,
     ) -> Result<Early, HarnessError> {
-        let seed = draw_seed()?;
+        let seed = self.secret()?;
         let arranged = self.arrange(plan, &bench.task, Depth::Try.slots())?;
         let foreseen = Foreseen::first(&mut bench.task, seed)?;
         Ok(Early {

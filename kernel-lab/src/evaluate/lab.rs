@@ -16,12 +16,12 @@ use super::candidate::{self, Found, Material};
 use super::early::compile;
 use super::measure::Job;
 use super::report::check;
-use super::{Depth, OnProgress};
+use super::{Depth, OnProgress, verdict};
 use crate::baseline::Baselines;
 use crate::cache::Cache;
 use crate::compile::{Compiler as _, Cxx};
 use crate::device::cpu::Cpu;
-use crate::device::{Arranged, Device, Wanted};
+use crate::device::{Arranged, Device, Ended, Wanted};
 use crate::error::HarnessError;
 use crate::judge::Roofline;
 use crate::pages::Pool;
@@ -41,6 +41,8 @@ pub(crate) const TEMPS: Limits = Limits {
 /// How much faster than this machine's measured write bandwidth the outputs
 /// may appear before the time is called impossible.
 const FLOOR_MARGIN: f64 = 4.0;
+/// Diagnostic with a stable word for why a candidate was refused.
+const REASON_CODE: &str = "reason_code";
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Config {
     pub tasks: PathBuf,
     /// Folder of templates.
     pub templates: PathBuf,
+    /// Folder of the red team's corpus.
+    pub red_team: PathBuf,
     /// Folder that is kept between processes.
     pub cache: PathBuf,
     /// Folder with the runners' binaries.
@@ -95,6 +99,9 @@ pub struct Lab {
     pub(crate) waker: Waker,
     pub(crate) bench: Option<Bench>,
     pub(super) roofline: Roofline,
+    /// Stands for the operating system's secrets, where trials are to be
+    /// repeated.
+    fixed_seed: Option<u64>,
 }
 
 impl std::fmt::Debug for Lab {
@@ -142,6 +149,10 @@ impl Attempt<'_> {
     pub(super) fn end(mut self, verdict: Verdict) -> Result<Report, HarnessError> {
         if !verdict.is_ok() {
             self.report
+                .diagnostics
+                .entry(REASON_CODE.to_owned())
+                .or_insert_with(|| json!(stage_of(&verdict)));
+            self.report
                 .checks
                 .push(check(stage_of(&verdict), false, verdict.reason()));
         }
@@ -157,6 +168,14 @@ impl Attempt<'_> {
             Cache::store(&folder.join("report.json"), &text)?;
         }
         Ok(self.report)
+    }
+
+    /// The end of a candidate whose process came to an end, or that did
+    /// something wrong.
+    pub(super) fn end_with(mut self, ended: &Ended) -> Result<Report, HarnessError> {
+        let code = json!(verdict::code(ended));
+        self.report.diagnostics.insert(REASON_CODE.to_owned(), code);
+        self.end(verdict::on_end(ended))
     }
 
     pub(super) fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<(), HarnessError> {
@@ -223,7 +242,23 @@ impl Lab {
             waker,
             bench: None,
             roofline,
+            fixed_seed: None,
         })
+    }
+
+    /// Lets every draw come from `seed` instead of the operating system, so
+    /// that an evaluation can be repeated; `None` ends that. For trials of the
+    /// lab alone: whoever knows the seed knows the inputs.
+    pub(crate) fn fix_seed(&mut self, seed: Option<u64>) {
+        self.fixed_seed = seed;
+    }
+
+    /// The secret of an evaluation or of a task's parameters.
+    pub(super) fn secret(&self) -> Result<u64, HarnessError> {
+        match self.fixed_seed {
+            Some(seed) => Ok(seed),
+            None => draw_seed(),
+        }
     }
 
     /// Makes `task` the one that is worked on.
@@ -237,13 +272,13 @@ impl Lab {
             self.interp
                 .reset_compiler()
                 .map_err(HarnessError::python("resetting torch.compile"))?;
-            let loaded = LoadedTask::load(&self.interp, &source, "cpu", draw_seed()?)?;
+            let loaded = LoadedTask::load(&self.interp, &source, "cpu", self.secret()?)?;
             let held_out = if source.sizes.contains_key("sim") {
                 Some(LoadedTask::load(
                     &self.interp,
                     &source,
                     "sim",
-                    draw_seed()?,
+                    self.secret()?,
                 )?)
             } else {
                 None

@@ -10,13 +10,13 @@ use super::abort::Abort;
 use super::candidate::Material;
 use super::duel::{CANDIDATE, Duel, Halt, Ring};
 use super::early::{Early, Foreseen};
-use super::lab::{Attempt, Bench, Lab, PATIENCE, draw_seed, sizes_text};
+use super::lab::{Attempt, Bench, Lab, PATIENCE, sizes_text};
 use super::report::check;
-use super::{Depth, OnProgress, report, verdict};
+use super::{Depth, OnProgress, report};
 use crate::compile::Object;
 use crate::device::{Device as _, Ended, Load, Session};
 use crate::error::HarnessError;
-use crate::inputs::Special;
+use crate::inputs::{self, Special};
 use crate::judge::Finding;
 use crate::pages::Pool;
 use crate::plan::BoundPlan;
@@ -32,8 +32,8 @@ const CALL_LIMIT_FACTOR: f64 = 50.0;
 const MIN_CLEAN: usize = 4;
 /// Hand-shakes that are measured before the first session of a process.
 const FIRST_HANDSHAKES: usize = 5;
-/// Special distributions at the timed shape, where all were tried at another.
-const SECRET_SPECIALS: usize = 3;
+/// Calls that are repeated with one value changed.
+const REPEATS: usize = 2;
 /// Calls that show whether a candidate works at all on a shape.
 const FIRST_CALLS: usize = 2;
 
@@ -71,12 +71,12 @@ impl Lab {
     ) -> Result<Report, HarnessError> {
         let (seed, arranged, foreseen) = match early {
             Some(early) => (early.seed, Some(early.arranged), Some(early.foreseen)),
-            None => (draw_seed()?, None, None),
+            None => (self.secret()?, None, None),
         };
         looked.report.environment.seed = format!("{seed:016x}");
         let limit = call_limit(bench.eager_ns);
 
-        if looked.depth == Depth::Evaluate && bench.held_out.is_some() {
+        if looked.depth.is_full() && bench.held_out.is_some() {
             progress("held-out shape", "");
             let since = Instant::now();
             let halted = self.held_out(job, bench, seed, limit, abort)?;
@@ -86,7 +86,7 @@ impl Lab {
                     let sizes = bench.held_out.as_ref().map(sizes_text);
                     looked.passed("held_out_shape", sizes.unwrap_or_default());
                 }
-                Some(halt) => return looked.end(halted_verdict(halt)?),
+                Some(halt) => return looked.end_with(&ended(halt)?),
             }
         }
 
@@ -105,7 +105,7 @@ impl Lab {
             .measure_handshakes(FIRST_HANDSHAKES, &mut || scrubber.scrub())?;
         let mut session = match arranged.load(job.object)? {
             Load::Ready(session) => session,
-            Load::Ended(ended) => return looked.end(verdict::on_end(&ended)),
+            Load::Ended(ended) => return looked.end_with(&ended),
         };
         let result = self.duel(
             looked.depth,
@@ -121,7 +121,7 @@ impl Lab {
         drop(lock);
         let measured = match result {
             Ok(measured) => measured,
-            Err(halt) => return looked.end(halted_verdict(halt)?),
+            Err(halt) => return looked.end_with(&ended(halt)?),
         };
         self.conclude(looked, bench, &measured, seed)
     }
@@ -212,6 +212,9 @@ impl Lab {
             for _ in 0..FIRST_CALLS {
                 duel.verify(None)?;
             }
+            for _ in 0..REPEATS {
+                duel.verify_near_repeat()?;
+            }
             if specials {
                 for special in Special::ALL {
                     duel.verify(Some(special))?;
@@ -269,8 +272,11 @@ impl Lab {
         };
         progress("correctness", "the task's own distribution");
         duel.verify(None)?;
-        if depth == Depth::Evaluate {
-            for special in chosen_specials(bench.held_out.is_some(), seed) {
+        if depth.is_full() {
+            for _ in 0..REPEATS {
+                duel.verify_near_repeat()?;
+            }
+            for special in shuffled_specials(seed) {
                 progress("correctness", special.name());
                 duel.verify(Some(special))?;
             }
@@ -279,7 +285,7 @@ impl Lab {
 
         progress("timing", "interleaved with the baselines");
         let since = Instant::now();
-        if depth == Depth::Evaluate {
+        if depth.is_full() {
             duel.warm_baselines()?;
         } else {
             duel.only = bench.leader;
@@ -295,6 +301,9 @@ impl Lab {
         duel.verify_idle()?;
         duel.verify_kept(depth.secret_checks())?;
         duel.verify_params(job.plan)?;
+        if depth.is_full() {
+            duel.verify_other_params(job.plan)?;
+        }
         correctness += since.elapsed();
         Ok(Measured {
             samples,
@@ -371,7 +380,7 @@ impl Lab {
                 floor_ns,
                 got_ns: scores.candidate_ns,
             };
-            return looked.end(verdict::on_finding(&finding));
+            return looked.end_with(&Ended::Found(finding));
         }
         looked.passed(
             "floor",
@@ -414,23 +423,22 @@ impl Lab {
     }
 }
 
-/// The special distributions that are tried at the timed shape: all of them,
-/// or a secret few where the held-out shape has seen all.
-fn chosen_specials(held_out: bool, seed: u64) -> Vec<Special> {
+/// The special distributions in a secret order. The held-out shape has seen
+/// all of them, but a candidate may know one shape from the other: a secret
+/// few would let it through as often as not.
+fn shuffled_specials(seed: u64) -> Vec<Special> {
     let mut specials = Special::ALL.to_vec();
-    if held_out {
-        Rng::new(!seed).shuffle(&mut specials);
-        specials.truncate(SECRET_SPECIALS);
-    }
+    Rng::new(inputs::one_way(seed, "specials", 0)).shuffle(&mut specials);
     specials
 }
 
-/// Verdict on what ended a duel; a failure of the harness stays an error.
-fn halted_verdict(halt: Halt) -> Result<Verdict, HarnessError> {
+/// What the candidate did to end a duel; a failure of the harness stays an
+/// error.
+fn ended(halt: Halt) -> Result<Ended, HarnessError> {
     match halt {
         Halt::Harness(error) => Err(error),
-        Halt::Ended(ended) => Ok(verdict::on_end(&ended)),
-        Halt::Found(finding) => Ok(verdict::on_finding(&finding)),
+        Halt::Ended(ended) => Ok(ended),
+        Halt::Found(finding) => Ok(Ended::Found(finding)),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `check` stops after the compiler, `try` looks and samples briefly, and
 //! `evaluate` does everything: held-out shape, special distributions, full
-//! sampling, secret comparisons afterwards.
+//! sampling, secret comparisons afterwards. `judge` judges as `evaluate` does
+//! and samples briefly.
 
 mod abort;
 mod candidate;
@@ -31,6 +32,9 @@ pub enum Depth {
     Check,
     /// A quick look; never on a leaderboard.
     Try,
+    /// Everything that [`Depth::Evaluate`] judges, on few timed calls; the
+    /// time is worth nothing, and never on a leaderboard.
+    Judge,
     /// Everything.
     Evaluate,
 }
@@ -48,6 +52,15 @@ impl Depth {
                 hard_time: Duration::from_secs(2),
                 half_width: 0.03,
             },
+            Self::Judge => Policy {
+                warm_up: 2,
+                min_rounds: 12,
+                max_rounds: 24,
+                max_time: Duration::from_millis(400),
+                patience: Duration::from_millis(600),
+                hard_time: Duration::from_secs(8),
+                half_width: 0.1,
+            },
             Self::Evaluate => Policy {
                 warm_up: 2,
                 min_rounds: 12,
@@ -64,7 +77,7 @@ impl Depth {
     pub(crate) fn slots(self) -> usize {
         match self {
             Self::Check | Self::Try => 2,
-            Self::Evaluate => 4,
+            Self::Judge | Self::Evaluate => 4,
         }
     }
 
@@ -73,7 +86,7 @@ impl Depth {
     /// it is an error of the score.
     pub(crate) fn handshakes(self) -> usize {
         match self {
-            Self::Check | Self::Try => 2,
+            Self::Check | Self::Try | Self::Judge => 2,
             Self::Evaluate => usize::MAX,
         }
     }
@@ -83,7 +96,15 @@ impl Depth {
         match self {
             // A quick look has compared its first call and counts nowhere.
             Self::Check | Self::Try => 0,
-            Self::Evaluate => 5,
+            Self::Judge | Self::Evaluate => 5,
+        }
+    }
+
+    /// Whether everything is judged that there is to judge.
+    pub(crate) fn is_full(self) -> bool {
+        match self {
+            Self::Check | Self::Try => false,
+            Self::Judge | Self::Evaluate => true,
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn on_finding(finding: &Finding) -> Verdict {
         },
         Finding::ForbiddenCall { .. }
         | Finding::ThreadLeft { .. }
+        | Finding::OutOfReach { .. }
         | Finding::StillRunning { .. } => Verdict::Rejected {
             stage: "run".to_owned(),
             reason: finding.to_string(),
@@ -41,6 +42,15 @@ pub(super) fn on_end(ended: &Ended) -> Verdict {
             stage: "run".to_owned(),
             reason: detail.clone(),
         },
+    }
+}
+
+/// A stable word for how it ended; what is wrong where follows after a colon.
+pub(super) fn code(ended: &Ended) -> String {
+    match ended {
+        Ended::Found(finding) => finding.codes(),
+        Ended::TimedOut { .. } => "timed-out".to_owned(),
+        Ended::Refused(_) => "refused".to_owned(),
     }
 }
 

@@ -4,9 +4,9 @@
 //! finaliser (Murmur3's, then a lower-bias one) with 128 bits of key mixed in between. Any position can
 //! be computed on its own, so that threads share a tensor and a value can be checked
 //! later; loops over positions vectorise. It is **not cryptographic**: whoever sees enough
-//! outputs and has the time could solve for the key, but a seed serves one call only, and
-//! the key of the next has nothing to do with it as long as seeds come from the operating
-//! system.
+//! outputs and has the time can solve for the key, and from the key for the seed. Therefore a
+//! seed serves one call only: it comes from the evaluation's secret by [`one_way`], and the
+//! seed of the next call has nothing to do with it.
 
 #![expect(
     clippy::inline_always,
@@ -117,6 +117,23 @@ impl Key {
     }
 }
 
+/// A seed for one purpose, from which `seed` can't be computed.
+///
+/// A candidate sees thousands of the bits that a [`Key`] makes, and a key and
+/// the seed behind it can be solved for in seconds. So nothing that a
+/// candidate sees is drawn from the secret of its evaluation, but from what
+/// this makes of it for one call: whoever has solved for that knows the call
+/// that he was given, and no other.
+pub fn one_way(seed: u64, purpose: &str, number: u64) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(&number.to_le_bytes());
+    hasher.update(purpose.as_bytes());
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
 /// Murmur3's 64-bit finaliser.
 fn finalise64(mut x: u64) -> u64 {
     x ^= x >> 33;
@@ -160,6 +177,37 @@ mod tests {
                 assert!(off < limit, "input bit {flipped}: {count} of {TRIALS}");
             }
         }
+    }
+
+    /// Undoes [`finalise64`].
+    fn unfinalise64(mut x: u64) -> u64 {
+        x ^= x >> 33;
+        x = x.wrapping_mul(0x9cb4_b2f8_1293_37db);
+        x ^= x >> 33;
+        x = x.wrapping_mul(0x4f74_430c_22a5_4005);
+        x ^ (x >> 33)
+    }
+
+    #[test]
+    fn a_key_tells_its_seed_but_not_the_secret_behind_it() {
+        let solve = |key: Key, stream: u64| {
+            let [low, high, ..] = key.0.map(u64::from);
+            let first = unfinalise64(low | high << 32);
+            unfinalise64(first.wrapping_sub(stream)) ^ 0x9e37_79b9_7f4a_7c15
+        };
+        let secret = 0x1234_5678_9abc_def0;
+        // This is why a key may not be made of the secret itself.
+        assert_eq!(solve(Key::new(secret, 77), 77), secret);
+        let seeds: Vec<u64> = (0..64)
+            .map(|call| one_way(secret, "inputs", call))
+            .collect();
+        for (call, &seed) in seeds.iter().enumerate() {
+            assert_eq!(solve(Key::new(seed, 3), 3), seed);
+            assert!(seeds[..call].iter().all(|other| {
+                *other != seed && (other ^ seed).count_ones() > 8 && *other != secret
+            }));
+        }
+        assert_ne!(one_way(secret, "inputs", 1), one_way(secret, "outputs", 1));
     }
 
     #[test]

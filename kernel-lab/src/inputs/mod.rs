@@ -18,7 +18,7 @@ mod special;
 
 pub use family::{Draw, Family, infer, infer_all};
 pub use generate::{Distribution, fill, fill_at};
-pub use mix::Key;
+pub use mix::{Key, one_way};
 pub use special::{Domain, Special};
 
 #[cfg(test)]

@@ -253,6 +253,13 @@ fn special_values_are_what_they_claim() {
                     && made.iter().all(|x| x.fract() == 0.0 && x.abs() <= 3.0)
             }
             Special::Alternating => made.chunks(2).all(|pair| pair[0] >= 0.0 && pair[1] <= 0.0),
+            Special::Outliers => {
+                let far = pairs()
+                    .filter(|(x, b)| (x / 128.0 - b).abs() < 1e-9)
+                    .count();
+                let near = pairs().filter(|(x, b)| (x - b).abs() < 1e-9).count();
+                (1..20).contains(&far) && far + near == 4096
+            }
         };
         assert!(holds, "{special}");
     }

@@ -199,6 +199,16 @@ pub enum Finding {
         /// The buffer's name in the plan.
         buffer: String,
     },
+    /// Wrong only after the parameters have changed.
+    ParamKept {
+        /// What was wrong.
+        inner: Box<Finding>,
+    },
+    /// Its process or its buffers are gone.
+    OutOfReach {
+        /// What the harness could not do.
+        doing: String,
+    },
     /// Two answers to the same inputs.
     Nondeterministic {
         /// Index of the output.
@@ -269,6 +279,8 @@ impl Finding {
             Self::GuardBroken { .. } => "guard-broken",
             Self::InputMutated { .. } => "input-mutated",
             Self::ParamMutated { .. } => "param-mutated",
+            Self::ParamKept { .. } => "param-kept",
+            Self::OutOfReach { .. } => "out-of-reach",
             Self::Nondeterministic { .. } => "nondeterministic",
             Self::HeldOutShape { .. } => "held-out-shape",
             Self::SpecialDistribution { .. } => "special-distribution",
@@ -277,6 +289,29 @@ impl Finding {
             Self::StillRunning { .. } => "still-running",
             Self::ThreadLeft { .. } => "thread-left",
             Self::TooFast { .. } => "too-fast",
+        }
+    }
+
+    /// Whether values of an output are what is wrong.
+    pub fn is_of_values(&self) -> bool {
+        matches!(
+            self,
+            Self::Wrong { .. }
+                | Self::NotEqual { .. }
+                | Self::Imprecise { .. }
+                | Self::NotFinite { .. }
+        )
+    }
+
+    /// [`Finding::code`], and that of what is inside after a colon.
+    pub fn codes(&self) -> String {
+        match self {
+            Self::HeldOutShape { inner, .. }
+            | Self::SpecialDistribution { inner, .. }
+            | Self::ParamKept { inner } => {
+                format!("{}:{}", self.code(), inner.codes())
+            }
+            _ => self.code().to_owned(),
         }
     }
 }
@@ -372,6 +407,17 @@ impl fmt::Display for Finding {
                 write!(f, "changed its input {buffer} in call {call}")
             }
             Self::ParamMutated { buffer } => write!(f, "changed the parameter {buffer}"),
+            Self::ParamKept { inner } => write!(
+                f,
+                "keeps what it once derived from the parameters, which belongs into a prepare step; after they have \
+                 changed, {inner}"
+            ),
+            Self::OutOfReach { doing } => {
+                write!(
+                    f,
+                    "took its process or its buffers out of reach: failed to {doing}"
+                )
+            }
             Self::Nondeterministic {
                 output,
                 count,

@@ -65,6 +65,13 @@ pub struct Expected {
     pub eager: Vec<Tensor>,
 }
 
+/// A task's parameters while others are in their place.
+#[derive(Debug)]
+pub struct OwnParams {
+    values: Vec<Tensor>,
+    truth: Option<Callable>,
+}
+
 /// Values of one call: where they come from, so that they can be made again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
@@ -232,6 +239,55 @@ impl LoadedTask {
             .collect()
     }
 
+    /// Changes a few values of each parameter, and with them eager model and
+    /// truth; `seed` chooses which. Returns what [`Self::restore_params`]
+    /// needs.
+    ///
+    /// Few, so that looking at a sample does not show it; by half of what they
+    /// are, so that variances stay positive.
+    pub fn alter_params(&mut self, seed: u64) -> Result<OwnParams, HarnessError> {
+        const CHANGED: u64 = 16;
+        let mut altered: Vec<Tensor> = self.params.iter().map(Tensor::copy).collect();
+        let own = OwnParams {
+            values: self.params.iter().map(Tensor::copy).collect(),
+            truth: self.truth.take(),
+        };
+        for (index, tensor) in altered.iter_mut().enumerate() {
+            if tensor.kind() != Kind::Float {
+                continue;
+            }
+            let values = torch_bridge::elements_mut::<f32>(tensor)
+                .map_err(HarnessError::python("changing a parameter"))?;
+            let mut rng = stats::Rng::new(inputs::one_way(seed, "positions", index as u64));
+            for _ in 0..CHANGED {
+                let position = rng.index(values.len());
+                if let Some(value) = values.get_mut(position) {
+                    *value = if *value == 0.0 { 0.5 } else { *value * 1.5 };
+                }
+            }
+        }
+        self.take_params(altered)?;
+        self.prepare_truth();
+        Ok(own)
+    }
+
+    /// Undoes [`Self::alter_params`].
+    pub fn restore_params(&mut self, own: OwnParams) -> Result<(), HarnessError> {
+        self.take_params(own.values)?;
+        self.truth = own.truth;
+        Ok(())
+    }
+
+    fn take_params(&mut self, values: Vec<Tensor>) -> Result<(), HarnessError> {
+        let keys = self.signature.params.iter().map(|(key, _)| key.clone());
+        let pairs: Vec<(String, Tensor)> = keys.zip(values).collect();
+        self.model
+            .load_params(&pairs)
+            .map_err(HarnessError::python("changing the model's parameters"))?;
+        self.params = pairs.into_iter().map(|(_, tensor)| tensor).collect();
+        Ok(())
+    }
+
     /// The op graph of one call; exported once.
     pub fn graph(&self) -> Result<&OpGraph, HarnessError> {
         if let Some(graph) = self.graph.get() {
@@ -254,8 +310,7 @@ impl LoadedTask {
     pub fn fill(&mut self, set: usize, draw: Draw) -> Result<(), HarnessError> {
         let own = if self.families.contains(&Family::Opaque) {
             // The bridge takes the seed of torch's generator: one per call.
-            let seed = inputs::Key::new(draw.seed, draw.call);
-            let seed = u64::from(seed.at(0)) << 32 | u64::from(seed.at(1));
+            let seed = inputs::one_way(draw.seed, "get_inputs", draw.call);
             Some(
                 self.module
                     .inputs(seed >> 1)
@@ -264,18 +319,19 @@ impl LoadedTask {
         } else {
             None
         };
+        let seed = inputs::one_way(draw.seed, "inputs", draw.call);
         let tensor_inputs = self.sets[set]
             .values
             .iter_mut()
             .filter_map(Value::as_tensor_mut);
         for (index, tensor) in tensor_inputs.enumerate() {
             let dtype = self.signature.inputs[index].dtype;
-            let stream = draw.call * 64 + index as u64;
+            let stream = index as u64;
             let bytes = torch_bridge::bytes_mut(tensor)
                 .map_err(HarnessError::python("filling an input"))?;
             match (&self.families[index], &own) {
                 (Family::Generated(distribution), _) => {
-                    inputs::fill(distribution, dtype, draw.seed, stream, bytes);
+                    inputs::fill(distribution, dtype, seed, stream, bytes);
                 }
                 (Family::Constant, _) => bytes.copy_from_slice(&self.constants_bytes[index]),
                 (Family::Opaque, values) => {
@@ -286,10 +342,35 @@ impl LoadedTask {
                 }
             }
             if let Some(special) = draw.special {
-                special.apply(self.domains[index], dtype, draw.seed, stream, bytes);
+                special.apply(self.domains[index], dtype, seed, stream, bytes);
             }
         }
         Ok(())
+    }
+
+    /// Changes one value of each floating-point input of a set to one that is
+    /// larger than all others, at a place that `seed` chooses; whether there
+    /// was any to change.
+    pub fn change_one(&mut self, set: usize, seed: u64) -> Result<bool, HarnessError> {
+        let mut any = false;
+        let tensor_inputs = self.sets[set]
+            .values
+            .iter_mut()
+            .filter_map(Value::as_tensor_mut);
+        for (index, tensor) in tensor_inputs.enumerate() {
+            if tensor.kind() != Kind::Float {
+                continue;
+            }
+            let values = torch_bridge::elements_mut::<f32>(tensor)
+                .map_err(HarnessError::python("changing an input"))?;
+            let mut rng = stats::Rng::new(inputs::one_way(seed, "position", index as u64));
+            let position = rng.index(values.len());
+            if let Some(value) = values.get_mut(position) {
+                *value = value.abs() + 8.0;
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     /// Truth and eager outputs for what a set holds now.

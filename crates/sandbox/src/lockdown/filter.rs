@@ -107,11 +107,16 @@ pub fn install(limits: LockdownLimits) -> Result<(), SeccompError> {
         SeccompAction::Errno(libc::EPERM as u32),
         SeccompAction::Allow,
     )?;
-    // Success without effect: nothing blocks signals any more. C libraries
-    // block all of them around the creation of threads and processes, and a
-    // refused call under a blocked SIGSYS kills without a record.
+    // Success without effect: nothing blocks or handles signals any more. C
+    // libraries block all of them around the creation of threads and
+    // processes, and a refused call under a blocked SIGSYS kills without a
+    // record; under a handler of the program's own it would go unnoticed.
     let unblocking = compile(
-        [(libc::SYS_rt_sigprocmask, Vec::new())].into(),
+        [
+            (libc::SYS_rt_sigprocmask, Vec::new()),
+            (libc::SYS_rt_sigaction, Vec::new()),
+        ]
+        .into(),
         SeccompAction::Errno(0),
         SeccompAction::Allow,
     )?;

@@ -13,6 +13,9 @@ use crate::plan::{BoundArg, BoundPlan, BoundStep, Dtype, LibraryAttrs, Role, ent
 /// cache sets.
 const ALIGN: usize = 64;
 const STAGGER: usize = 4096 + 64 * 3;
+/// Bytes of the guard band after a buffer: up to the next buffer's band, so
+/// that nothing can be written where nobody looks.
+pub(super) const AFTER_BYTES: usize = GUARD_BYTES + STAGGER;
 
 /// Most bytes of all slots together.
 const MAX_SLOT_BYTES: usize = 768 << 20;
@@ -27,14 +30,14 @@ pub(crate) fn program(plan: &BoundPlan, object: Option<String>, slots: usize) ->
         .buffers
         .iter()
         .filter(|buffer| rotates(&buffer.role))
-        .map(|buffer| buffer.bytes as usize + 2 * GUARD_BYTES + STAGGER)
+        .map(|buffer| buffer.bytes as usize + GUARD_BYTES + AFTER_BYTES)
         .sum();
     let slots = (MAX_SLOT_BYTES / slot_bytes.max(1)).min(slots).max(1);
 
     let mut cursor = 0;
     let mut place = |bytes: usize| {
         let offset = (cursor + GUARD_BYTES).next_multiple_of(ALIGN);
-        cursor = offset + bytes + GUARD_BYTES + STAGGER;
+        cursor = offset + bytes + AFTER_BYTES;
         offset
     };
     let mut buffers: Vec<WireBuffer> = plan

@@ -387,9 +387,11 @@ impl Runner {
         let before = self.run_ns()?;
         self.freezer
             .thaw()
-            .map_err(HarnessError::process("thaw the runner"))?;
+            .map_err(HarnessError::out_of_reach("thaw the runner"))?;
         std::thread::sleep(window);
-        self.freeze()?;
+        self.freezer
+            .freeze()
+            .map_err(HarnessError::out_of_reach("freeze the runner"))?;
         Ok(self.run_ns()?.saturating_sub(before))
     }
 
@@ -397,7 +399,9 @@ impl Runner {
         let threads = self
             .freezer
             .thread_cpu()
-            .map_err(HarnessError::process("read the runner's processor time"))?;
+            .map_err(HarnessError::out_of_reach(
+                "read the runner's processor time",
+            ))?;
         Ok(threads.iter().map(|thread| thread.run_ns).sum())
     }
 
@@ -414,13 +418,13 @@ impl Runner {
     pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), HarnessError> {
         self.child
             .write_memory(address, bytes)
-            .map_err(HarnessError::process("write into the runner's memory"))
+            .map_err(HarnessError::out_of_reach("write into the runner's memory"))
     }
 
     pub(crate) fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), HarnessError> {
         self.child
             .read_memory(address, bytes)
-            .map_err(HarnessError::process("read the runner's memory"))
+            .map_err(HarnessError::out_of_reach("read the runner's memory"))
     }
 
     /// What it wrote to its standard error, cut to a line. It has ended.

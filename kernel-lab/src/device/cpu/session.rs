@@ -7,6 +7,7 @@ use kernel_runner::wire::{GUARD_BYTES, Program, Request, WireBuffer};
 use sandbox::ExitReason;
 
 use super::super::{Call, Ended, Run, Session};
+use super::layout::AFTER_BYTES;
 use super::runner::{Answer, Runner};
 use super::twin::Twins;
 use crate::error::HarnessError;
@@ -71,8 +72,8 @@ impl CpuSession {
     }
 
     pub(super) fn write_guards(&mut self) -> Result<(), HarnessError> {
-        let mut pattern = vec![0; GUARD_BYTES];
-        for (_, _, address, number) in self.bands() {
+        for (_, side, address, number) in self.bands() {
+            let mut pattern = vec![0; band_bytes(side)];
             guard::fill(self.key, number, &mut pattern);
             self.runner.write(address, &pattern)?;
         }
@@ -155,8 +156,8 @@ impl Session for CpuSession {
     }
 
     fn guards(&mut self) -> Result<Option<Finding>, HarnessError> {
-        let mut found = vec![0; GUARD_BYTES];
         for (index, side, address, number) in self.bands() {
+            let mut found = vec![0; band_bytes(side)];
             self.runner.read(address, &mut found)?;
             let distance = match side {
                 Side::Before => guard::last_broken(self.key, number, &found)
@@ -184,6 +185,13 @@ impl Session for CpuSession {
 
     fn handshake_ns(&self) -> f64 {
         self.twins.handshake().elapsed_ns
+    }
+}
+
+fn band_bytes(side: Side) -> usize {
+    match side {
+        Side::Before => GUARD_BYTES,
+        Side::After => AFTER_BYTES,
     }
 }
 

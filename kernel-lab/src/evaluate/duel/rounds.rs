@@ -105,7 +105,7 @@ impl Rounds for Duel<'_> {
         };
         self.note_hash(&outputs, draw)?;
         if self.keeps {
-            self.keep(self.calls, outputs);
+            self.suspect_or_keep(self.calls, outputs)?;
         } else {
             self.give_back(outputs);
         }
