@@ -300,6 +300,13 @@ fn words(text: String, nodes: usize) -> Result<Literal, LoadProblem> {
             return Ok(literal(site("match.where", other, nodes)?));
         }
     }
+    if let Some(number) = text.strip_prefix("above ") {
+        let reason = "`above` is followed by an integer";
+        let number = number.parse();
+        return number
+            .map(Literal::Above)
+            .map_err(|_| field("match.where", text, reason));
+    }
     Ok(match text.as_str() {
         "last" => Literal::Dims(Dims::Last),
         "trailing" => Literal::Dims(Dims::Trailing),

@@ -193,6 +193,7 @@ impl View<'_> {
             (Literal::Ints(want), Arg::IntList(_)) => {
                 matches!(self.variable(site), Some(Variable::Ints(values)) if values == *want)
             }
+            (Literal::Above(least), Arg::Int(value)) => value > least,
             (Literal::Number, Arg::Int(_) | Arg::Float(_)) => true,
             (Literal::Tensor, Arg::Ref(name)) => self.buffer(name).is_some(),
             (Literal::Like(other), _) => self.shapes(site, other, |shape, whole| shape == whole),

@@ -95,6 +95,8 @@ pub enum Literal {
     Ints(Vec<i64>),
     /// Not given, or `None`: written `"absent"`.
     Absent,
+    /// An integer above this: written `"above 1"`.
+    Above(i64),
     /// An integer or a float, not a tensor: written `"number"`.
     Number,
     /// A tensor that is a buffer of the plan: written `"tensor"`.

@@ -271,6 +271,17 @@ fn an_argument_may_have_to_be_absent() {
 }
 
 #[test]
+fn an_integer_may_have_to_be_above_another() {
+    for (condition, expected) in [
+        (r#""0.alpha" = "above 0""#, true),
+        (r#""0.alpha" = "above 1""#, false),
+        (r#""1.eps" = "above 0""#, false),
+    ] {
+        assert_eq!(holds(condition, &graph(false)), expected, "{condition}");
+    }
+}
+
+#[test]
 fn dimensions_are_the_last_or_inner_ones_or_listed() {
     let with = |value: &Arg| {
         let mut graph = graph(false);
@@ -488,6 +499,12 @@ fn mistakes_in_a_library_name_file_field_and_value() {
             "\"0.alpha\" = \"like self\"",
             "template.toml",
             "`match.where` is `self`: it must be \"<node index>.<argument name>\"",
+        ),
+        (
+            "\"0.alpha\" = 1",
+            "\"0.alpha\" = \"above all\"",
+            "template.toml",
+            "`match.where` is `above all`: `above` is followed by an integer",
         ),
         (
             "eps = \"1.eps\"",
