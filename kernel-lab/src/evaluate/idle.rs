@@ -8,12 +8,13 @@
 //!
 //! One look is no proof. On a virtual machine whose processor is taken away just then,
 //! that time is booked on the thread that was waking up: about one honest candidate in
-//! six hundred was refused for that on a busy machine. Who is suspected is looked at again:
+//! six hundred was refused for that on a busy machine. So it is watched until it rests: until a window in
+//! which it uses no more than [`REST_NS`], of at most [`MOST`]. Refused is who
 //!
-//! - at once: one that goes on for longer than two windows is still at work in the second, and
-//!   has then used half of both; with less it has to be at work in a third, too;
-//! - after two more calls, each with a window of its own: one that finishes its late work within a window
-//!   has some again after each of them.
+//! - uses, in more than one window, as much as one window is long ([`WINDOW`]): whoever goes on for longer than
+//!   two windows does, and on a busy machine he has [`MOST`] of them for it;
+//! - uses more than [`ALLOWED_NS`] in one, comes to rest, and does so again after each of two more calls: whoever
+//!   finishes the late work of each call within a window.
 //!
 //! Not refused is what leaves work behind after some calls only and finishes it within a
 //! window. Its price is in the times of the calls that follow.
@@ -24,6 +25,12 @@ use std::time::Duration;
 pub(super) const WINDOW: Duration = Duration::from_millis(10);
 /// How much processor time it may use in that, in nanoseconds.
 const ALLOWED_NS: u64 = 2_000_000;
+/// Processor time in a window below which it rests, in nanoseconds.
+const REST_NS: u64 = 500_000;
+/// Most windows in a row.
+const MOST: usize = 8;
+/// Calls after which a suspect is watched again.
+const CALLS_AGAIN: usize = 2;
 
 /// When a candidate is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,40 +41,60 @@ pub(super) enum Look {
     AfterCall,
 }
 
-/// Processor time in nanoseconds that the candidate used while nothing was asked
-/// of it, or `None` if it rests. `look` says how much it uses in one window.
-pub(super) fn late_work<E>(mut look: impl FnMut(Look) -> Result<u64, E>) -> Result<Option<u64>, E> {
-    let first = look(Look::Now)?;
-    if first <= ALLOWED_NS {
-        return Ok(None);
-    }
-    if goes_on(first, &mut look)? || leaves_work_behind(&mut look)? {
-        return Ok(Some(first));
-    }
-    Ok(None)
+/// What was seen of a candidate, in nanoseconds of processor time.
+struct Watched {
+    total: u64,
+    /// Most in one window.
+    largest: u64,
+    /// Whether it is at work for longer than waking up can take.
+    goes_on: bool,
 }
 
-/// As [`late_work`], of a candidate that is asked for nothing more.
+/// Processor time in nanoseconds that the candidate used while nothing was asked
+/// of it, or `None` if that proves nothing. `look` says how much it uses in one window.
+pub(super) fn late_work<E>(mut look: impl FnMut(Look) -> Result<u64, E>) -> Result<Option<u64>, E> {
+    let first = watch(Look::Now, &mut look)?;
+    if first.goes_on {
+        return Ok(Some(first.total));
+    }
+    let mut is_busy = first.largest > ALLOWED_NS;
+    for _ in 0..CALLS_AGAIN {
+        if is_busy {
+            let again = watch(Look::AfterCall, &mut look)?;
+            is_busy = again.goes_on || again.largest > ALLOWED_NS;
+        }
+    }
+    Ok(is_busy.then_some(first.total))
+}
+
+/// As [`late_work`], of a candidate that is asked for nothing more: only what goes on is found.
 pub(super) fn unfinished_work<E>(
     mut look: impl FnMut(Look) -> Result<u64, E>,
 ) -> Result<Option<u64>, E> {
-    let first = look(Look::Now)?;
-    let busy = first > ALLOWED_NS && goes_on(first, &mut look)?;
-    Ok(busy.then_some(first))
+    let seen = watch(Look::Now, &mut look)?;
+    Ok(seen.goes_on.then_some(seen.total))
 }
 
-/// Whether it is still at work, `first` having been used in a first window.
-fn goes_on<E>(first: u64, look: &mut impl FnMut(Look) -> Result<u64, E>) -> Result<bool, E> {
-    let second = look(Look::Now)?;
-    if second <= ALLOWED_NS {
-        return Ok(false);
+/// Looks until it rests or is seen to go on.
+fn watch<E>(first: Look, look: &mut impl FnMut(Look) -> Result<u64, E>) -> Result<Watched, E> {
+    let mut seen = Watched {
+        total: 0,
+        largest: 0,
+        goes_on: false,
+    };
+    for window in 0..MOST {
+        let used = look(if window == 0 { first } else { Look::Now })?;
+        seen.total = seen.total.saturating_add(used);
+        seen.largest = seen.largest.max(used);
+        if used <= REST_NS {
+            break;
+        }
+        seen.goes_on = window > 0 && u128::from(seen.total) >= WINDOW.as_nanos();
+        if seen.goes_on {
+            break;
+        }
     }
-    let half_of_both = WINDOW.as_nanos();
-    Ok(u128::from(first.saturating_add(second)) >= half_of_both || look(Look::Now)? > ALLOWED_NS)
-}
-
-fn leaves_work_behind<E>(look: &mut impl FnMut(Look) -> Result<u64, E>) -> Result<bool, E> {
-    Ok(look(Look::AfterCall)? > ALLOWED_NS && look(Look::AfterCall)? > ALLOWED_NS)
+    Ok(seen)
 }
 
 #[cfg(test)]
@@ -172,9 +199,13 @@ mod tests {
         let mut both = Process::new(41 * MS, &[]);
         both.threads = 2;
         assert!(both.is_refused());
-        // What gets little of a busy processor has to be at it for longer.
+        // What gets little of a busy processor is watched for longer.
         let slow = |windows| Process::new(0, &[]).stalled(&vec![3 * MS; windows]);
-        assert!(!slow(2).is_refused() && slow(3).is_refused());
+        assert!(!slow(2).is_refused() && slow(4).is_refused());
+        let slower = || Process::new(0, &[]).stalled(&[3 * MS / 2; 8]);
+        assert!(slower().is_refused() && slower().is_unfinished());
+        // A process that never quite rests is no offender.
+        assert!(!Process::new(0, &[]).stalled(&[MS; 8]).is_refused());
     }
 
     #[test]
