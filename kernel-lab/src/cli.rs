@@ -57,7 +57,11 @@ pub enum Command {
         task: String,
     },
     /// Time the baselines of every task.
-    Suite,
+    Suite {
+        /// Only of these, by name.
+        #[arg(value_name = "TASK")]
+        only: Vec<String>,
+    },
     /// Answer requests as JSON lines on standard input and output.
     Serve,
     /// Evaluate a corpus of candidates that cheat and of honest ones that look

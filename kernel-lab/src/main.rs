@@ -118,9 +118,14 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessErr
                 None => print(cli.json, &show::Suite::of(vec![row]), show::suite),
             }
         }
-        Command::Suite => {
+        Command::Suite { only } => {
             let mut rows = Vec::new();
-            for task in lab.task_names()? {
+            let tasks = if only.is_empty() {
+                lab.task_names()?
+            } else {
+                only.clone()
+            };
+            for task in tasks {
                 eprintln!("kernel-lab: {task}");
                 rows.push(lab.suite_row(&task));
             }

@@ -336,10 +336,10 @@ pub struct Audit {
 #[derive(Debug, clap::Args)]
 pub struct Run {
     /// The data: a file or a folder; for kernels a folder of tasks, or one task
-    /// [default: the shipped tasks].
+    /// [default: those of the shipped tasks that the adapter names].
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// Tasks to work on, separated by commas [default: all].
+    /// Tasks to work on, separated by commas [default: all of --data].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub tasks: Vec<String>,
     /// What is wanted, in words.
@@ -358,10 +358,10 @@ pub struct Run {
     /// strategist=builtin; can be given several times, also for one role.
     #[arg(long, value_name = "ROLE=SPEC", value_parser = role_model)]
     pub role_model: Vec<(Role, String)>,
-    /// Most experiments to evaluate [default: the adapter's].
+    /// Most experiments to evaluate [default: the adapter's, for that many tasks].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub experiments: Option<u32>,
-    /// Most running time, in hours [default: the adapter's].
+    /// Most running time, in hours [default: the adapter's, for that many tasks].
     #[arg(long, value_name = "H", value_parser = above_zero)]
     pub hours: Option<f64>,
     /// Most US dollars to pay to models; a call that could exceed it is not

@@ -442,3 +442,40 @@ fn a_prompt_quotes_no_baseline_that_nobody_measured() {
         "{prompt}"
     );
 }
+
+#[test]
+fn the_default_campaign_is_on_some_of_the_shipped_tasks() {
+    let manifest = Adapter::load(&shipped("cuda-kernels"))
+        .expect("an adapter")
+        .manifest;
+    let data = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(&manifest.default_data);
+    let find = |only: &[String]| {
+        orchestrator::campaign::find_tasks(&data, &manifest.task_extension, only).expect("tasks")
+    };
+    let (few, all) = (find(&manifest.default_tasks), find(&[]));
+    assert_eq!(few.len(), 14);
+    assert!(all.len() >= 65, "{}", all.len());
+    // Half a minute for each, however many.
+    let budgets = &manifest.budgets;
+    assert_eq!(budgets.on(few.len()), (60, 0.115));
+    assert_eq!(budgets.on(1), (60, 0.115));
+    let (experiments, hours) = budgets.on(all.len());
+    let seconds_each = hours * 3600.0 / all.len() as f64;
+    assert!((29.0..31.0).contains(&seconds_each), "{seconds_each}");
+    assert!(experiments as usize >= 4 * all.len(), "{experiments}");
+}
+
+#[test]
+fn budgets_that_name_no_number_of_tasks_are_for_any() {
+    let mut budgets = Adapter::load(&shipped("cuda-kernels"))
+        .expect("an adapter")
+        .manifest
+        .budgets;
+    budgets.tasks = None;
+    assert_eq!(budgets.on(65), (60, 0.115));
+    budgets.tasks = Some(4);
+    assert_eq!(budgets.on(5), (75, 0.115 * 1.25));
+    assert_eq!(budgets.on(4), (60, 0.115));
+}

@@ -197,6 +197,7 @@ class _Graph:
         self.alias = {}
         self.metas = {}
         self.several = set()
+        self.split = {}
 
     def value(self, node, kind, meta):
         """Adds a graph input; `meta` is the tensor's or None."""
@@ -234,7 +235,16 @@ class _Graph:
         """Adds a node; `args` are pairs of schema name and fx argument."""
         self.metas[node] = metas = _metas(value)
         first = args[0][1] if args else None
+        if op == "aten.broadcast_tensors.default":
+            # Of tensors that are alike, each is itself.
+            pairs = zip(first, metas, strict=True)
+            if all(self.metas.get(tensor) == [meta] for tensor, meta in pairs):
+                self.split[node] = [self.ref(tensor) for tensor in first]
+                return
         if isinstance(first, torch.fx.Node):
+            if node.target is operator.getitem and first in self.split:
+                self.alias[node] = self.split[first][node.args[1]]
+                return
             if node.target is operator.getitem and first in self.several:
                 self.alias[node] = f"{self.ref(first)}.{node.args[1]}"
                 return

@@ -24,25 +24,39 @@ pub(crate) enum Soak {
     Scorers,
     /// Every case of the red team's corpus of kernels under 20 seeds; 100 min. Under one seed: `cargo xtask red-team`
     RedTeam,
+    /// Every shipped task with every template that fits, evaluated at the defaults; 15 min
+    Kernels,
     /// Every case of the corpus of sound and flawed evaluations; 25 min
     Corpus,
 }
 
-/// Where a long test is among the tests of the orchestrator.
+/// Where a long test is among the tests of a package.
 struct Place {
+    package: &'static str,
     target: &'static str,
     filter: Option<&'static str>,
 }
 
 impl Soak {
     fn place(self) -> Option<Place> {
-        let place = |target, filter| Some(Place { target, filter });
+        let place = |target, filter| {
+            Some(Place {
+                package: "orchestrator",
+                target,
+                filter,
+            })
+        };
         match self {
             Self::Kills => place("kill", None),
             Self::Faults => place("providers", None),
             Self::Roles => place("roles", None),
             Self::BigData => place("bad_input", Some("larger_than_memory")),
             Self::Scorers => place("builder", Some("every_scorer")),
+            Self::Kernels => Some(Place {
+                package: "kernel-lab",
+                target: "shipped",
+                filter: None,
+            }),
             Self::Corpus | Self::RedTeam => None,
         }
     }
@@ -77,7 +91,7 @@ pub(crate) fn soak(workspace: &Workspace, soak: Soak) -> Result<Counts> {
             Counts::FAILED
         });
     };
-    let packages = ["orchestrator"];
+    let packages = [place.package];
     let step = ui.step("building the tests", "about 4 min the first time");
     let Some(built) = compile::tests(workspace, &ready.environment, &step, &packages)? else {
         bail!("the tests do not compile");

@@ -13,6 +13,7 @@ use torch_bridge::{BoundCall, Output, PyFault};
 
 use super::abort::Abort;
 use super::early::Foreseen;
+use super::idle::{Look, WINDOW, late_work, unfinished_work};
 use crate::baseline::Host;
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
@@ -39,10 +40,6 @@ const HELD: usize = 3;
 /// Rounds after which the slower baseline leaves, if it is this much slower.
 const LEAVE_AFTER: usize = 10;
 const LEAVE_RATIO: f64 = 1.4;
-/// How long a candidate is watched while nothing is asked of it, and how much
-/// of that it may use: waking up and going to sleep again.
-const IDLE_WINDOW: Duration = Duration::from_millis(10);
-const IDLE_CPU_NS: u64 = 2_000_000;
 /// Bytes of an output that are read where none is kept.
 const QUICK_BYTES: usize = 1 << 20;
 /// One round in this many, on average, has its inputs read back: of the
@@ -269,19 +266,27 @@ impl<'a> Duel<'a> {
         if let Err(halt) = compared {
             // A candidate that reported too early is wrong because it is not
             // done: that explains more than the wrong values do.
-            self.verify_idle()?;
-            return Err(halt);
+            let unfinished = unfinished_work(|_| self.session.late_cpu_ns(WINDOW))?;
+            return Err(match unfinished {
+                Some(cpu_ns) => Halt::Found(Finding::StillRunning { cpu_ns }),
+                None => halt,
+            });
         }
         Ok(())
     }
 
     /// Makes sure that the candidate does nothing while nothing is asked.
     pub(super) fn verify_idle(&mut self) -> Result<(), Halt> {
-        let cpu_ns = self.session.late_cpu_ns(IDLE_WINDOW)?;
-        if cpu_ns > IDLE_CPU_NS {
-            return Err(Halt::Found(Finding::StillRunning { cpu_ns }));
+        let late = late_work(|look| {
+            if look == Look::AfterCall {
+                self.verify(None)?;
+            }
+            Ok::<_, Halt>(self.session.late_cpu_ns(WINDOW)?)
+        })?;
+        match late {
+            Some(cpu_ns) => Err(Halt::Found(Finding::StillRunning { cpu_ns })),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Compares `count` of the kept outputs with the truth: the one that

@@ -9,6 +9,7 @@ mod abort;
 mod candidate;
 mod duel;
 mod early;
+mod idle;
 mod lab;
 mod measure;
 mod report;

@@ -4,7 +4,7 @@ use super::exact;
 use super::findings::{Finding, ValueClass};
 use super::rows::{Float, Judged, RowStats, judge, row_stats};
 use super::simd::dispatch;
-use super::tolerance::{LOST_SCALE, MIN_RMS_ELEMENTS, Rules, row_len};
+use super::tolerance::{EMPTIED_SHARE, FEW_LEFT, LOST_SCALE, MIN_RMS_ELEMENTS, Rules, row_len};
 use crate::plan::Dtype;
 
 /// What an output should be.
@@ -231,8 +231,9 @@ impl Budget {
                 lost_eager = lost_eager.max(row.eager_max);
                 continue;
             }
-            eager = eager.max(row.eager_max / row.scale);
-            let unit = 1.0 / (row.scale * row.scale);
+            let scale = budget.scale(row);
+            eager = eager.max(row.eager_max / scale);
+            let unit = 1.0 / (scale * scale);
             // The scale of a denormal row squares to nothing; such a row has no mean square.
             if unit.is_finite() {
                 truth_sq += row.truth_sq * unit;
@@ -264,6 +265,15 @@ impl Budget {
                 && row.eager_max > self.rules.cap * row.scale)
     }
 
+    /// The unit of errors in a row that is not lost.
+    fn scale(&self, row: &RowStats) -> f64 {
+        if row.nonzero < FEW_LEFT {
+            row.scale.max(EMPTIED_SHARE * self.tensor_scale)
+        } else {
+            row.scale
+        }
+    }
+
     /// Largest absolute error allowed in a row.
     ///
     /// Never below the smallest denormal float32: rounding alone may take half of it.
@@ -272,7 +282,7 @@ impl Budget {
         let tolerance = if self.is_lost(row) {
             self.lost
         } else {
-            self.relative * row.scale
+            self.relative * self.scale(row)
         };
         tolerance.max(smallest)
     }

@@ -72,6 +72,8 @@ pub(super) struct RowStats {
     pub(super) disputed: u64,
     /// Elements compared as numbers.
     pub(super) compared: u64,
+    /// Elements of the truth that give the row its scale: finite, and not zero.
+    pub(super) nonzero: u64,
 }
 
 /// One row's contribution. The slices have equal lengths.
@@ -102,6 +104,7 @@ fn finite_row<T: Float>(truth: &[f64], eager: &[T::Bytes], candidate: &[T::Bytes
     let mut truth_sq = [0.0_f64; LANES];
     let mut eager_sq = [0.0_f64; LANES];
     let mut candidate_sq = [0.0_f64; LANES];
+    let mut nonzero = [0_u64; LANES];
     let mut step = |lane: usize, t: f64, e: f64, c: f64| {
         let (e, c) = (e - t, c - t);
         scale[lane] = larger(t.abs(), scale[lane]);
@@ -110,6 +113,7 @@ fn finite_row<T: Float>(truth: &[f64], eager: &[T::Bytes], candidate: &[T::Bytes
         truth_sq[lane] += t * t;
         eager_sq[lane] += e * e;
         candidate_sq[lane] += c * c;
+        nonzero[lane] += u64::from(t != 0.0);
     };
     let (truth_chunks, truth_rest) = truth.as_chunks::<LANES>();
     let (eager_chunks, eager_rest) = eager.as_chunks::<LANES>();
@@ -144,6 +148,7 @@ fn finite_row<T: Float>(truth: &[f64], eager: &[T::Bytes], candidate: &[T::Bytes
         wrong_class: 0,
         disputed: 0,
         compared: truth.len() as u64,
+        nonzero: nonzero.into_iter().sum(),
     }
 }
 
@@ -190,6 +195,7 @@ fn general_row<T: Float>(truth: &[f64], eager: &[T::Bytes], candidate: &[T::Byte
         stats.disputed += u64::from(disputed);
         if !disputed && ValueClass::of(eager) == ValueClass::Finite {
             stats.scale = larger(truth.abs(), stats.scale);
+            stats.nonzero += u64::from(*truth != 0.0);
             stats.truth_sq += truth * truth;
             stats.eager_max = larger((eager - truth).abs(), stats.eager_max);
             stats.eager_sq += (eager - truth) * (eager - truth);

@@ -251,6 +251,85 @@ fn small_rows_do_not_hide_behind_large_ones() {
     assert_eq!(index, &[1, 952]);
 }
 
+/// Rectified normal values, 64 rows of 64, as truth and as eager and an honest candidate see them; of
+/// row 5 the clamp has left `left`, with the error `eager` and `candidate`.
+fn emptied(left: f64, eager: f64, candidate: f64) -> (Vec<f64>, Vec<f32>, Vec<f32>) {
+    let mut truth: Vec<f64> = normal(4096, 5)
+        .iter()
+        .map(|x| f64::from(x.max(0.0)) * 1.000_001)
+        .collect();
+    truth[5 * 64..6 * 64].fill(0.0);
+    let mut rounded: Vec<f32> = truth.iter().map(|x| *x as f32).collect();
+    let mut other = rounded.clone();
+    truth[5 * 64 + 7] = left;
+    rounded[5 * 64 + 7] = (left + eager) as f32;
+    other[5 * 64 + 7] = (left + candidate) as f32;
+    (truth, rounded, other)
+}
+
+#[test]
+fn eagers_luck_in_what_a_clamp_left_is_no_yardstick() {
+    let shape = [64, 64];
+    // Both errors are those of rounding values of about one.
+    let (truth, eager, candidate) = emptied(5e-3, 1e-8, 1.2e-7);
+    assert!(check(&candidate, &truth, &eager, &shape).ok);
+    // Nor is its bad luck: a value elsewhere that is wrong in its twelfth bit.
+    let (truth, eager, mut candidate) = emptied(5e-3, 2e-6, 1e-7);
+    assert!(check(&candidate, &truth, &eager, &shape).ok);
+    let largest = (0..64)
+        .max_by(|a, b| truth[*a].total_cmp(&truth[*b]))
+        .expect("a row");
+    candidate[largest] *= 1.000_3;
+    assert_eq!(codes(&check(&candidate, &truth, &eager, &shape)), ["wrong"]);
+}
+
+#[test]
+fn wrong_results_fail_where_a_clamp_has_emptied_rows() {
+    let shape = [64, 64];
+    for left in [1e-5, 1e-3, 0.1, 2.0] {
+        let (truth, eager, candidate) = emptied(left, 2e-8, 1e-7);
+        assert!(check(&candidate, &truth, &eager, &shape).ok, "{left}");
+        for bits in [11, 8] {
+            let low = rounded(&candidate, bits);
+            assert!(
+                !check(&low, &truth, &eager, &shape).ok,
+                "{left} {bits} bits"
+            );
+        }
+        assert!(!check(&[0.0; 4096], &truth, &eager, &shape).ok, "{left}");
+        // Wrong in that row alone: missing, or doubled.
+        for factor in [0.0, 2.0] {
+            let mut wrong = candidate.clone();
+            wrong[5 * 64 + 7] *= factor;
+            assert!(
+                !check(&wrong, &truth, &eager, &shape).ok,
+                "{left} * {factor}"
+            );
+        }
+    }
+}
+
+#[test]
+fn small_rows_keep_their_scale_unless_they_are_emptied() {
+    let shape = [64, 64];
+    for (left, is_right) in [(7, true), (8, false), (64, false)] {
+        let mut truth: Vec<f64> = normal(4096, 5).iter().map(|x| f64::from(*x)).collect();
+        truth[5 * 64..6 * 64].fill(0.0);
+        for place in 0..left {
+            truth[5 * 64 + place] = 1e-4;
+        }
+        let eager: Vec<f32> = truth.iter().map(|x| *x as f32).collect();
+        let mut candidate = eager.clone();
+        candidate[5 * 64] += 1e-8;
+        let outcome = check(&candidate, &truth, &eager, &shape);
+        assert_eq!(
+            outcome.ok, is_right,
+            "{left}: {}",
+            outcome.max_ratio_of_tolerance
+        );
+    }
+}
+
 #[test]
 fn rows_of_exact_zeros_allow_what_eager_makes_there() {
     let mut truth = vec![0.0; 128];

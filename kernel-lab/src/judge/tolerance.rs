@@ -18,6 +18,13 @@
 //!   that is worse everywhere can hide below it; the mean square can't be moved by one
 //!   outlier. It applies from [`MIN_RMS_ELEMENTS`] elements on: with fewer,
 //!   eager's own error is luck.
+//! - **Emptied rows**: of a row with fewer than [`FEW_LEFT`] elements that are not exactly
+//!   zero, a clamp such as ReLU or a mask has taken the rest, and what is left may be next to nothing: the
+//!   rounding errors in it are those of the larger values that a sum or product had before. Its
+//!   scale is at least [`EMPTIED_SHARE`] of the tensor's. Otherwise that one number's luck would be
+//!   the yardstick of its row, and, as `E`, of all others. No wrong result gets by: where eager is honest float32,
+//!   this allows an absolute error of less than one unit in the last place of the tensor's largest values, and in all other
+//!   rows no more than without it.
 //! - **Lost rows**: rows whose truth is exactly zero, and rows that nearly cancel
 //!   (scale below [`LOST_SCALE`] of the tensor's) in which eager itself exceeds
 //!   the cap. No relative error means anything there. They take no part in `E`
@@ -43,6 +50,12 @@ pub const MIN_RMS_ELEMENTS: usize = 64;
 
 /// A row this much smaller than the tensor's largest value may count as cancelled.
 pub const LOST_SCALE: f64 = 1.0 / 1024.0;
+
+/// A row with fewer elements than this that are not zero says nothing of its scale.
+pub const FEW_LEFT: u64 = 8;
+
+/// The least scale of such a row, as a share of the tensor's.
+pub const EMPTIED_SHARE: f64 = 1.0 / 16.0;
 
 /// The constants of a budget, all relative to the scale of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]

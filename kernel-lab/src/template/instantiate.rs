@@ -187,7 +187,11 @@ fn render(
         };
         (name.clone(), value)
     });
-    let context = Value::from_pairs(params.chain(variables));
+    let matched = [
+        ("entry".to_owned(), Value::from(binding.entry)),
+        ("ops".to_owned(), Value::from(binding.ops.clone())),
+    ];
+    let context = Value::from_pairs(params.chain(variables).chain(matched));
     environment()
         .render_str(&template.plan_template, context)
         .map_err(|source| TemplateError::Render {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::instantiate::environment;
-use super::spec::{Constraint, Include, Literal, Match, ParamKind, ParamSpec, Site, Template};
+use super::spec::{
+    Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
+};
 
 /// Folder of headers within a library.
 const INCLUDE_DIR: &str = "_include";
@@ -216,25 +218,24 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
             "each node needs at least one operator",
         ));
     }
+    let named = |key: &str| format!("match.where.\"{key}\"");
     let constraints = entry.r#where.into_iter().map(|(key, value)| {
         let site = site("match.where", &key, ops.len())?;
         let equals = match value {
             toml::Value::Integer(value) => Literal::Int(value),
             toml::Value::Float(value) => Literal::Float(value),
             toml::Value::Boolean(value) => Literal::Bool(value),
-            toml::Value::String(text) => match text.as_str() {
-                "last" => Literal::Last,
-                "number" => Literal::Number,
-                "tensor" => Literal::Tensor,
-                _ => Literal::Text(text),
-            },
-            toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                let reason = "it must be an integer, a float, a boolean or a string";
-                return Err(field(
-                    format!("match.where.\"{key}\""),
-                    value.to_string(),
-                    reason,
-                ));
+            toml::Value::String(text) => words(text, ops.len())?,
+            toml::Value::Array(values) => {
+                let ints: Option<_> = values.iter().map(toml::Value::as_integer).collect();
+                Literal::Ints(ints.ok_or_else(|| {
+                    let listed = toml::Value::from(values.clone()).to_string();
+                    field(named(&key), listed, "a list must be one of integers")
+                })?)
+            }
+            toml::Value::Datetime(_) | toml::Value::Table(_) => {
+                let reason = "it must be an integer, a float, a boolean, a string or a list";
+                return Err(field(named(&key), value.to_string(), reason));
             }
         };
         Ok(Constraint { site, equals })
@@ -256,6 +257,13 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
                 "a parameter has the same name",
             ));
         }
+        if ["entry", "ops"].contains(&variable.as_str()) {
+            return Err(field(
+                "match.bind",
+                variable,
+                "every plan has a variable of this name",
+            ));
+        }
         let Some(text) = value.as_str() else {
             return Err(field(
                 name,
@@ -263,13 +271,51 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
                 "it must be a string such as \"0.dim\"",
             ));
         };
-        Ok((variable, site(&name, text, ops.len())?))
+        let is_optional = text.ends_with('?');
+        let site = site(&name, text.strip_suffix('?').unwrap_or(text), ops.len())?;
+        Ok(Bind {
+            variable,
+            site,
+            is_optional,
+        })
     });
     let bind = bind.collect::<Result<_, _>>()?;
     Ok(Match {
         ops,
         constraints,
         bind,
+    })
+}
+
+/// What a string in `match.where` means.
+fn words(text: String, nodes: usize) -> Result<Literal, LoadProblem> {
+    let relations: [(&str, fn(Site) -> Literal); 4] = [
+        ("like ", Literal::Like),
+        ("tail of ", Literal::Tail),
+        ("row of ", Literal::Row),
+        ("same as ", Literal::Same),
+    ];
+    for (words, literal) in relations {
+        if let Some(other) = text.strip_prefix(words) {
+            return Ok(literal(site("match.where", other, nodes)?));
+        }
+    }
+    if let Some(number) = text.strip_prefix("above ") {
+        let reason = "`above` is followed by an integer";
+        let number = number.parse();
+        return number
+            .map(Literal::Above)
+            .map_err(|_| field("match.where", text, reason));
+    }
+    Ok(match text.as_str() {
+        "last" => Literal::Dims(Dims::Last),
+        "trailing" => Literal::Dims(Dims::Trailing),
+        "inner" => Literal::Dims(Dims::Inner),
+        "adjacent" => Literal::Dims(Dims::Adjacent),
+        "absent" => Literal::Absent,
+        "number" => Literal::Number,
+        "tensor" => Literal::Tensor,
+        _ => Literal::Text(text),
     })
 }
 

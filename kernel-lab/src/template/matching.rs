@@ -5,9 +5,11 @@
     reason = "attributes are literals of the program that was traced"
 )]
 
+use std::collections::BTreeMap;
+
 use torch_bridge::{Arg, OpGraph, OpNode, ValueKind};
 
-use super::spec::{Binding, Constraint, Literal, Match, Site, Template, Variable};
+use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Template, Variable};
 
 /// Arguments that name dimensions: negative ones count from the end.
 const DIM_ARGS: [&str; 7] = [
@@ -26,7 +28,7 @@ const DIM_ARGS: [&str; 7] = [
 /// that a node reads must enter the graph, and be bound to a variable, unless it is an
 /// input of the first node; a graph that uses a value twice is no chain. The operands of
 /// `add` and `mul` may stand either way round. An argument that is `None` binds to nothing:
-/// such a chain does not fit.
+/// such a chain does not fit, unless the variable may be undefined.
 pub fn matches(template: &Template, graph: &OpGraph) -> Option<Binding> {
     template
         .matches
@@ -96,6 +98,26 @@ fn is_commutative(node: &OpNode) -> bool {
     is_sum_or_product && plain_sum && node.arg("self").is_some() && node.arg("other").is_some()
 }
 
+/// Whether these dimensions, counted from the front, are such ones.
+fn are_dims(dims: Dims, values: &[i64], last: i64) -> bool {
+    let Some(end) = values.last() else {
+        return false;
+    };
+    values.windows(2).all(|pair| pair[0] + 1 == pair[1])
+        && match dims {
+            Dims::Last => *values == [last],
+            Dims::Trailing => *end == last,
+            Dims::Inner => *end < last,
+            Dims::Adjacent => true,
+        }
+}
+
+/// Whether `shape` is that of the last dimensions of `whole`, be it after leading ones.
+fn is_tail(shape: &[i64], whole: &[i64]) -> bool {
+    let proper = shape.iter().position(|size| *size != 1);
+    shape == whole || proper.is_some_and(|first| whole.ends_with(&shape[first..]))
+}
+
 /// The nodes of a chain with some commutative ones turned round.
 struct View<'a> {
     graph: &'a OpGraph,
@@ -116,7 +138,7 @@ impl View<'_> {
         }
     }
 
-    fn bind(&self, chain: &Match) -> Option<std::collections::BTreeMap<String, Variable>> {
+    fn bind(&self, chain: &Match) -> Option<BTreeMap<String, Variable>> {
         if !chain
             .constraints
             .iter()
@@ -125,12 +147,29 @@ impl View<'_> {
         {
             return None;
         }
-        let variable = |(name, site): &(String, Site)| Some((name.clone(), self.variable(site)?));
-        chain.bind.iter().map(variable).collect()
+        let mut variables = BTreeMap::new();
+        for bind in &chain.bind {
+            match self.variable(&bind.site) {
+                Some(value) => {
+                    variables.insert(bind.variable.clone(), value);
+                }
+                None if bind.is_optional && self.is_absent(&bind.site) => (),
+                None => return None,
+            }
+        }
+        Some(variables)
+    }
+
+    /// Whether an argument is not given, or `None`.
+    fn is_absent(&self, site: &Site) -> bool {
+        matches!(self.arg(site), None | Some(Arg::None))
     }
 
     fn holds(&self, constraint: &Constraint) -> bool {
         let Constraint { site, equals } = constraint;
+        if *equals == Literal::Absent {
+            return self.is_absent(site);
+        }
         let Some(arg) = self.arg(site) else {
             return false;
         };
@@ -143,18 +182,37 @@ impl View<'_> {
             (Literal::Float(want), Arg::Int(value)) => *value as f64 == *want,
             (Literal::Bool(want), Arg::Bool(value)) => value == want,
             (Literal::Text(want), Arg::Str(value)) => value == want,
-            (Literal::Last, Arg::Int(_) | Arg::IntList(_)) => {
+            (Literal::Dims(dims), Arg::Int(_) | Arg::IntList(_)) => {
                 let last = self.rank(site.node).map(|rank| rank - 1);
                 match (self.variable(site), last) {
-                    (Some(Variable::Int(value)), Some(last)) => value == last,
-                    (Some(Variable::Ints(values)), Some(last)) => values == [last],
+                    (Some(Variable::Int(value)), Some(last)) => are_dims(*dims, &[value], last),
+                    (Some(Variable::Ints(values)), Some(last)) => are_dims(*dims, &values, last),
                     _ => false,
                 }
             }
+            (Literal::Ints(want), Arg::IntList(_)) => {
+                matches!(self.variable(site), Some(Variable::Ints(values)) if values == *want)
+            }
+            (Literal::Above(least), Arg::Int(value)) => value > least,
             (Literal::Number, Arg::Int(_) | Arg::Float(_)) => true,
             (Literal::Tensor, Arg::Ref(name)) => self.buffer(name).is_some(),
+            (Literal::Like(other), _) => self.shapes(site, other, |shape, whole| shape == whole),
+            (Literal::Tail(other), _) => self.shapes(site, other, is_tail),
+            (Literal::Row(other), _) => self.shapes(site, other, |shape, whole| {
+                is_tail(shape, whole.last_chunk::<1>().map_or(&[], |last| last))
+            }),
+            (Literal::Same(other), Arg::Ref(_)) => self.arg(other) == Some(arg),
             _ => false,
         }
+    }
+
+    /// Whether the shapes of two tensors are in a relation.
+    fn shapes(&self, site: &Site, other: &Site, are: impl Fn(&[i64], &[i64]) -> bool) -> bool {
+        let shape = |site| match self.arg(site)? {
+            Arg::Ref(name) => Some(self.graph.meta(name)?.shape.as_slice()),
+            _ => None,
+        };
+        matches!((shape(site), shape(other)), (Some(one), Some(whole)) if are(one, whole))
     }
 
     /// Whether every tensor that enters the chain is one the template knows of.
@@ -172,8 +230,9 @@ impl View<'_> {
                     | Arg::None
                     | Arg::Other(_) => return true,
                 };
-                let bound = chain.bind.iter().any(|(_, site)| {
-                    site.node == index && self.name_in_graph(index, &site.arg) == arg.as_str()
+                let bound = chain.bind.iter().any(|bind| {
+                    let Site { node, arg: bound } = &bind.site;
+                    *node == index && self.name_in_graph(index, bound) == arg.as_str()
                 });
                 names.iter().all(|name| {
                     let from_chain = index > 0 && is_result(name, self.nodes[index - 1]);

@@ -17,6 +17,6 @@ pub use instantiate::{Instance, TemplateError, instantiate};
 pub use load::{LoadError, LoadProblem, load};
 pub use matching::matches;
 pub use spec::{
-    Binding, Constraint, Include, Literal, Match, ParamKind, ParamSpec, Site, Template, Variable,
-    space,
+    Bind, Binding, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
+    Variable, space,
 };

@@ -39,8 +39,19 @@ pub struct Match {
     pub ops: Vec<Vec<String>>,
     /// Conditions on arguments.
     pub constraints: Vec<Constraint>,
-    /// Arguments whose values the plan uses: variable and argument.
-    pub bind: Vec<(String, Site)>,
+    /// Arguments whose values the plan uses.
+    pub bind: Vec<Bind>,
+}
+
+/// A variable of the plan that takes the value of an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// The variable.
+    pub variable: String,
+    /// The argument.
+    pub site: Site,
+    /// Whether the argument may be absent, and the variable then undefined: written `"0.bias?"`.
+    pub is_optional: bool,
 }
 
 /// An argument of a node of a chain, e.g. `0.dim`.
@@ -78,12 +89,41 @@ pub enum Literal {
     Bool(bool),
     /// This string.
     Text(String),
-    /// The last dimension of the node's first tensor: written `"last"`.
-    Last,
+    /// Some dimensions of the node's first tensor, neighbours in ascending order.
+    Dims(Dims),
+    /// These integers; of dimensions, counted from the front.
+    Ints(Vec<i64>),
+    /// Not given, or `None`: written `"absent"`.
+    Absent,
+    /// An integer above this: written `"above 1"`.
+    Above(i64),
     /// An integer or a float, not a tensor: written `"number"`.
     Number,
     /// A tensor that is a buffer of the plan: written `"tensor"`.
     Tensor,
+    /// A tensor of the same shape as another argument: written `"like 0.self"`.
+    Like(Site),
+    /// A tensor with the shape, after leading ones, of the last dimensions of another argument:
+    /// written `"tail of 0.self"`.
+    Tail(Site),
+    /// A tensor with the shape, after leading ones, of the last dimension of another argument:
+    /// written `"row of 0.self"`.
+    Row(Site),
+    /// The same value as another argument: written `"same as 0.self"`.
+    Same(Site),
+}
+
+/// Which dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dims {
+    /// The last alone: written `"last"`.
+    Last,
+    /// The last, or some last ones: written `"trailing"`.
+    Trailing,
+    /// One or some, without the last: written `"inner"`.
+    Inner,
+    /// Any: written `"adjacent"`.
+    Adjacent,
 }
 
 /// A parameter that can be tuned.
@@ -127,7 +167,8 @@ pub enum ParamKind {
     },
 }
 
-/// What [`matches`](super::matches()) found in an op graph.
+/// What [`matches`](super::matches()) found in an op graph. A plan knows its
+/// variables, and `entry` and `ops` by these names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// Index of the [`Match`] that fits.

@@ -252,6 +252,156 @@ fn graphs_that_the_chain_does_not_cover_do_not_match() {
     }
 }
 
+/// Whether the fixture matches `graph` with `condition` alone in its `[match.where]`.
+fn holds(condition: &str, graph: &OpGraph) -> bool {
+    let whole = "\"0.alpha\" = 1\n\"1.dim\" = \"last\"\n\"2.other\" = \"number\"";
+    let (_dir, templates) = library(whole, condition, PLAN);
+    matches(&templates.expect(condition).remove(0), graph).is_some()
+}
+
+#[test]
+fn an_argument_may_have_to_be_absent() {
+    for (condition, expected) in [
+        (r#""1.bias" = "absent""#, true),
+        (r#""1.never_heard_of" = "absent""#, true),
+        (r#""1.weight" = "absent""#, false),
+    ] {
+        assert_eq!(holds(condition, &graph(false)), expected, "{condition}");
+    }
+}
+
+#[test]
+fn an_integer_may_have_to_be_above_another() {
+    for (condition, expected) in [
+        (r#""0.alpha" = "above 0""#, true),
+        (r#""0.alpha" = "above 1""#, false),
+        (r#""1.eps" = "above 0""#, false),
+    ] {
+        assert_eq!(holds(condition, &graph(false)), expected, "{condition}");
+    }
+}
+
+#[test]
+fn dimensions_are_the_last_or_inner_ones_or_listed() {
+    let with = |value: &Arg| {
+        let mut graph = graph(false);
+        graph.nodes[0].outputs = vec![meta(&[4, 8, 16])];
+        graph.nodes[1].args[5].1 = value.clone();
+        graph
+    };
+    let list = |values: &[i64]| Arg::IntList(values.to_vec());
+    let [last, trailing, inner, adjacent] =
+        ["last", "trailing", "inner", "adjacent"].map(|word| format!("\"1.dim\" = \"{word}\""));
+    let listed = "\"1.dim\" = [0, 1]".to_owned();
+    for (value, fitting) in [
+        (Arg::Int(0), vec![&inner, &adjacent]),
+        (Arg::Int(-2), vec![&inner, &adjacent]),
+        (Arg::Int(2), vec![&last, &trailing, &adjacent]),
+        (Arg::Int(-1), vec![&last, &trailing, &adjacent]),
+        (list(&[1]), vec![&inner, &adjacent]),
+        (list(&[-1]), vec![&last, &trailing, &adjacent]),
+        (list(&[0, 1]), vec![&inner, &adjacent, &listed]),
+        (list(&[-3, -2]), vec![&inner, &adjacent, &listed]),
+        (list(&[1, 2]), vec![&trailing, &adjacent]),
+        (list(&[1, 0]), vec![]),
+        (list(&[0, 2]), vec![]),
+        (list(&[]), vec![]),
+        (Arg::None, vec![]),
+    ] {
+        for condition in [&last, &trailing, &inner, &adjacent, &listed] {
+            let expected = fitting.contains(&condition);
+            assert_eq!(
+                holds(condition, &with(&value)),
+                expected,
+                "{condition} {value:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tensor_may_have_to_be_shaped_like_another() {
+    let like = r#""0.other" = "like 0.self""#;
+    let tail = r#""0.other" = "tail of 0.self""#;
+    let row = r#""0.other" = "row of 0.self""#;
+    let cases: [(&[i64], &[&str]); 9] = [
+        (&[4, 8, 16], &[like, tail]),
+        (&[8, 16], &[tail]),
+        (&[1, 8, 16], &[tail]),
+        (&[16], &[tail, row]),
+        (&[1, 1, 1, 16], &[tail, row]),
+        (&[8, 1], &[]),
+        (&[8], &[]),
+        (&[1], &[]),
+        (&[2, 8, 16], &[]),
+    ];
+    for (shape, fitting) in cases {
+        for swap in [false, true] {
+            let mut graph = graph(swap);
+            graph.inputs[0].meta = Some(meta(&[4, 8, 16]));
+            graph.inputs[2].meta = Some(meta(shape));
+            // Operands of a sum may trade places, so either order of them will do.
+            for condition in [like, tail, row] {
+                let expected = fitting.contains(&condition);
+                assert_eq!(holds(condition, &graph), expected, "{condition} {shape:?}");
+            }
+        }
+    }
+    // A value of the chain has a shape, too, and a number has none.
+    assert!(!holds(r#""1.weight" = "like 1.input""#, &graph(false)));
+    assert!(holds(r#""1.weight" = "row of 1.input""#, &graph(false)));
+    assert!(!holds(r#""2.other" = "like 2.self""#, &graph(false)));
+    assert!(!holds(
+        r#""0.other" = "like 0.never_heard_of""#,
+        &graph(false)
+    ));
+}
+
+#[test]
+fn a_value_may_have_to_be_used_again() {
+    let mut same = graph(false);
+    same.nodes[0].args[1].1 = reference("x");
+    for (condition, graph, expected) in [
+        (r#""0.other" = "same as 0.self""#, &graph(false), false),
+        (r#""0.other" = "same as 0.self""#, &same, true),
+        (r#""1.weight" = "same as 0.other""#, &same, false),
+    ] {
+        assert_eq!(holds(condition, graph), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_variable_whose_argument_may_be_missing_is_undefined_then() {
+    let plan = "# {{ bias if bias is defined else 'none' }}";
+    let (_dir, templates) = library(
+        "weight = \"1.weight\"",
+        "weight = \"1.weight\"\nbias = \"1.bias?\"",
+        plan,
+    );
+    let template = templates.expect("valid library").remove(0);
+    let render = |graph: &OpGraph| {
+        let binding = matches(&template, graph)?;
+        let instance = instantiate(&template, &binding, &Map::new()).expect("valid");
+        Some(instance.plan_toml)
+    };
+    let mut given = graph(false);
+    given.nodes[1].args[3].1 = reference("w");
+    assert_eq!(render(&graph(false)).as_deref(), Some("# none"));
+    assert_eq!(render(&given).as_deref(), Some("# param.ln.weight"));
+    // What is there and can't be bound is not missing.
+    given.nodes[1].args[3].1 = Arg::Other("inf".to_owned());
+    assert_eq!(render(&given), None);
+}
+
+#[test]
+fn a_plan_knows_which_chain_and_which_operators_fit() {
+    let mut template = template();
+    template.plan_template = "# {{ entry }} {{ ops[1] }}".to_owned();
+    let binding = matches(&template, &graph(false)).expect("a match");
+    let instance = instantiate(&template, &binding, &Map::new()).expect("valid");
+    assert_eq!(instance.plan_toml, "# 0 aten.layer_norm.default");
+}
+
 #[test]
 fn parameters_are_validated() {
     let template = template();
@@ -340,9 +490,27 @@ fn mistakes_in_a_library_name_file_field_and_value() {
         ),
         (
             "\"0.alpha\" = 1",
-            "\"0.alpha\" = [1]",
+            "\"0.alpha\" = [1.5]",
             "template.toml",
-            "`match.where.\"0.alpha\"` is `[1]`",
+            "`match.where.\"0.alpha\"` is `[1.5]`",
+        ),
+        (
+            "\"0.alpha\" = 1",
+            "\"0.alpha\" = \"like self\"",
+            "template.toml",
+            "`match.where` is `self`: it must be \"<node index>.<argument name>\"",
+        ),
+        (
+            "\"0.alpha\" = 1",
+            "\"0.alpha\" = \"above all\"",
+            "template.toml",
+            "`match.where` is `above all`: `above` is followed by an integer",
+        ),
+        (
+            "eps = \"1.eps\"",
+            "ops = \"1.eps\"",
+            "template.toml",
+            "`match.bind` is `ops`: every plan has a variable of this name",
         ),
         (
             "eps = \"1.eps\"",

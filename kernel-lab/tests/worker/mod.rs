@@ -33,6 +33,11 @@ pub(crate) fn data(name: &str) -> PathBuf {
 
 /// Starts a worker on the tasks in `tests/tasks`.
 pub(crate) fn start() -> Worker {
+    start_on(&data("tasks"))
+}
+
+/// Starts a worker on the tasks in a folder.
+pub(crate) fn start_on(tasks: &Path) -> Worker {
     let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut policy = Policy::trusted();
     for name in [
@@ -49,7 +54,7 @@ pub(crate) fn start() -> Worker {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
         .arg("serve")
         .arg("--tasks")
-        .arg(data("tasks"))
+        .arg(tasks)
         .stdin(Input::Piped)
         .stdout(Output::Piped)
         .stderr(Output::Inherit)

@@ -31,21 +31,30 @@ INLINE Stats stats_of(const float* x, i64 n, const float* next) {
     return {mean, var};
 }
 
+template <class Finish>
 INLINE void normalise(const float* x, const float* weight, const float* bias, float* y, i64 n, Stats s, float eps,
-                      const float* next) {
+                      const float* next, Finish finish) {
     const float scale = 1.0f / __builtin_sqrtf(s.var + eps);
     const i64 head = NT ? head_of(y, n) : 0;
+    auto some = [=](i64 j, i64 left) {
+        const vf v = (load_some(x + j, left, 0.0f) - s.mean) * scale * load_some(weight + j, left, 0.0f);
+        store_some(y + j, left, finish(v + load_some(bias + j, left, 0.0f)));
+    };
+    if (head) some(0, head);
     i64 j = head;
     for (; j + 2 * VF <= n; j += 2 * VF) {
         if (PREFETCH == 2)
             for (int b = 0; b < 2 * VF; b += 16) prefetch(next + j + b);
 #pragma GCC unroll 2
         for (int u = 0; u < 2 * VF; u += VF)
-            stream<NT>(y + j + u, (load(x + j + u) - s.mean) * scale * load(weight + j + u) + load(bias + j + u));
+            stream<NT>(y + j + u,
+                       finish((load(x + j + u) - s.mean) * scale * load(weight + j + u) + load(bias + j + u)));
     }
-    // What is left at either end.
-    for (i64 k = head > 0 ? 0 : j; k < n; k = k + 1 == head ? j : k + 1) {
-        y[k] = (x[k] - s.mean) * scale * weight[k] + bias[k];
-        scalar_loop();
-    }
+#pragma GCC unroll 1
+    for (; j < n; j += VF) some(j, n - j < VF ? n - j : VF);
+}
+
+INLINE void normalise(const float* x, const float* weight, const float* bias, float* y, i64 n, Stats s, float eps,
+                      const float* next) {
+    normalise(x, weight, bias, y, n, s, eps, next, [](vf v) { return v; });
 }

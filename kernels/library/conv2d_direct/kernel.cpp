@@ -1,6 +1,7 @@
 // Direct convolution. Planes are copied into padded ones first. Then, with rows of a padded plane laid end
 // to end, the window's offset (ky, kx) is one constant shift of the flat position, so tiles run across
-// row ends: a few positions between rows are computed and dropped, and so are those that a stride skips.
+// row ends: a few positions between rows are computed and dropped, and so are those that a stride skips. One
+// dimension is a plane of one row. Kernels that the plan may not name are static, so that they are not compiled.
 
 enum { OC = TILE / 10, NV = TILE % 10, TILE_SPAN = NV * VF, SUMS = SPAN + 64 };
 
@@ -52,11 +53,8 @@ struct Window {
 
 // sums[o][0..TILE_SPAN) (+)= contributions of `depth` channels at the positions from x on.
 INLINE void conv_tile(const float* x, i64 plane, const float* w, i64 depth, Window k, float* sums, bool first) {
-    vf acc[OC][NV];
-#pragma GCC unroll 16
-    for (int o = 0; o < OC; ++o)
-#pragma GCC unroll 4
-        for (int v = 0; v < NV; ++v) acc[o][v] = first ? vf{} : load(sums + o * SUMS + v * VF);
+    // From zero each time: one chain through all channels would lose more digits.
+    vf acc[OC][NV] = {};
     for (i64 c = 0; c < depth; ++c, x += plane) {
         const float* row = x;
         for (i64 ky = 0; ky < k.height; ++ky, row += k.step_y) {
@@ -77,13 +75,18 @@ INLINE void conv_tile(const float* x, i64 plane, const float* w, i64 depth, Wind
 #pragma GCC unroll 16
     for (int o = 0; o < OC; ++o)
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; ++v) store(sums + o * SUMS + v * VF, acc[o][v]);
+        for (int v = 0; v < NV; ++v) {
+            float* p = sums + o * SUMS + v * VF;
+            store(p, first ? acc[o][v] : load(p) + acc[o][v]);
+        }
 }
 
-extern "C" void conv2d(int part, int parts, float* padded, float* packed, const float* bias, float* out,
-                       float* all_sums, i64 images, i64 channels, i64 out_channels, i64 padded_width, i64 plane,
-                       i64 out_height, i64 out_width, i64 window_y, i64 window_x, i64 stride_y, i64 stride_x,
-                       i64 dilation_y, i64 dilation_x) {
+// `finish(v)` is applied to finished sums.
+template <class Finish>
+INLINE void convolve(int part, int parts, const float* padded, const float* packed, const float* bias, float* out,
+                     float* all_sums, i64 images, i64 channels, i64 out_channels, i64 padded_width, i64 plane,
+                     i64 out_height, i64 out_width, i64 window_y, i64 window_x, i64 stride_y, i64 stride_x,
+                     i64 dilation_y, i64 dilation_x, Finish finish) {
     const Window k = {window_y, window_x, dilation_y * padded_width, dilation_x};
     const i64 groups = (out_channels + OC - 1) / OC, taps = window_y * window_x;
     float* sums = all_sums + part * groups * OC * SUMS;
@@ -115,12 +118,30 @@ extern "C" void conv2d(int part, int parts, float* padded, float* packed, const 
                 const i64 end = stop < out_width ? stop : out_width;
                 const float* from = sums + o * SUMS + base - start;
                 if (stride_x == 1)
-                    for (; ox + VF <= end; ox += VF) store(dst + oy * out_width + ox, load(from + ox) + b);
+                    for (; ox + VF <= end; ox += VF) store(dst + oy * out_width + ox, finish(load(from + ox) + b));
                 for (; ox < end; ++ox) {
-                    dst[oy * out_width + ox] = from[ox * stride_x] + b;
+                    dst[oy * out_width + ox] = finish(splat(from[ox * stride_x] + b))[0];
                     scalar_loop();
                 }
             }
         }
     }
+}
+
+static void conv2d(int part, int parts, float* padded, float* packed, const float* bias, float* out, float* sums,
+                   i64 images, i64 channels, i64 out_channels, i64 padded_width, i64 plane, i64 out_height,
+                   i64 out_width, i64 window_y, i64 window_x, i64 stride_y, i64 stride_x, i64 dilation_y,
+                   i64 dilation_x) {
+    convolve(part, parts, padded, packed, bias, out, sums, images, channels, out_channels, padded_width, plane,
+             out_height, out_width, window_y, window_x, stride_y, stride_x, dilation_y, dilation_x,
+             [](vf v) { return v; });
+}
+
+static void conv2d_relu(int part, int parts, float* padded, float* packed, const float* bias, float* out, float* sums,
+                        i64 images, i64 channels, i64 out_channels, i64 padded_width, i64 plane, i64 out_height,
+                        i64 out_width, i64 window_y, i64 window_x, i64 stride_y, i64 stride_x, i64 dilation_y,
+                        i64 dilation_x) {
+    convolve(part, parts, padded, packed, bias, out, sums, images, channels, out_channels, padded_width, plane,
+             out_height, out_width, window_y, window_x, stride_y, stride_x, dilation_y, dilation_x,
+             [](vf v) { return v < vf{} ? vf{} : v; });
 }

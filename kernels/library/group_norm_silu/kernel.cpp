@@ -1,5 +1,6 @@
-// Swish of a group normalisation: y = v / (1 + exp(-v)) with v = (x - mean) * scale * weight + bias.
-// A unit is one group of one image, `each` channels of `pixels` floats.
+// Group normalisation, v = (x - mean) * scale * weight + bias, or its Swish, v / (1 + exp(-v)).
+// A unit is one group of one image, `each` channels of `pixels` floats. The kernels are static: only the one that
+// the plan names is compiled.
 
 // Additions that an accumulator takes before it is emptied. Values that repeat, such as whole numbers,
 // round the same way each time: in one chain over a block the sum of squares would be wrong by more
@@ -32,8 +33,9 @@ INLINE vf swish(vf v) {
     return quotient_<RECIPROCAL>(v, d);
 }
 
-extern "C" void group_norm_silu(int part, int parts, const float* in, const float* weight, const float* bias,
-                                float* out, i64 units, i64 groups, i64 each, i64 pixels, double eps) {
+template <class Finish>
+INLINE void norm_groups(int part, int parts, const float* in, const float* weight, const float* bias, float* out,
+                        i64 units, i64 groups, i64 each, i64 pixels, double eps, Finish finish) {
     Range r(units, part, parts);
     const i64 count = each * pixels;
     for (i64 unit = r.begin; unit < r.end; ++unit) {
@@ -61,20 +63,30 @@ extern "C" void group_norm_silu(int part, int parts, const float* in, const floa
             float* y = out + unit * count + c * pixels;
             const i64 head = NT ? head_of(y, pixels) : 0;
             i64 j = head;
-            if (head) store_some(y, head, swish((load_some(p, head, 0.0f) - centre) * a + b));
+            if (head) store_some(y, head, finish((load_some(p, head, 0.0f) - centre) * a + b));
             for (; j + 2 * VF <= pixels; j += 2 * VF) {
                 if (PREFETCH)
                     for (int q = 0; q < 2 * VF; q += 16) prefetch(p + ahead + j + q);
-                vf v = swish((load(p + j) - centre) * a + b);
-                vf w = swish((load(p + j + VF) - centre) * a + b);
+                vf v = finish((load(p + j) - centre) * a + b);
+                vf w = finish((load(p + j + VF) - centre) * a + b);
                 stream<NT>(y + j, v);
                 stream<NT>(y + j + VF, w);
             }
             for (; j < pixels; j += VF) {
                 const i64 left = pixels - j < VF ? pixels - j : VF;
-                store_some(y + j, left, swish((load_some(p + j, left, 0.0f) - centre) * a + b));
+                store_some(y + j, left, finish((load_some(p + j, left, 0.0f) - centre) * a + b));
             }
         }
     }
     if (NT) fence();
+}
+
+static void group_norm(int part, int parts, const float* in, const float* weight, const float* bias, float* out,
+                       i64 units, i64 groups, i64 each, i64 pixels, double eps) {
+    norm_groups(part, parts, in, weight, bias, out, units, groups, each, pixels, eps, [](vf v) { return v; });
+}
+
+static void group_norm_silu(int part, int parts, const float* in, const float* weight, const float* bias, float* out,
+                            i64 units, i64 groups, i64 each, i64 pixels, double eps) {
+    norm_groups(part, parts, in, weight, bias, out, units, groups, each, pixels, eps, [](vf v) { return swish(v); });
 }

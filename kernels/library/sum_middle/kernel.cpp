@@ -1,4 +1,4 @@
-// out[o][i] = sum over m of in[o][m][i]. Work is split into strips of columns.
+// out[o][i] = sum or mean over m of in[o][m][i]. Work is split into strips of columns.
 // Rows are summed as a tree of ROWS in registers, then into `near`, and every FOLD rows `near` goes
 // into `far`: three levels, so that rounding errors grow with the cube root of the length.
 
@@ -33,7 +33,7 @@ INLINE void move_into(float* far, float* near, i64 n) {
 }
 
 extern "C" void sum_middle(int part, int parts, const float* in, float* out, float* sums, i64 outer, i64 mid,
-                           i64 inner, i64 strip) {
+                           i64 inner, i64 strip, i64 mean) {
     float* __restrict near = sums + part * 2 * strip;
     float* __restrict far = near + strip;
     const i64 strips = (inner + strip - 1) / strip;
@@ -53,6 +53,7 @@ extern "C" void sum_middle(int part, int parts, const float* in, float* out, flo
         }
         for (; m < mid; ++m) add_rows<1>(x + m * inner, inner, near, n);
         float* y = out + o * inner + first;
-        for (i64 j = 0; j < n; ++j) y[j] = far[j] + near[j];
+        const float count = mean ? (float)mid : 1.0f;
+        for (i64 j = 0; j < n; ++j) y[j] = (far[j] + near[j]) / count;
     }
 }

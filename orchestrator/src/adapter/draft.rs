@@ -66,6 +66,7 @@ impl Draft {
             objective: self.objective.clone(),
             lab: String::new(),
             default_data: std::path::PathBuf::new(),
+            default_tasks: Vec::new(),
             task_extension: String::new(),
             metric: self.metric.clone(),
             evaluation: Some(EvaluationCommands {
@@ -81,6 +82,7 @@ impl Draft {
             budgets: Budgets {
                 experiments: 40,
                 hours: 2.0,
+                tasks: None,
                 usd: None,
                 tokens: None,
                 gpu_hours: None,

@@ -23,12 +23,28 @@ pub struct Budgets {
     /// Tokens of models, in and out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
+    /// For how many tasks experiments and hours are meant: a run on more has as
+    /// much more of both. Where it is not given, they are the same for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<u32>,
     /// Hours of GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_hours: Option<f64>,
     /// What each role may use of the dollars and tokens.
     #[serde(default, skip_serializing_if = "Shares::is_empty")]
     pub shares: Shares,
+}
+
+impl Budgets {
+    /// Experiments and hours of a run on so many tasks.
+    pub fn on(&self, tasks: usize) -> (u32, f64) {
+        let most = u32::try_from(tasks).unwrap_or(u32::MAX);
+        let times = self
+            .tasks
+            .map_or(1.0, |meant| (f64::from(most) / f64::from(meant)).max(1.0));
+        let experiments = (f64::from(self.experiments) * times).ceil();
+        (experiments as u32, self.hours * times)
+    }
 }
 
 /// The adapter's `manifest.toml`.
@@ -50,6 +66,9 @@ pub struct Manifest {
     /// data; empty where none is shipped.
     #[serde(default, skip_serializing_if = "is_empty_path")]
     pub default_data: PathBuf,
+    /// Tasks of a run that names neither data nor tasks; all where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub default_tasks: Vec<String>,
     /// Extension of a task's file; files of the same stem belong to it. Empty
     /// where the data is one task.
     #[serde(default, skip_serializing_if = "String::is_empty")]

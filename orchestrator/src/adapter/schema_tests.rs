@@ -10,6 +10,7 @@ const WHOLE: &str = r#"
     objective = "Be complete"
     lab = "some-lab"
     default_data = "some/where"
+    default_tasks = ["one", "another"]
     task_extension = "csv"
     [metric]
     name = "rmse"
@@ -29,6 +30,7 @@ const WHOLE: &str = r#"
     [budgets]
     experiments = 10
     hours = 1
+    tasks = 2
     usd = 1.5
     tokens = 1000
     gpu_hours = 0.0

@@ -351,12 +351,19 @@ fn settings(
             .data
             .clone()
             .unwrap_or_else(|| places.home.join(&manifest.default_data));
-        let tasks = campaign::find_tasks(&data, &manifest.task_extension, &options.tasks)?;
+        let by_default = options.data.is_none() && options.tasks.is_empty();
+        let wanted = if by_default {
+            &manifest.default_tasks
+        } else {
+            &options.tasks
+        };
+        let tasks = campaign::find_tasks(&data, &manifest.task_extension, wanted)?;
         (tasks, None)
     };
     let strategy = options.strategy.unwrap_or_default();
-    let experiments = options.experiments.unwrap_or(manifest.budgets.experiments);
-    let hours = options.hours.unwrap_or(manifest.budgets.hours);
+    let (experiments, hours) = manifest.budgets.on(tasks.len());
+    let experiments = options.experiments.unwrap_or(experiments);
+    let hours = options.hours.unwrap_or(hours);
     let ablations = options.ablations.unwrap_or(0);
     let policy = of_strategy(manifest.policy, strategy, experiments, tasks.len());
     let settings = Settings {

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     ("graphs::conv_relu_in_place", conv),
     ("graphs::several_results", several_results),
     ("graphs::no_ops_are_folded", no_ops),
+    ("graphs::what_is_alike_is_not_broadcast", broadcast),
     ("graphs::untraceable_by_export", fallback),
 ];
 
@@ -165,6 +166,32 @@ fn no_ops(lab: &Lab) -> Result<()> {
     assert_eq!(ops(&graph), ["aten.exp.default"]);
     assert_eq!(kind(&graph, 0, "self"), Some(&ValueKind::Input(0)));
     assert_eq!(graph.outputs, [graph.nodes[0].name.as_str()]);
+    Ok(())
+}
+
+/// Losses broadcast their operands, which changes those of other shapes only.
+fn broadcast(lab: &Lab) -> Result<()> {
+    let of = |name, other: &str| {
+        let forward = format!("return nn.functional.smooth_l1_loss(x, {other})");
+        graph(lab, name, "pass", &forward, "torch.randn(4, 8)")
+    };
+    let alike = of("alike", "x.exp()")?;
+    assert_eq!(
+        ops(&alike),
+        ["aten.exp.default", "aten.smooth_l1_loss.default"]
+    );
+    assert_eq!(kind(&alike, 1, "self"), Some(&ValueKind::Input(0)));
+    let exp = Arg::Ref(alike.nodes[0].name.clone());
+    assert_eq!(alike.nodes[1].arg("target"), Some(&exp));
+    let unlike = of("unlike", "x.sum(0, keepdim=True)")?;
+    assert_eq!(
+        ops(&unlike),
+        [
+            "aten.sum.dim_IntList",
+            "aten.broadcast_tensors.default",
+            "aten.smooth_l1_loss.default"
+        ]
+    );
     Ok(())
 }
 

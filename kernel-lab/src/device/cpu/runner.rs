@@ -384,25 +384,21 @@ impl Runner {
 
     /// Processor time that the runner uses while nothing is asked of it.
     pub(crate) fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError> {
-        let before = self.run_ns()?;
+        let before = self.cpu_ns()?;
         self.freezer
             .thaw()
             .map_err(HarnessError::out_of_reach("thaw the runner"))?;
         std::thread::sleep(window);
-        self.freezer
-            .freeze()
-            .map_err(HarnessError::out_of_reach("freeze the runner"))?;
-        Ok(self.run_ns()?.saturating_sub(before))
+        self.freeze()?;
+        Ok(self.cpu_ns()?.saturating_sub(before))
     }
 
-    fn run_ns(&self) -> Result<u64, HarnessError> {
-        let threads = self
-            .freezer
-            .thread_cpu()
-            .map_err(HarnessError::out_of_reach(
-                "read the runner's processor time",
-            ))?;
-        Ok(threads.iter().map(|thread| thread.run_ns).sum())
+    /// Up to this moment, of threads that have ended too: what the scheduler's
+    /// account says can be a tick old.
+    fn cpu_ns(&self) -> Result<u64, HarnessError> {
+        self.freezer
+            .cpu_ns()
+            .map_err(HarnessError::out_of_reach("read the runner's processor time"))
     }
 
     /// Threads that exist beyond those it had before the candidate was

@@ -1,0 +1,24 @@
+"""Maximum over the middle dimension of a three-dimensional tensor, without its index.
+
+A strided reduction; a NaN is larger than any number.
+"""
+
+import torch
+import torch.nn as nn
+
+OUTER = 16
+MIDDLE = 512
+INNER = 1024
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return torch.amax(x, dim=1)
+
+
+def get_inputs():
+    return [torch.randn(OUTER, MIDDLE, INNER)]
+
+
+def get_init_inputs():
+    return []
