@@ -136,6 +136,10 @@ mod tests {
             self
         }
 
+        #[expect(
+            clippy::unnecessary_wraps,
+            reason = "what looks at a real process can fail"
+        )]
         fn look(&mut self, look: Look) -> Result<u64, Infallible> {
             if look == Look::AfterCall && !self.after_calls.is_empty() {
                 self.backlog += self.after_calls.remove(0);
@@ -148,13 +152,13 @@ mod tests {
             Ok(worked + stall + MS / 20)
         }
 
-        fn is_refused(mut self) -> bool {
+        fn refused(mut self) -> bool {
             let Ok(found) = late_work(|look| self.look(look));
             found.is_some()
         }
 
         /// Of a candidate that is asked for nothing more.
-        fn is_unfinished(mut self) -> bool {
+        fn unfinished(mut self) -> bool {
             let Ok(found) = unfinished_work(|look| self.look(look));
             assert!(!self.looks.contains(&Look::AfterCall));
             found.is_some()
@@ -181,11 +185,11 @@ mod tests {
             &[s, 0, 0, s],
         ] {
             assert!(
-                !Process::new(0, &[]).stalled(stalls).is_refused(),
+                !Process::new(0, &[]).stalled(stalls).refused(),
                 "{stalls:?}"
             );
             assert!(
-                !Process::new(0, &[]).stalled(stalls).is_unfinished(),
+                !Process::new(0, &[]).stalled(stalls).unfinished(),
                 "{stalls:?}"
             );
         }
@@ -194,47 +198,47 @@ mod tests {
     #[test]
     fn work_that_goes_on_is_found() {
         for backlog in [20 * MS, 21 * MS, 30 * MS, 1000 * MS, u64::MAX / 2] {
-            assert!(Process::new(backlog, &[]).is_refused(), "{backlog}");
-            assert!(Process::new(backlog, &[]).is_unfinished(), "{backlog}");
+            assert!(Process::new(backlog, &[]).refused(), "{backlog}");
+            assert!(Process::new(backlog, &[]).unfinished(), "{backlog}");
         }
         // All that both threads can do in two windows.
         let mut both = Process::new(41 * MS, &[]);
         both.threads = 2;
-        assert!(both.is_refused());
+        assert!(both.refused());
         // What gets little of a busy processor is watched for longer.
         let slow = |windows| Process::new(0, &[]).stalled(&vec![3 * MS; windows]);
-        assert!(!slow(2).is_refused() && slow(4).is_refused());
+        assert!(!slow(2).refused() && slow(4).refused());
         let slower = || Process::new(0, &[]).stalled(&[3 * MS / 2; 8]);
-        assert!(slower().is_refused() && slower().is_unfinished());
+        assert!(slower().refused() && slower().unfinished());
         // What keeps the lab from its processor is seen in one window that gets long.
         let hog = || Process::new(0, &[]).stalled(&[148 * MS]);
-        assert!(hog().is_refused() && hog().is_unfinished());
+        assert!(hog().refused() && hog().unfinished());
         // A process that never quite rests is no offender.
-        assert!(!Process::new(0, &[]).stalled(&[MS; 8]).is_refused());
+        assert!(!Process::new(0, &[]).stalled(&[MS; 8]).refused());
     }
 
     #[test]
     fn work_that_each_call_leaves_behind_is_found() {
         for each in [3 * MS, 5 * MS, 9 * MS] {
-            assert!(Process::new(each, &[each; 2]).is_refused(), "{each}");
+            assert!(Process::new(each, &[each; 2]).refused(), "{each}");
             // It rests by then, so it does not explain wrong values.
-            assert!(!Process::new(each, &[each; 2]).is_unfinished(), "{each}");
+            assert!(!Process::new(each, &[each; 2]).unfinished(), "{each}");
         }
         // Both threads finish within the window.
         let mut both = Process::new(18 * MS, &[18 * MS; 2]);
         both.threads = 2;
-        assert!(both.is_refused());
+        assert!(both.refused());
     }
 
     #[test]
     fn work_that_some_calls_leave_behind_is_not_found() {
         for after_calls in [&[][..], &[5 * MS], &[0, 5 * MS]] {
             assert!(
-                !Process::new(5 * MS, after_calls).is_refused(),
+                !Process::new(5 * MS, after_calls).refused(),
                 "{after_calls:?}"
             );
         }
         // Nor is less than what waking up may cost.
-        assert!(!Process::new(MS, &[MS; 2]).is_refused());
+        assert!(!Process::new(MS, &[MS; 2]).refused());
     }
 }

@@ -289,15 +289,16 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
 
 /// What a string in `match.where` means.
 fn words(text: String, nodes: usize) -> Result<Literal, LoadProblem> {
-    let relations: [(&str, fn(Site) -> Literal); 4] = [
-        ("like ", Literal::Like),
-        ("tail of ", Literal::Tail),
-        ("row of ", Literal::Row),
-        ("same as ", Literal::Same),
-    ];
-    for (words, literal) in relations {
-        if let Some(other) = text.strip_prefix(words) {
-            return Ok(literal(site("match.where", other, nodes)?));
+    if let Some((words, other)) = text.rsplit_once(' ') {
+        let relation = match words {
+            "like" => Some(Literal::Like as fn(Site) -> Literal),
+            "tail of" => Some(Literal::Tail as _),
+            "row of" => Some(Literal::Row as _),
+            "same as" => Some(Literal::Same as _),
+            _ => None,
+        };
+        if let Some(relation) = relation {
+            return Ok(relation(site("match.where", other, nodes)?));
         }
     }
     if let Some(number) = text.strip_prefix("above ") {

@@ -396,9 +396,9 @@ impl Runner {
     /// Up to this moment, of threads that have ended too: what the scheduler's
     /// account says can be a tick old.
     fn cpu_ns(&self) -> Result<u64, HarnessError> {
-        self.freezer
-            .cpu_ns()
-            .map_err(HarnessError::out_of_reach("read the runner's processor time"))
+        self.freezer.cpu_ns().map_err(HarnessError::out_of_reach(
+            "read the runner's processor time",
+        ))
     }
 
     /// Threads that exist beyond those it had before the candidate was
