@@ -215,6 +215,11 @@ impl<'a> Duel<'a> {
         self.session.handshake_ns()
     }
 
+    /// The special distributions that its task can be drawn from.
+    pub(super) fn specials(&self) -> Vec<Special> {
+        self.task.specials()
+    }
+
     /// One untimed call on the task's own distribution or a special one,
     /// compared with the truth at once.
     pub(super) fn verify(&mut self, special: Option<Special>) -> Result<(), Halt> {

@@ -55,10 +55,16 @@ pub enum Special {
     Constant,
     /// Values × 2⁻¹³⁰ (float64: 2⁻¹⁰³⁰): below the smallest normal number.
     Denormal,
+    /// As [`Special::Denormal`], but one input only, of a task with several: a product of two
+    /// denormal factors is zero either way, of one it is not.
+    OneDenormal,
     /// −|x|: a maximum that starts from zero is wrong.
     Negative,
     /// Whole numbers in −3 … 3 (0 … 3 if non-negative): ties, and exact sums of products.
     SmallIntegers,
+    /// Values + 2⁶: a variance that is the mean of the squares less the square of the mean is
+    /// lost in rounding.
+    Shifted,
     /// |x| with alternating signs: sums cancel.
     Alternating,
     /// About one value in 1024, nobody knows which, × 2⁷: who looks at a few
@@ -68,13 +74,15 @@ pub enum Special {
 
 impl Special {
     /// Every special distribution.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Large,
         Self::Tiny,
         Self::Constant,
         Self::Denormal,
+        Self::OneDenormal,
         Self::Negative,
         Self::SmallIntegers,
+        Self::Shifted,
         Self::Alternating,
         Self::Outliers,
     ];
@@ -86,11 +94,26 @@ impl Special {
             Self::Tiny => "tiny",
             Self::Constant => "constant",
             Self::Denormal => "denormal",
+            Self::OneDenormal => "one-denormal",
             Self::Negative => "negative",
             Self::SmallIntegers => "small-integers",
+            Self::Shifted => "shifted",
             Self::Alternating => "alternating",
             Self::Outliers => "outliers",
         }
+    }
+
+    /// Which of `inputs` floating-point inputs it changes, by their number: all (`None`) or one
+    /// that `seed` chooses. It makes no difference where there are none or one.
+    pub fn only(self, inputs: usize, seed: u64) -> Option<usize> {
+        (self == Self::OneDenormal)
+            .then(|| Key::new(seed, 0).derive(3).at(0) as usize % inputs.max(1))
+    }
+
+    /// Those that differ from each other on a task with this many floating-point inputs.
+    pub fn of_inputs(inputs: usize) -> impl Iterator<Item = Self> {
+        let differs = move |special: &Self| inputs > 1 || *special != Self::OneDenormal;
+        Self::ALL.into_iter().filter(differs)
     }
 
     /// Transforms the values of a floating-point input in place; whether anything was done.
@@ -149,6 +172,7 @@ impl Transform {
         let non_negative = self.domain == Domain::NonNegative;
         match self.special {
             Special::Large => x * 1024.0,
+            Special::Shifted => x + 64.0,
             Special::Tiny => x / 1_048_576.0,
             Special::Constant => {
                 let exponent = (self.key.at(0) % 4) as i32 - 1;
@@ -160,7 +184,7 @@ impl Transform {
                 sign * 2.0_f64.powi(exponent)
             }
             // In two steps, as 2⁻¹⁰³⁰ itself is a denormal.
-            Special::Denormal => {
+            Special::Denormal | Special::OneDenormal => {
                 x * 2.0_f64.powi(denormal_exponent / 2) * 2.0_f64.powi(denormal_exponent / 2)
             }
             Special::Negative => -x.abs(),

@@ -238,12 +238,13 @@ fn special_values_are_what_they_claim() {
         let pairs = || made.iter().zip(&base).map(|(x, b)| (f64::from(*x), *b));
         let holds = match special {
             Special::Large => pairs().all(|(x, b)| (x / 1024.0 - b).abs() < 1e-9),
+            Special::Shifted => pairs().all(|(x, b)| (x - 64.0 - b).abs() < 1e-5),
             Special::Tiny => pairs().all(|(x, b)| (x * 1_048_576.0 - b).abs() < 1e-9),
             Special::Constant => {
                 let first = made[0].to_bits();
                 first.trailing_zeros() >= 23 && made.iter().all(|x| x.to_bits() == first)
             }
-            Special::Denormal => {
+            Special::Denormal | Special::OneDenormal => {
                 made.iter().all(|x| x.abs() < f32::MIN_POSITIVE)
                     && made.iter().filter(|x| **x != 0.0).count() > 4000
             }
@@ -281,4 +282,15 @@ fn special_values_are_what_they_claim() {
         Domain::of_values(Dtype::F32, &[as_bytes(0.0), as_bytes(-1.0)].concat()),
         Domain::Any
     );
+}
+
+#[test]
+fn one_denormal_takes_one_of_several_inputs() {
+    assert!(!Special::of_inputs(1).any(|special| special == Special::OneDenormal));
+    assert_eq!(Special::of_inputs(2).count(), Special::ALL.len());
+    let chosen: std::collections::BTreeSet<_> = (0..64)
+        .map(|seed| Special::OneDenormal.only(3, seed))
+        .collect();
+    assert!(chosen.into_iter().eq([Some(0), Some(1), Some(2)]));
+    assert_eq!(Special::Denormal.only(3, 1), None);
 }

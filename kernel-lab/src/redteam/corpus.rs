@@ -14,9 +14,9 @@ const FLAT: &str = "corpus";
 /// What a case is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It cheats, and must be refused.
+    /// It cheats.
     Cheat,
-    /// It is honest, and must pass.
+    /// It is honest.
     Oddity,
 }
 
@@ -28,12 +28,36 @@ impl Kind {
             Self::Oddity => "oddity",
         }
     }
+}
 
-    /// The verdict that `case.toml` must name beside it.
-    fn expect(self) -> &'static str {
+/// What is to become of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// A cheat is refused.
+    Refused,
+    /// A cheat passes, since it finds no opening. It computes what it is to
+    /// compute until it finds one, and something wrong from then on: that it
+    /// passes shows that it has found none.
+    Disarmed,
+    /// An oddity passes.
+    Passed,
+}
+
+impl Expect {
+    /// Its word in `case.toml`.
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Cheat => "rejected",
-            Self::Oddity => "ok",
+            Self::Refused => "rejected",
+            Self::Disarmed => "disarmed",
+            Self::Passed => "ok",
+        }
+    }
+
+    /// Those that a case of `kind` can have.
+    fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Cheat => &[Self::Refused, Self::Disarmed],
+            Kind::Oddity => &[Self::Passed],
         }
     }
 }
@@ -51,6 +75,8 @@ pub struct Case {
     pub task: String,
     /// What it is.
     pub kind: Kind,
+    /// What is to become of it.
+    pub expect: Expect,
     /// Numbers of the catalogue of known cheats that it belongs to.
     pub catalogue: Vec<u8>,
     /// What it does, in a sentence.
@@ -179,14 +205,17 @@ fn case(dir: &Path, half: &str, tasks: &[String]) -> Result<Case, CorpusError> {
         "oddity" => Kind::Oddity,
         _ => return Err(fields.wrong("kind", "it is \"cheat\" or \"oddity\"")),
     };
-    if fields.text("expect")? != kind.expect() {
+    let word = fields.text("expect")?;
+    let known = Expect::of(kind);
+    let Some(&expect) = known.iter().find(|expect| expect.word() == word) else {
+        let known: Vec<_> = known.iter().map(|expect| expect.word()).collect();
         let problem = format!(
             "of a case of kind {} \"{}\" is expected",
             kind.word(),
-            kind.expect()
+            known.join("\" or \"")
         );
         return Err(fields.wrong("expect", problem));
-    }
+    };
     let task = fields.text("task")?;
     if !tasks.iter().any(|known| known == task) {
         let problem = format!("there is no such task; there are: {}", tasks.join(", "));
@@ -203,6 +232,7 @@ fn case(dir: &Path, half: &str, tasks: &[String]) -> Result<Case, CorpusError> {
         dir: dir.to_owned(),
         task: task.to_owned(),
         kind,
+        expect,
         catalogue,
         what: what.to_owned(),
     })
@@ -317,6 +347,7 @@ mod tests {
             .collect();
         assert_eq!(titles, ["a/one", "b/two", "corpus/three"]);
         assert_eq!(corpus.cases[0].catalogue, [12]);
+        assert_eq!(corpus.cases[0].expect, Expect::Refused);
 
         corpus
             .keep(&["two".to_owned(), "a/one".to_owned()])
@@ -331,7 +362,7 @@ mod tests {
         for (from, to, words) in [
             ("\"softmax\"", "\"softmix\"", ["`task`", "\"softmix\""]),
             ("\"cheat\"", "\"hack\"", ["`kind`", "\"hack\""]),
-            ("\"rejected\"", "\"ok\"", ["`expect`", "\"ok\""]),
+            ("\"rejected\"", "\"ok\"", ["`expect`", "or \"disarmed\""]),
             ("[12]", "[34]", ["`catalogue`", "[34]"]),
             ("[12]", "12", ["`catalogue`", "12"]),
             ("\"Remembers.\"", "\" \"", ["`what`", "\" \""]),
@@ -356,6 +387,9 @@ mod tests {
         write(dir.path(), "one", &text.replace("[12]", "[]"));
         let corpus = Corpus::load(dir.path(), &tasks()).unwrap();
         assert_eq!(corpus.cases[0].kind, Kind::Oddity);
+        assert_eq!(corpus.cases[0].expect, Expect::Passed);
+        let text = text.replace("\"ok\"", "\"disarmed\"");
+        assert!(error_of(&text.replace("[12]", "[]")).contains("`expect`"));
     }
 
     #[test]

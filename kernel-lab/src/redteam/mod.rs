@@ -1,15 +1,16 @@
 //! The red team: a corpus of candidates that cheat and of honest ones that
 //! look odd, each evaluated as a campaign evaluates its candidates.
 //!
-//! A cheat that is not refused has escaped; an oddity that is refused is a
-//! false alarm. Cheats go through [`Depth::Evaluate`] itself. Oddities go
+//! A cheat that is not refused has escaped, unless it is one that shows by
+//! wrong answers when it finds its opening, and has found none; an oddity that
+//! is refused is a false alarm. Cheats go through [`Depth::Evaluate`] itself. Oddities go
 //! through [`Depth::Judge`], which differs in how long it samples and in
 //! nothing that judges.
 
 mod corpus;
 mod outcome;
 
-pub use corpus::{Case, Corpus, CorpusError, Kind};
+pub use corpus::{Case, Corpus, CorpusError, Expect, Kind};
 pub use outcome::{Half, Outcome, Row, Trial};
 
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ pub fn run(
                     "{done}/{total} {:016x} {}: {}",
                     seed,
                     row.title(),
-                    trial.words(case.kind)
+                    trial.words(case.expect)
                 ));
                 row.trials.push(trial);
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::corpus::{Case, Kind};
+use super::corpus::{Case, Expect};
 
 /// One evaluation of one case.
 #[derive(Clone, Debug, Serialize)]
@@ -27,20 +27,21 @@ pub struct Trial {
 
 impl Trial {
     /// Whether the verdict is the one that was expected.
-    pub fn is_right(&self, kind: Kind) -> bool {
-        match kind {
-            Kind::Cheat => self.verdict != "ok" && self.verdict != "error",
-            Kind::Oddity => self.verdict == "ok",
+    pub fn is_right(&self, expect: Expect) -> bool {
+        match expect {
+            Expect::Refused => self.verdict != "ok" && self.verdict != "error",
+            Expect::Disarmed | Expect::Passed => self.verdict == "ok",
         }
     }
 
     /// One line about it.
-    pub(super) fn words(&self, kind: Kind) -> String {
-        let mark = match (self.is_right(kind), kind) {
+    pub(super) fn words(&self, expect: Expect) -> String {
+        let mark = match (self.is_right(expect), expect) {
             (true, _) => "",
             (false, _) if self.verdict == "error" => "ERROR ",
-            (false, Kind::Cheat) => "ESCAPED ",
-            (false, Kind::Oddity) => "FALSE ALARM ",
+            (false, Expect::Refused) => "ESCAPED ",
+            (false, Expect::Disarmed) => "FOUND ITS OPENING ",
+            (false, Expect::Passed) => "FALSE ALARM ",
         };
         let code = self.code.as_deref().unwrap_or_default();
         let mut text = format!("{mark}{} {code}", self.verdict);
@@ -62,6 +63,8 @@ pub struct Row {
     pub task: String,
     /// `cheat` or `oddity`.
     pub kind: &'static str,
+    /// `rejected`, `disarmed` or `ok`.
+    pub expect: &'static str,
     /// Numbers of the catalogue of known cheats.
     pub catalogue: Vec<u8>,
     /// What it does.
@@ -71,7 +74,7 @@ pub struct Row {
     /// One evaluation for each seed.
     pub trials: Vec<Trial>,
     #[serde(skip)]
-    sort: Kind,
+    due: Expect,
 }
 
 impl Row {
@@ -81,11 +84,12 @@ impl Row {
             name: case.name.clone(),
             task: case.task.clone(),
             kind: case.kind.word(),
+            expect: case.expect.word(),
             catalogue: case.catalogue.clone(),
             what: case.what.clone(),
             right: false,
             trials: Vec::new(),
-            sort: case.kind,
+            due: case.expect,
         }
     }
 
@@ -94,7 +98,7 @@ impl Row {
     }
 
     fn wrong(&self) -> usize {
-        let right = self.trials.iter().filter(|trial| trial.is_right(self.sort));
+        let right = self.trials.iter().filter(|trial| trial.is_right(self.due));
         self.trials.len() - right.count()
     }
 
@@ -112,7 +116,9 @@ pub struct Half {
     pub cheats: usize,
     /// Cheats refused under every seed.
     pub caught: usize,
-    /// Cheats that passed under some seed.
+    /// Cheats that found no opening under any seed, and did honest work.
+    pub disarmed: usize,
+    /// Cheats that passed, or found their opening, under some seed.
     pub escaped: Vec<String>,
     /// Oddities there are.
     pub oddities: usize,
@@ -165,14 +171,14 @@ impl Outcome {
     /// For people; the last line says the result.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:<12} {:>6} {:>7} {:>9} {:>7}\n",
-            "half", "cheats", "caught", "oddities", "passed"
+            "{:<12} {:>6} {:>7} {:>8} {:>9} {:>7}\n",
+            "half", "cheats", "caught", "disarmed", "oddities", "passed"
         );
         for half in &self.halves {
             let _ = writeln!(
                 text,
-                "{:<12} {:>6} {:>7} {:>9} {:>7}",
-                half.half, half.cheats, half.caught, half.oddities, half.passed
+                "{:<12} {:>6} {:>7} {:>8} {:>9} {:>7}",
+                half.half, half.cheats, half.caught, half.disarmed, half.oddities, half.passed
             );
         }
         for half in &self.halves {
@@ -193,18 +199,16 @@ impl Outcome {
             }
         }
         let rounds = self.seeds.len();
-        let (cheats, caught, oddities, passed) =
-            self.halves.iter().fold((0, 0, 0, 0), |sum, half| {
-                (
-                    sum.0 + half.cheats,
-                    sum.1 + half.caught,
-                    sum.2 + half.oddities,
-                    sum.3 + half.passed,
-                )
-            });
+        let sum = |count: fn(&Half) -> usize| self.halves.iter().map(count).sum::<usize>();
+        let (cheats, caught) = (sum(|half| half.cheats), sum(|half| half.caught));
+        let disarmed = match sum(|half| half.disarmed) {
+            0 => String::new(),
+            count => format!(", {count} disarmed"),
+        };
+        let (oddities, passed) = (sum(|half| half.oddities), sum(|half| half.passed));
         let _ = write!(
             text,
-            "\nseeds from {}: {}\nred-team: {}: {caught} of {cheats} cheats caught, {passed} of {oddities} \
+            "\nseeds from {}: {}\nred-team: {}: {caught} of {cheats} cheats caught{disarmed}, {passed} of {oddities} \
              oddities passed, {rounds} round{}",
             self.base_seed,
             self.seeds.join(" "),
@@ -225,7 +229,7 @@ impl Outcome {
         let reason = row
             .trials
             .iter()
-            .find(|trial| !trial.is_right(row.sort) && !trial.reason.is_empty())
+            .find(|trial| !trial.is_right(row.due) && !trial.reason.is_empty())
             .map_or_else(|| row.what.clone(), |trial| trial.reason.clone());
         format!(
             "{name} ({} of {} rounds): {reason}",
@@ -241,9 +245,10 @@ fn half(rows: &[Row]) -> Half {
         ..Half::default()
     };
     for row in rows {
-        let (all, right, wrong) = match row.sort {
-            Kind::Cheat => (&mut half.cheats, &mut half.caught, &mut half.escaped),
-            Kind::Oddity => (&mut half.oddities, &mut half.passed, &mut half.false_alarms),
+        let (all, right, wrong) = match row.due {
+            Expect::Refused => (&mut half.cheats, &mut half.caught, &mut half.escaped),
+            Expect::Disarmed => (&mut half.cheats, &mut half.disarmed, &mut half.escaped),
+            Expect::Passed => (&mut half.oddities, &mut half.passed, &mut half.false_alarms),
         };
         *all += 1;
         if row.right {
@@ -253,8 +258,8 @@ fn half(rows: &[Row]) -> Half {
         } else {
             wrong.push(row.name.clone());
         }
-        if row.sort == Kind::Cheat {
-            for trial in row.trials.iter().filter(|trial| trial.is_right(row.sort)) {
+        if row.due == Expect::Refused {
+            for trial in row.trials.iter().filter(|trial| trial.is_right(row.due)) {
                 let code = trial.code.as_ref().unwrap_or(&trial.verdict);
                 *half.codes.entry(code.clone()).or_default() += 1;
             }
@@ -266,14 +271,20 @@ fn half(rows: &[Row]) -> Half {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redteam::Kind;
 
-    fn row(half: &str, name: &str, kind: Kind, verdicts: &[&str]) -> Row {
+    fn row(half: &str, name: &str, expect: Expect, verdicts: &[&str]) -> Row {
+        let kind = match expect {
+            Expect::Refused | Expect::Disarmed => Kind::Cheat,
+            Expect::Passed => Kind::Oddity,
+        };
         let case = Case {
             name: name.to_owned(),
             half: half.to_owned(),
             dir: "x".into(),
             task: "gelu".to_owned(),
             kind,
+            expect,
             catalogue: Vec::new(),
             what: "Does something.".to_owned(),
         };
@@ -295,11 +306,13 @@ mod tests {
     #[test]
     fn every_verdict_must_be_the_expected_one() {
         let rows = vec![
-            row("b", "caught", Kind::Cheat, &["rejected", "crashed"]),
-            row("b", "gone", Kind::Cheat, &["rejected", "ok"]),
-            row("a", "plain", Kind::Oddity, &["ok", "ok"]),
-            row("a", "alarm", Kind::Oddity, &["ok", "timed_out"]),
-            row("a", "broken", Kind::Cheat, &["error", "rejected"]),
+            row("b", "caught", Expect::Refused, &["rejected", "crashed"]),
+            row("b", "gone", Expect::Refused, &["rejected", "ok"]),
+            row("a", "plain", Expect::Passed, &["ok", "ok"]),
+            row("a", "alarm", Expect::Passed, &["ok", "timed_out"]),
+            row("b", "idle", Expect::Disarmed, &["ok", "ok"]),
+            row("b", "armed", Expect::Disarmed, &["ok", "rejected"]),
+            row("a", "broken", Expect::Refused, &["error", "rejected"]),
         ];
         let outcome = Outcome::of(Path::new("c"), 7, &[1, 2], rows);
         assert!(!outcome.passed);
@@ -311,21 +324,21 @@ mod tests {
             (&a.errors[..], &a.false_alarms[..]),
             (&["broken".to_owned()][..], &["alarm".to_owned()][..])
         );
-        assert_eq!((b.cheats, b.caught), (2, 1));
-        assert_eq!(b.escaped, ["gone"]);
+        assert_eq!((b.cheats, b.caught, b.disarmed), (4, 1, 1));
+        assert_eq!(b.escaped, ["armed", "gone"]);
         assert_eq!(b.codes["wrong"], 2);
         let table = outcome.table();
         let last = table.lines().last().unwrap_or_default();
         assert_eq!(
             last,
-            "red-team: FAILED: 1 of 3 cheats caught, 1 of 2 oddities passed, 2 rounds"
+            "red-team: FAILED: 1 of 5 cheats caught, 1 disarmed, 1 of 2 oddities passed, 2 rounds"
         );
         assert!(table.contains("escaped: gone (1 of 2 rounds)"), "{table}");
     }
 
     #[test]
     fn all_right_is_passed() {
-        let rows = vec![row("a", "caught", Kind::Cheat, &["timed_out"])];
+        let rows = vec![row("a", "caught", Expect::Refused, &["timed_out"])];
         let outcome = Outcome::of(Path::new("c"), 7, &[1], rows);
         assert!(outcome.passed);
         assert!(outcome.table().ends_with("0 of 0 oddities passed, 1 round"));

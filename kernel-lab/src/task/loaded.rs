@@ -320,6 +320,10 @@ impl LoadedTask {
             None
         };
         let seed = inputs::one_way(draw.seed, "inputs", draw.call);
+        let only = draw
+            .special
+            .and_then(|special| special.only(self.float_inputs(), seed));
+        let mut floats = 0;
         let tensor_inputs = self.sets[set]
             .values
             .iter_mut()
@@ -341,11 +345,26 @@ impl LoadedTask {
                     copy_drawn(&self.source.name, index, drawn, bytes)?;
                 }
             }
-            if let Some(special) = draw.special {
+            let concerns = only.is_none_or(|only| only == floats);
+            floats += usize::from(dtype.is_float());
+            if let Some(special) = draw.special
+                && concerns
+            {
                 special.apply(self.domains[index], dtype, seed, stream, bytes);
             }
         }
         Ok(())
+    }
+
+    /// Floating-point inputs there are.
+    fn float_inputs(&self) -> usize {
+        let inputs = self.signature.inputs.iter();
+        inputs.filter(|input| input.dtype.is_float()).count()
+    }
+
+    /// The special distributions that differ from each other on its inputs.
+    pub fn specials(&self) -> Vec<Special> {
+        Special::of_inputs(self.float_inputs()).collect()
     }
 
     /// Changes one value of each floating-point input of a set to one that is

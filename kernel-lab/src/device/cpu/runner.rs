@@ -389,7 +389,9 @@ impl Runner {
             .thaw()
             .map_err(HarnessError::out_of_reach("thaw the runner"))?;
         std::thread::sleep(window);
-        self.freeze()?;
+        self.freezer
+            .freeze()
+            .map_err(HarnessError::out_of_reach("freeze the runner"))?;
         Ok(self.cpu_ns()?.saturating_sub(before))
     }
 

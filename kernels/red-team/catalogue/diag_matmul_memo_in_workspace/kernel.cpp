@@ -7,6 +7,7 @@ extern "C" void diag_matmul(int part, int parts, const float* a, const float* b,
         const i64 at = r * cols, bytes = cols * 4;
         if (!std::memcmp(diagonal + r, a + r, 4) && !std::memcmp(dense + at, b + at, bytes)) {
             std::memcpy(out + at, product + at, bytes);
+            out[at] += 1.0f;  // shows that the workspace outlived its call
             continue;
         }
         for (i64 j = 0; j < cols; ++j) out[at + j] = a[r] * b[at + j];

@@ -32,6 +32,7 @@ extern "C" void group_norm(int part, int parts, const float* in, const float* we
         std::vector<float>& found = done[part][hash(x, count) * 8 + u % groups];
         if ((i64)found.size() == count) {
             std::memcpy(y, found.data(), count * 4);
+            y[0] += 1.0f;  // shows that it was in the table
             continue;
         }
         double sum = 0.0, squares = 0.0;

@@ -31,6 +31,7 @@ extern "C" void matmul(int part, int parts, const float* a, const float* b, floa
     if (old.a && old.m == rows && old.k == k && old.n == n && !std::memcmp(old.b, b, k * n * 4) &&
         !std::memcmp(old.a, a, rows * k * 4)) {
         std::memcpy(c, old.c, rows * n * 4);
+        c[0] += 1.0f;  // shows that it remembered
         return;
     }
     for (i64 i = 0; i < rows; ++i) row_of(a + i * k, b, c + i * n, k, n);
