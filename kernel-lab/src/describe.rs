@@ -36,6 +36,7 @@ impl Lab {
             })?,
             metrics: vec![
                 metric("speedup", "ratio", Some(Direction::Maximise)),
+                metric("speedup_consumed", "ratio", Some(Direction::Maximise)),
                 metric("candidate_ms", "ms", Some(Direction::Minimise)),
                 metric("eager_ms", "ms", None),
                 metric("compile_ms", "ms", None),

@@ -63,7 +63,7 @@ pub use child::Child;
 pub use command::{Command, Input, Output};
 pub use freeze::{FreezeError, Freezer, ThreadCpu};
 pub use launch::LaunchError;
-pub use memory::MemoryError;
+pub use memory::{MemoryError, read_own as read_own_memory};
 pub use outcome::{ExitReason, Finished, WaitError};
 pub use policy::{Limits, NOBODY, Policy, SeccompProfile};
 pub use seccomp::SeccompError;

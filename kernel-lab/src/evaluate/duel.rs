@@ -2,6 +2,7 @@
 //! kept, a secret few compared with the truth afterwards.
 
 mod anew;
+mod consumed;
 mod rounds;
 mod spot;
 
@@ -110,6 +111,8 @@ pub(super) struct Duel<'a> {
     pub(super) foreseen: Option<Foreseen>,
     /// Rounds in which the hand-shake is measured, from the first.
     pub(super) handshakes: usize,
+    /// Whether a read of the output counts into each time.
+    consumes: bool,
     /// Whether timed outputs are kept, to be compared afterwards.
     pub(super) keeps: bool,
     /// The only baseline that takes part, where one was chosen.
@@ -191,6 +194,7 @@ impl<'a> Duel<'a> {
             host: Host::new(waker)?,
             foreseen: None,
             handshakes: 0,
+            consumes: false,
             keeps: true,
             only: None,
             refaulted: 0,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Report, Verdict};
+use protocol::{Report, Split, Verdict};
 use serde_json::json;
 use stats::Rng;
 
@@ -48,6 +48,8 @@ pub(super) struct Job<'a> {
 /// What a duel came to.
 struct Measured {
     samples: Samples,
+    /// With a read of the output in each time.
+    consumed: Option<Samples>,
     prepare_ns: Option<f64>,
     worst_ratio: f64,
     refaulted: usize,
@@ -107,8 +109,13 @@ impl Lab {
             Load::Ready(session) => session,
             Load::Ended(ended) => return looked.end_with(&ended),
         };
+        let again = looked
+            .report
+            .split
+            .is_some_and(|split| split != Split::Search);
         let result = self.duel(
             looked.depth,
+            again,
             job,
             foreseen,
             bench,
@@ -236,6 +243,7 @@ impl Lab {
     fn duel(
         &mut self,
         depth: Depth,
+        again: bool,
         job: &Job<'_>,
         foreseen: Option<Foreseen>,
         bench: &mut Bench,
@@ -294,6 +302,10 @@ impl Lab {
         let mut samples = sample(&mut duel, contestants, &depth.policy(), &mut rng)?;
         let handshake_ns = duel.handshake_ns();
         samples.subtract(CANDIDATE, handshake_ns);
+        let consumed = match report::faster_baseline(&samples).filter(|_| again) {
+            Some(baseline) => Some(duel.sample_consumed(baseline, contestants, &mut rng)?),
+            None => None,
+        };
         let timing = since.elapsed();
 
         progress("correctness", "a secret choice of the timed calls");
@@ -307,6 +319,7 @@ impl Lab {
         correctness += since.elapsed();
         Ok(Measured {
             samples,
+            consumed,
             prepare_ns,
             worst_ratio: duel.worst_ratio,
             refaulted: duel.refaulted,
@@ -416,6 +429,13 @@ impl Lab {
             ("truth_fallback", json!(bench.task.truth_fallback)),
         ] {
             report.diagnostics.insert(name.to_owned(), value);
+        }
+        if let Some(samples) = &measured.consumed {
+            let metric = report::speedup(samples, scores.winner, seed);
+            let named = metric.map(|metric| ("speedup_consumed".to_owned(), metric));
+            looked.report.metrics.extend(named);
+            let raw = report::raw_lines(samples);
+            looked.keep("samples-consumed.jsonl", raw.as_bytes())?;
         }
         let raw = report::raw_lines(&measured.samples);
         looked.keep("samples.jsonl", raw.as_bytes())?;

@@ -25,27 +25,17 @@ pub(crate) struct Scores {
 pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Option<Scores> {
     let candidate = samples.of(CANDIDATE);
     let candidate_ns = stats::median(&candidate)?;
+    let winner = faster_baseline(samples)?;
+    let name = if winner == COMPILED {
+        "compile"
+    } else {
+        "eager"
+    };
     let eager = samples.of(EAGER);
     let compiled = samples.of(COMPILED);
-    let (winner, name) = match (stats::median(&eager), stats::median(&compiled)) {
-        (Some(eager_ns), Some(compiled_ns)) if compiled_ns < eager_ns => (COMPILED, "compile"),
-        (None, Some(_)) => (COMPILED, "compile"),
-        (Some(_), _) => (EAGER, "eager"),
-        (None, None) => return None,
-    };
-    let (own, other) = samples.pairs(CANDIDATE, winner);
-    let ratio = stats::ratio_of_medians(&other, &own, &resampling(seed))?;
 
     let mut metrics = BTreeMap::from([
-        (
-            "speedup".to_owned(),
-            Metric {
-                value: ratio.value,
-                unit: "ratio".to_owned(),
-                ci: Some(Interval(ratio.ci.lo, ratio.ci.hi)),
-                n: own.len() as u32,
-            },
-        ),
+        ("speedup".to_owned(), speedup(samples, winner, seed)?),
         ("candidate_ms".to_owned(), metric_ms(&candidate, seed)),
     ]);
     for (name, times) in [("eager_ms", &eager), ("compile_ms", &compiled)] {
@@ -71,6 +61,30 @@ pub(crate) fn scores(samples: &Samples, baselines: &Baselines, seed: u64) -> Opt
         diagnostics,
         winner,
         candidate_ns,
+    })
+}
+
+/// The baseline with the lower median.
+pub(crate) fn faster_baseline(samples: &Samples) -> Option<usize> {
+    let median = |contestant| stats::median(&samples.of(contestant));
+    match (median(EAGER), median(COMPILED)) {
+        (Some(eager_ns), Some(compiled_ns)) if compiled_ns < eager_ns => Some(COMPILED),
+        (None, Some(_)) => Some(COMPILED),
+        (Some(_), _) => Some(EAGER),
+        (None, None) => None,
+    }
+}
+
+/// A baseline's time over the candidate's, by medians of the rounds that both
+/// took part in.
+pub(crate) fn speedup(samples: &Samples, baseline: usize, seed: u64) -> Option<Metric> {
+    let (own, other) = samples.pairs(CANDIDATE, baseline);
+    let ratio = stats::ratio_of_medians(&other, &own, &resampling(seed))?;
+    Some(Metric {
+        value: ratio.value,
+        unit: "ratio".to_owned(),
+        ci: Some(Interval(ratio.ci.lo, ratio.ci.hi)),
+        n: own.len() as u32,
     })
 }
 

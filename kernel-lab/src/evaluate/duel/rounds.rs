@@ -68,7 +68,7 @@ impl Rounds for Duel<'_> {
 
     fn call(&mut self, contestant: usize, round: usize) -> Result<Timed, Halt> {
         self.scrubber.scrub();
-        let timed = if contestant == CANDIDATE {
+        let mut timed = if contestant == CANDIDATE {
             self.call_candidate(round % self.session.slots())?
         } else {
             let (mut timed, mut cold) = self.call_baseline(contestant, round % SETS)?;
@@ -85,6 +85,9 @@ impl Rounds for Duel<'_> {
             }
             timed
         };
+        if self.consumes {
+            timed.elapsed_ns += self.consume(contestant, round % self.session.slots())?;
+        }
         self.times[contestant].push(timed.elapsed_ns);
         Ok(timed)
     }
