@@ -197,17 +197,15 @@ impl From<&Admitted> for Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::task::TaskLibrary;
 
+    /// A task of that text.
     fn source(name: &str, text: &str) -> TaskSource {
-        TaskSource {
-            name: name.to_owned(),
-            path: PathBuf::from(format!("{name}.py")),
-            sizes: BTreeMap::new(),
-            hash: ContentHash::of(text.as_bytes()),
-        }
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(format!("{name}.py")), text).unwrap();
+        let library = TaskLibrary::new(dir.path().to_owned());
+        library.find(name).unwrap()
     }
 
     fn entry(task: &TaskSource) -> Entry {

@@ -202,7 +202,7 @@ impl<'t> Examination<'t> {
         for call in 0..OWN_DRAWS {
             self.own(call)?;
         }
-        for special in Special::ALL {
+        for special in self.task.specials() {
             if self.nobody_left() {
                 break;
             }
@@ -281,7 +281,7 @@ impl<'t> Examination<'t> {
         self.findings.not_finite |= expected.truth.iter().any(is_not_finite);
         self.findings.eager_unfit |= !fits(self.task, &expected)?;
         for (mutant, trial) in &mut self.mutants {
-            if !trial.passed && mutant.kind == Kind::DroppedOp {
+            if !trial.passed && mutant.kind != Kind::NoWork {
                 continue;
             }
             let Some(outputs) = outputs_of(mutant, self.task, &expected) else {
@@ -295,11 +295,10 @@ impl<'t> Examination<'t> {
                 if let Weighed::Wrong(_) = weigh(false, &outcome) {
                     trial.fail("own");
                 }
-                let truth = &expected.truth[output];
-                if mutant.kind != Kind::DroppedOp
-                    && self.task.signature.outputs[output].dtype.is_float()
-                {
-                    let needed = mutants::allclose_at(got, truth);
+                let is_float = self.task.signature.outputs[output].dtype.is_float();
+                if mutant.kind == Kind::NoWork && is_float {
+                    let needed = mutants::allclose_at(got, &expected.truth[output])
+                        .map_err(HarnessError::python("reading the truth"))?;
                     trial.allclose = Some(trial.allclose.unwrap_or(0.0).max(needed));
                 }
             }

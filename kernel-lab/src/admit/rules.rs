@@ -94,8 +94,8 @@ pub struct Trial {
     /// distribution.
     pub right_share: f64,
     /// Smallest tolerance, absolute and relative, at which it would pass on
-    /// the task's own distribution by `torch.allclose`; absent for exact
-    /// outputs, and where it never would.
+    /// the task's own distribution by `torch.allclose`, for mutants that do no
+    /// work; absent for exact outputs, and where it never would.
     pub allclose: Option<f64>,
 }
 
