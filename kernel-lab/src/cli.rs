@@ -62,6 +62,28 @@ pub enum Command {
         #[arg(value_name = "TASK")]
         only: Vec<String>,
     },
+    /// Try wrong outputs on tasks: those that pass show which tasks are worth
+    /// nothing.
+    Admit {
+        /// Folder of tasks; that of --tasks, or the shipped ones, where none
+        /// is given.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Tasks to admit, by name; all where none is given.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Which of a task's sizes; those of its file where it has none of
+        /// that name.
+        #[arg(long, value_name = "NAME", default_value = "cpu")]
+        size: String,
+        /// What parameters and inputs are derived from, in hexadecimal.
+        #[arg(long, value_name = "HEX", value_parser = parse_hex, default_value_t = crate::admit::SEED)]
+        seed: u64,
+        /// Write the verdicts to FILE. Verdicts that are there on tasks that
+        /// were not admitted now are kept.
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+    },
     /// Answer requests as JSON lines on standard input and output.
     Serve,
     /// Evaluate a corpus of candidates that cheat and of honest ones that look
@@ -88,6 +110,16 @@ pub enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+}
+
+impl Cli {
+    /// The folder of tasks that was asked for.
+    pub fn tasks_folder(&self) -> Option<PathBuf> {
+        match &self.command {
+            Command::Admit { dir: Some(dir), .. } => Some(dir.clone()),
+            _ => self.tasks.clone(),
+        }
+    }
 }
 
 fn parse_hex(text: &str) -> Result<u64, std::num::ParseIntError> {

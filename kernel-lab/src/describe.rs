@@ -8,6 +8,7 @@ use protocol::{
 };
 use serde_json::json;
 
+use crate::admit::manifest;
 use crate::device::Device as _;
 use crate::error::HarnessError;
 use crate::evaluate::Lab;
@@ -62,6 +63,7 @@ impl Lab {
             });
         };
         let loaded = &bench.task;
+        let published = manifest::published(&loaded.source)?;
         let graph = loaded.graph()?;
         let spaces = self
             .templates
@@ -99,6 +101,8 @@ impl Lab {
         let facts = BTreeMap::from([
             ("path".to_owned(), json!(loaded.source.path)),
             ("hash".to_owned(), json!(loaded.hash)),
+            ("quality".to_owned(), json!(published.word())),
+            ("quality_reasons".to_owned(), json!(published.reasons())),
             ("size".to_owned(), json!(loaded.size)),
             ("constants".to_owned(), json!(constants)),
             ("inputs".to_owned(), metas(&loaded.signature.inputs)),

@@ -41,6 +41,14 @@ pub enum HarnessError {
         #[from]
         source: crate::redteam::CorpusError,
     },
+    /// A manifest of admitted tasks that can't be used.
+    #[error("manifest `{}`: {problem}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// Python or torch failed outside of a task's own code.
     #[error("failed while {doing}")]
     Python {
@@ -157,6 +165,7 @@ impl HarnessError {
             Self::Experiment { .. } => "bad_experiment",
             Self::Templates { .. } => "bad_template",
             Self::Corpus { .. } => "bad_corpus",
+            Self::Manifest { .. } => "bad_manifest",
             Self::Python { .. } => "python",
             Self::File { .. } => "file",
             Self::System { .. } | Self::Process { .. } | Self::OutOfReach { .. } => "system",
@@ -175,6 +184,7 @@ impl HarnessError {
                 | Self::Experiment { .. }
                 | Self::Templates { .. }
                 | Self::Corpus { .. }
+                | Self::Manifest { .. }
         )
     }
 

@@ -4,11 +4,13 @@
 //! clocks or Python: [`plan`] (what a candidate asks to be run), [`judge`]
 //! (whether its answers are right), [`inputs`] (fresh values nobody can
 //! predict) and [`template`] (kernels with parameters). Around them:
-//! [`task`] (what is to be computed), [`compile`], [`device`] (where
+//! [`task`] (what is to be computed), [`admit`] (whether that is worth
+//! computing), [`compile`], [`device`] (where
 //! candidates run), [`timing`] (who runs when), [`baseline`] (what there is
 //! to beat), [`evaluate`], where a score is made, and [`redteam`], which tries
 //! to get a wrong one.
 
+pub mod admit;
 pub mod baseline;
 pub mod cache;
 pub mod cli;

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use kernel_lab::admit::manifest::Manifest;
+use kernel_lab::admit::{self, Document};
 use kernel_lab::cli::{CandidateArgs, Cli, Command};
 use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
@@ -43,7 +45,7 @@ fn run(cli: &Cli) -> Result<bool, HarnessError> {
         None => allowed_cpus(),
     };
     let config =
-        Surroundings::read(|name| std::env::var_os(name)).resolve(cli.tasks.clone(), cpus)?;
+        Surroundings::read(|name| std::env::var_os(name)).resolve(cli.tasks_folder(), cpus)?;
     if ready.is_none() {
         return Err(start_again(&config));
     }
@@ -147,6 +149,28 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessErr
             let outcome = redteam::run(lab, &options, &mut progress)?;
             print(cli.json, &outcome, redteam::Outcome::table)?;
             return Ok(outcome.passed);
+        }
+        Command::Admit {
+            dir: _,
+            only,
+            size,
+            seed,
+            manifest,
+        } => {
+            let options = admit::Options {
+                size: size.clone(),
+                seed: *seed,
+            };
+            let before = match manifest {
+                Some(path) => Manifest::read(path)?,
+                None => None,
+            };
+            let mut progress = |line: &str| eprintln!("admit: {line}");
+            let document = lab.admit(only, &options, &mut progress)?;
+            if let Some(path) = manifest {
+                document.manifest(before, &lab.task_names()?).write(path)?;
+            }
+            print(cli.json, &document, Document::table)
         }
         Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
         Command::NullTest { seconds } => {

@@ -96,8 +96,8 @@ pub fn inspection(inspection: &Inspection) -> String {
 /// A suite.
 pub fn suite(suite: &Suite) -> String {
     let mut text = format!(
-        "{:<20} {:>10} {:>10}  {:<8} {:<13} templates",
-        "task", "eager ms", "compile ms", "best", "mode"
+        "{:<20} {:>10} {:>10}  {:<8} {:<13} {:<11} templates",
+        "task", "eager ms", "compile ms", "best", "mode", "quality"
     );
     for row in &suite.tasks {
         if let Some(error) = &row.error {
@@ -111,12 +111,13 @@ pub fn suite(suite: &Suite) -> String {
         };
         let _ = write!(
             text,
-            "\n{:<20} {:>10} {:>10}  {:<8} {:<13} {}",
+            "\n{:<20} {:>10} {:>10}  {:<8} {:<13} {:<11} {}",
             row.task,
             value(&row.eager_ms),
             value(&row.compile_ms),
             row.best.as_deref().unwrap_or("-"),
             row.compile_mode.as_deref().unwrap_or("-"),
+            row.quality.as_deref().unwrap_or("-"),
             row.templates.join(" ")
         );
     }

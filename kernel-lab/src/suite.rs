@@ -6,6 +6,7 @@ use protocol::{Interval, Metric};
 use serde::Serialize;
 use torch_bridge::{CompileMode, Output};
 
+use crate::admit::manifest;
 use crate::baseline::{Host, TimedCall};
 use crate::error::{HarnessError, chain};
 use crate::evaluate::{Lab, draw_seed, interval_of};
@@ -35,6 +36,9 @@ pub struct Row {
     pub best: Option<String>,
     /// Templates that fit.
     pub templates: Vec<String>,
+    /// What the manifest of admitted tasks says about it, or `stale`; absent
+    /// where there is nothing.
+    pub quality: Option<String>,
     /// Why the task can't be used, where it can't.
     pub error: Option<String>,
 }
@@ -54,6 +58,7 @@ impl Lab {
                 compile_time_ms: None,
                 best: None,
                 templates: Vec::new(),
+                quality: None,
                 error: Some(chain(&error)),
             },
         }
@@ -125,6 +130,9 @@ impl Lab {
                 .into_iter()
                 .map(|space| space.template)
                 .collect(),
+            quality: manifest::published(&bench.task.source)?
+                .word()
+                .map(str::to_owned),
             error: None,
         })
     }

@@ -187,7 +187,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::PhaseStarted { phase: 3 }),
         2 => task().prop_map(|task| Event::TaskInspected {
             task, source: hash(), inspection: hash(),
-            document: Body::Inline(json!({})), templates: vec!["t".to_owned()],
+            document: Body::Inline(json!({})), templates: vec!["t".to_owned()], quality: None,
         }),
         1 => task().prop_map(|task| Event::TaskClosed { task, reason: String::new() }),
         4 => (agent(), proptest::option::of(id())).prop_map(|(agent, experiment)| Event::AgentStarted {

@@ -118,6 +118,7 @@ fn searching(direction: Direction) -> State {
                 hash: ContentHash::of(name.as_bytes()),
                 document: Body::Inline(json!({})),
                 templates: Vec::new(),
+                quality: None,
             }),
             closed: None,
         })
@@ -309,6 +310,32 @@ fn fault_06_a_campaign_has_one_evaluation() {
     let before = state.clone();
     assert!(apply(&mut state, frozen()).is_err());
     assert_eq!(state, before);
+}
+
+#[test]
+fn what_algebra_does_is_not_in_the_mean() {
+    let mut state = searching(Direction::Maximise);
+    for (task, value) in [("x", 40.0), ("y", 2.0), ("z", 0.5)] {
+        experiment(&mut state, task, vec![measured(Split::Select, value)]);
+    }
+    for (quality, apart, mean) in [
+        ("collapsible", 1, 1.0),
+        ("ok", 0, 40.0_f64.cbrt()),
+        ("stale", 0, 40.0_f64.cbrt()),
+    ] {
+        let inspected = state.tasks.iter_mut().find(|task| task.name == "x");
+        let inspected = inspected.and_then(|task| task.inspected.as_mut());
+        inspected.expect("it was inspected").quality = Some(quality.to_owned());
+        let board = leaderboard(&state);
+        let summary = board.summary;
+        assert_eq!(summary.apart, apart, "{quality}");
+        assert!((summary.geomean.expect("a mean") - mean).abs() < 1e-12);
+        assert_eq!(summary.geomean_apart.is_some(), apart > 0);
+        // It has its row, and says what it is.
+        assert_eq!(board.rows[0].task, "x");
+        assert_eq!(board.rows[0].caveats.len(), apart);
+        assert_eq!(summary.verified, 3);
+    }
 }
 
 #[test]

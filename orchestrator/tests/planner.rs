@@ -155,6 +155,7 @@ impl Run {
                     source: hash.clone(),
                     inspection: hash,
                     templates: vec!["t".to_owned()],
+                    quality: None,
                 });
             }
             Effect::Model { agent, turn } => {

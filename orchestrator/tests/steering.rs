@@ -39,6 +39,7 @@ impl Run {
                     inspection: hash,
                     document: Body::Inline(json!({})),
                     templates: vec!["t".to_owned()],
+                    quality: None,
                 },
             );
         }

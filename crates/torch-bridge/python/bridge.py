@@ -385,3 +385,93 @@ def op_graph(model, args):
     except Exception:
         graph = _traced(model, args)
     return json.dumps(graph, allow_nan=False)
+
+
+# -- mutants ------------------------------------------------------------------
+
+# Operators that compute nothing: they copy, name or arrange values.
+LAYOUT = {
+    "aten.clone", "aten.view", "aten.reshape", "aten.flatten", "aten.unflatten", "aten.squeeze",
+    "aten.unsqueeze", "aten.expand", "aten.expand_as", "aten.broadcast_tensors", "aten.transpose",
+    "aten.permute", "aten.movedim", "aten.t", "aten.numpy_T", "aten.mT", "aten.matrix_H",
+    "aten.select", "aten.slice", "aten.to", "aten._to_copy", "aten.type_as",
+    "Tensor.clone", "Tensor.view", "Tensor.reshape", "Tensor.flatten", "Tensor.squeeze",
+    "Tensor.unsqueeze", "Tensor.expand", "Tensor.transpose", "Tensor.permute", "Tensor.t",
+    "Tensor.to", "Tensor.float", "nn.Dropout",
+} | IDENTITY | IDENTITY_IF_EVAL  # fmt: skip
+
+
+def training(model):
+    """A deep copy of `model` in training mode."""
+    return copy.deepcopy(model).train()
+
+
+class _Without(torch.fx.Interpreter):
+    """Runs a graph with `result` replaced by the values of `kept`."""
+
+    def __init__(self, module, result, kept):
+        super().__init__(module, garbage_collect_values=False)
+        self.result = result
+        self.kept = kept
+
+    def run_node(self, node):
+        if node is not self.result:
+            return super().run_node(node)
+        return self.env[self.kept].reshape(node.meta["val"].shape)
+
+    def __call__(self, *args):
+        try:
+            return self.run(*args)
+        finally:
+            self.env = {}
+
+
+def _op(module, node):
+    """The name of a node's operator, as in an op graph."""
+    if node.op == "call_module":
+        return f"nn.{type(module.get_submodule(node.target)).__name__}"
+    if node.op == "call_method":
+        return f"Tensor.{node.target}"
+    if hasattr(node.target, "_schema"):
+        return str(node.target)
+    home = getattr(node.target, "__module__", None) or "torch"
+    return f"{home}.{node.target.__name__}"
+
+
+def without_each(model, args):
+    """`model` without one of its operators, for each operator and argument
+    that can stand for its result: floats, and as many of them.
+
+    Returns tuples of the result's name, the operator's, the name of the
+    argument that stands for it, and a callable that takes what the model
+    takes.
+    """
+    try:
+        module = torch.export.export(model, args, strict=False).module()
+    except Exception:
+        module = torch.fx.symbolic_trace(model)
+        _Recorder(module).run(*args)
+    variants = []
+    for node in module.graph.nodes:
+        source = node
+        if node.op == "call_function" and node.target is operator.getitem:
+            # The first result of an operator with several.
+            source = node.args[0]
+            if node.args[1] != 0 or not isinstance(source, torch.fx.Node):
+                continue
+        elif node.op not in ("call_function", "call_method", "call_module"):
+            continue
+        value = node.meta.get("val")
+        op = _op(module, source)
+        if not isinstance(value, torch.Tensor) or ".".join(op.split(".")[:2]) in LAYOUT:
+            continue
+        for kept in source.all_input_nodes:
+            other = kept.meta.get("val")
+            if (
+                isinstance(other, torch.Tensor)
+                and other.dtype == value.dtype
+                and value.is_floating_point()
+                and other.numel() == value.numel()
+            ):
+                variants.append((str(node), op, str(kept), _Without(module, node, kept)))
+    return variants

@@ -20,7 +20,7 @@ mod tensor;
 pub use fault::PyFault;
 pub use graph::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, ValueKind};
 pub use interp::{Interp, InterpConfig, required_env};
-pub use model::{BoundCall, Callable, CompileMode, Model, Output};
+pub use model::{BoundCall, Callable, CompileMode, Model, Output, Without};
 pub use startup::keep_freed_pages;
 pub use task::TaskModule;
 pub use tch;

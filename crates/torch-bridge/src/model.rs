@@ -88,6 +88,42 @@ impl Model {
         Ok(Self::new(&self.bridge, copy))
     }
 
+    /// A deep copy in training mode, in which dropout is random and batch
+    /// norm uses the batch's own statistics.
+    pub fn training(&self) -> Result<Self, PyFault> {
+        let copy = self.bridge.call("training", (self.module.get(),), || {
+            "copying the model for training".to_owned()
+        })?;
+        Ok(Self::new(&self.bridge, copy))
+    }
+
+    /// The model without one of its operators, once for each operator and
+    /// each argument that can stand for its result: floats, and as many of
+    /// them. Operators that only copy or arrange are left alone. The variants
+    /// share the model's parameters.
+    pub fn without_each(&self, inputs: &[Value]) -> Result<Vec<Without>, PyFault> {
+        let doing = || "leaving out operators".to_owned();
+        let py = self.bridge.py();
+        let args = argument_tuple(py, inputs)?;
+        let variants: Vec<(String, String, String, Bound<'_, PyAny>)> = self
+            .bridge
+            .call("without_each", (self.module.get(), args), doing)?
+            .extract()
+            .map_err(|error| raised(py, &error, doing()))?;
+        Ok(variants
+            .into_iter()
+            .map(|(result, op, kept, function)| Without {
+                result,
+                op,
+                kept,
+                callable: Callable {
+                    function: Rc::new(Handle::new(function)),
+                    what: "the model without one operator",
+                },
+            })
+            .collect())
+    }
+
     /// The model as it is, for eager calls.
     pub fn callable(&self) -> Callable {
         Callable {
@@ -125,6 +161,19 @@ impl Model {
             .map_err(|error| raised(py, &error, doing()))?;
         serde_json::from_str(&document).map_err(|source| PyFault::Graph { source })
     }
+}
+
+/// A model without one of its operators.
+#[derive(Debug, Clone)]
+pub struct Without {
+    /// Name of the operator's result in the graph.
+    pub result: String,
+    /// The operator, for example `aten.relu.default`.
+    pub op: String,
+    /// Name of the value that stands for the result.
+    pub kept: String,
+    /// What is left of the model.
+    pub callable: Callable,
 }
 
 /// Something that can be called with a model's arguments.

@@ -10,16 +10,17 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use stats::Rng;
-use torch_bridge::{BoundCall, Output, PyFault};
+use torch_bridge::{BoundCall, Output};
 
 use super::abort::Abort;
 use super::early::Foreseen;
 use super::idle::{Look, WINDOW, late_work, unfinished_work};
+use super::weigh::{Weighed, compare_output, weigh};
 use crate::baseline::Host;
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::{self, Special};
-use crate::judge::{ContentHash, Expected as Judged, Finding, Outcome, Site, compare, poison};
+use crate::judge::{ContentHash, Finding, Outcome, Site, poison};
 use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
 use crate::task::{Draw, Expected, LoadedTask, SETS};
@@ -481,33 +482,14 @@ impl<'a> Duel<'a> {
 
     fn compare(&mut self, expected: &Expected, draw: Draw, outputs: &[Pages]) -> Result<(), Halt> {
         for (output, got) in outputs.iter().enumerate() {
-            let meta = &self.task.signature.outputs[output];
             let site = Site {
                 output,
                 call: draw.call,
             };
-            let viewing = HarnessError::python("reading the truth");
-            let outcome = if meta.dtype.is_float() {
-                let view = || -> Result<_, PyFault> {
-                    Ok((
-                        torch_bridge::elements::<f64>(&expected.truth[output])?,
-                        torch_bridge::bytes(&expected.eager[output])?,
-                    ))
-                };
-                let (truth, eager) = view().map_err(viewing)?;
-                compare(
-                    site,
-                    got,
-                    meta.dtype,
-                    Judged::Float { truth, eager },
-                    &meta.shape,
-                )
-            } else {
-                let truth = torch_bridge::bytes(&expected.truth[output]).map_err(viewing)?;
-                compare(site, got, meta.dtype, Judged::Exact(truth), &meta.shape)
-            };
+            let meta = &self.task.signature.outputs[output];
+            let outcome = compare_output(site, got, meta, expected)?;
             self.compared += 1;
-            self.weigh(draw, output, got, outcome)?;
+            self.weigh(draw, output, got, &outcome)?;
         }
         Ok(())
     }
@@ -518,45 +500,43 @@ impl<'a> Duel<'a> {
         draw: Draw,
         output: usize,
         got: &[u8],
-        outcome: Outcome,
+        outcome: &Outcome,
     ) -> Result<(), Halt> {
-        if outcome.ok {
-            let used = outcome.max_ratio_of_tolerance.max(outcome.rms_ratio);
-            self.worst_ratio = self.worst_ratio.max(used);
-            return Ok(());
-        }
-        let Some(first) = outcome.findings.into_iter().next() else {
-            return Ok(());
-        };
-        let Some(special) = draw.special else {
-            // A gap in the output explains wrong values better than they do.
-            let dtype = self.output_dtype(output);
-            let gap = poison::unwritten(dtype, self.poison_seed(draw.call), output as u64, got);
-            return Err(Halt::Found(match gap {
-                Some(count) => Finding::Unwritten {
-                    output,
-                    call: draw.call,
-                    count,
-                    total: (got.len() / dtype.size_bytes()) as u64,
+        let name = || draw.special.map(|special| special.name().to_owned());
+        match weigh(draw.special.is_some(), outcome) {
+            Weighed::Right => {
+                let used = outcome.max_ratio_of_tolerance.max(outcome.rms_ratio);
+                self.worst_ratio = self.worst_ratio.max(used);
+                Ok(())
+            }
+            Weighed::Skipped => {
+                self.skipped.extend(name());
+                Ok(())
+            }
+            Weighed::NotPropagated => {
+                self.not_propagated.extend(name());
+                Ok(())
+            }
+            Weighed::Wrong(first) => Err(Halt::Found(match name() {
+                Some(name) => Finding::SpecialDistribution {
+                    name,
+                    inner: Box::new(first),
                 },
-                None => first,
-            }));
-        };
-        let name = special.name().to_owned();
-        if !outcome.eager_fits {
-            self.skipped.push(name);
-            return Ok(());
+                None => self.gap(draw, output, got).unwrap_or(first),
+            })),
         }
-        if let Finding::NotFinite { want, .. } = &first
-            && *want != crate::judge::ValueClass::Finite
-        {
-            self.not_propagated.push(name);
-            return Ok(());
-        }
-        Err(Halt::Found(Finding::SpecialDistribution {
-            name,
-            inner: Box::new(first),
-        }))
+    }
+
+    /// A gap in the output explains wrong values better than they do.
+    fn gap(&self, draw: Draw, output: usize, got: &[u8]) -> Option<Finding> {
+        let dtype = self.output_dtype(output);
+        let count = poison::unwritten(dtype, self.poison_seed(draw.call), output as u64, got)?;
+        Some(Finding::Unwritten {
+            output,
+            call: draw.call,
+            count,
+            total: (got.len() / dtype.size_bytes()) as u64,
+        })
     }
 
     fn keep(&mut self, kept: Kept) {

@@ -17,6 +17,7 @@ use super::early::compile;
 use super::measure::Job;
 use super::report::check;
 use super::{Depth, OnProgress, verdict};
+use crate::admit::manifest;
 use crate::baseline::Baselines;
 use crate::cache::Cache;
 use crate::compile::{Compiler as _, Cxx};
@@ -330,6 +331,7 @@ impl Lab {
             });
         };
         let folder = attempt.map(|(number, _)| dir.join(format!("attempt-{number}")));
+        let published = manifest::published(&bench.task.source)?;
         let mut looked = Attempt {
             report: self.blank_report(&experiment, &bench.task, depth, attempt),
             experiment: &experiment,
@@ -337,6 +339,10 @@ impl Lab {
             folder,
             started,
         };
+        if let Some(word) = published.word() {
+            let diagnostics = &mut looked.report.diagnostics;
+            diagnostics.insert("quality".to_owned(), json!(word));
+        }
         looked.lap("task", started);
         let result = self.walk(dir, looked, &mut bench, abort, progress);
         self.bench = Some(bench);

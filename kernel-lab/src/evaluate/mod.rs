@@ -14,6 +14,7 @@ mod lab;
 mod measure;
 mod report;
 mod verdict;
+mod weigh;
 
 pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
@@ -21,6 +22,7 @@ pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
 pub use lab::{Config, Lab};
 pub(crate) use lab::{TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{interval_of, resampling};
+pub(crate) use weigh::{Weighed, compare_output, weigh};
 
 use std::time::Duration;
 

@@ -171,6 +171,14 @@ pub(super) fn leaderboard(state: &State) -> String {
         show(s.geomean_deployed),
         show(s.median),
     );
+    if s.apart > 0 {
+        let _ = writeln!(
+            out,
+            "{} set apart, not in the mean and the median: geometric mean {}",
+            s.apart,
+            show(s.geomean_apart)
+        );
+    }
     out
 }
 

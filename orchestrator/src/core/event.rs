@@ -206,6 +206,9 @@ pub enum Event {
         document: Body,
         /// Templates that fit, by name.
         templates: Vec<String>,
+        /// Whether wrong answers fail on it, where the lab says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quality: Option<String>,
     },
     /// A task gets no more work.
     TaskClosed {

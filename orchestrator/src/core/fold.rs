@@ -144,6 +144,7 @@ impl State {
                 inspection,
                 document,
                 templates,
+                quality,
             } => {
                 let task = self.task_mut(task)?;
                 if task.inspected.is_some() {
@@ -154,6 +155,7 @@ impl State {
                     hash: inspection.clone(),
                     document: document.clone(),
                     templates: templates.clone(),
+                    quality: quality.clone(),
                 });
                 Ok(())
             }

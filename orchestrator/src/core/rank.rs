@@ -8,7 +8,7 @@ use super::event::EffectKey;
 use super::ids::ExperimentId;
 use super::measurement::Score;
 use super::significance::FALSE_DISCOVERIES;
-use super::state::{Experiment, State};
+use super::state::{Experiment, State, Task};
 
 /// How a result stands against the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +57,8 @@ pub struct Row {
     pub track: Option<String>,
     /// Whether a simulator stood in for the device.
     pub simulated: bool,
+    /// The quality of its task, where that sets the row apart.
+    pub apart: Option<String>,
     /// What is to be said beside the number.
     pub caveats: Vec<String>,
     /// Against the baseline; absent on a simulator.
@@ -95,14 +97,20 @@ pub struct Summary {
     pub won_fdr: Option<usize>,
     /// The same of those lost.
     pub lost_fdr: Option<usize>,
-    /// Geometric mean over verified tasks, losses included.
+    /// Geometric mean over verified tasks, losses included, without those that
+    /// are set apart.
     pub geomean: Option<f64>,
+    /// Verified tasks that are set apart: they collapse by algebra, or wrong
+    /// answers pass on them.
+    pub apart: usize,
+    /// Geometric mean over those.
+    pub geomean_apart: Option<f64>,
     /// Geometric mean over all tasks of what one would deploy: the result
     /// where it is better than the baseline, else the baseline.
     pub geomean_deployed: Option<f64>,
-    /// Mean over verified tasks.
+    /// Mean over what `geomean` is over.
     pub mean: Option<f64>,
-    /// Median over verified tasks.
+    /// Median over what `geomean` is over.
     pub median: Option<f64>,
 }
 
@@ -183,6 +191,7 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;
     let standing = standing(state, Split::Select, ci).filter(|_| !measurement.simulated);
+    let apart = state.task(&experiment.task).and_then(Task::apart);
     Some(Row {
         rank: 0,
         experiment: experiment.id,
@@ -206,8 +215,11 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         simulated: measurement.simulated,
         caveats: {
             let audit = state.audit_caveat(experiment).map(str::to_owned);
-            measurement.caveats.iter().cloned().chain(audit).collect()
+            let apart = apart.map(|quality| format!("the task is {quality}: set apart"));
+            let measured = measurement.caveats.iter().cloned();
+            measured.chain(audit).chain(apart).collect()
         },
+        apart: apart.map(str::to_owned),
         standing,
         report: measurement.report.clone(),
         hash: measurement.hash.clone(),
@@ -303,11 +315,12 @@ fn lab_failure<'a>(state: &'a State, task: &str) -> Option<&'a str> {
 }
 
 fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
-    let real: Vec<f64> = rows
-        .iter()
-        .filter(|row| !row.simulated)
-        .map(|row| row.value)
-        .collect();
+    let (apart, counted): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|r| r.apart.is_some());
+    let real = |rows: &[&Row]| -> Vec<f64> {
+        let real = rows.iter().filter(|row| !row.simulated);
+        real.map(|row| row.value).collect()
+    };
+    let (apart, real) = (real(&apart), real(&counted));
     let any_simulated = rows.iter().any(|row| row.simulated);
     let baseline = state.baseline_on(Split::Select);
     let count = |wanted| {
@@ -340,6 +353,8 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         won_fdr: controlled(Standing::Won),
         lost_fdr: controlled(Standing::Lost),
         geomean: stats::geomean(&real),
+        apart: rows.iter().filter(|row| row.apart.is_some()).count(),
+        geomean_apart: stats::geomean(&apart),
         geomean_deployed: if any_simulated {
             None
         } else {

@@ -74,6 +74,19 @@ pub struct Inspected {
     pub document: Body,
     /// Templates that fit.
     pub templates: Vec<String>,
+    /// Whether wrong answers fail on it, where the lab says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
+}
+
+impl Task {
+    /// The quality that sets the task apart from those that count: a wrong
+    /// answer passes there, or algebra does the work.
+    pub fn apart(&self) -> Option<&str> {
+        let quality = self.inspected.as_ref()?.quality.as_deref()?;
+        // A stale verdict is none.
+        (!["ok", "stale"].contains(&quality)).then_some(quality)
+    }
 }
 
 /// One quick look.

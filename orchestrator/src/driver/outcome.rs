@@ -99,6 +99,11 @@ impl Driver {
                 inspection,
                 document,
                 templates: it.spaces.iter().map(|s| s.template.clone()).collect(),
+                quality: it
+                    .facts
+                    .get("quality")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
             },
         );
         self.append(batch)

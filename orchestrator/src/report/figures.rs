@@ -207,6 +207,7 @@ fn summary(of: &Summary, which: &str) -> Result<Figure, String> {
         ("won", of.won.and_then(count)),
         ("lost", of.lost.and_then(count)),
         ("geomean", of.geomean),
+        ("geomean_apart", of.geomean_apart),
         ("geomean_deployed", of.geomean_deployed),
         ("mean", of.mean),
         ("median", of.median),

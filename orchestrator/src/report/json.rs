@@ -54,6 +54,7 @@ pub fn leaderboard(state: &State) -> Value {
                     .map(Change::text),
                 "hash": row.hash,
                 "report": row.report,
+                "apart": row.apart,
             })
         })
         .collect();

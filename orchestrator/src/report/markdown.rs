@@ -189,6 +189,14 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
         "| geometric mean, losses included | {} |",
         show(s.geomean)
     )?;
+    if s.apart > 0 {
+        writeln!(
+            out,
+            "| set apart (collapsible, degenerate or ill-posed), not in that mean: {}; geometric mean | {} |",
+            s.apart,
+            show(s.geomean_apart)
+        )?;
+    }
     writeln!(
         out,
         "| geometric mean as deployed (baseline where it is better or nothing is verified) | {} |",

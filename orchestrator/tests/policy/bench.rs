@@ -57,6 +57,7 @@ impl Bench {
                 inspection: hash,
                 document: Body::Inline(json!({ "spaces": [space("a"), space("b")] })),
                 templates: vec!["a".to_owned(), "b".to_owned()],
+                quality: None,
             });
         }
         bench.apply(Event::EvaluationFrozen {

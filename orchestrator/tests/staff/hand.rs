@@ -82,6 +82,7 @@ impl Hand {
                 }],
             })),
             templates: vec!["t".to_owned()],
+            quality: None,
         });
         hand.settle();
         hand

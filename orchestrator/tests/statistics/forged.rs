@@ -77,6 +77,7 @@ impl Forged {
                 inspection: hash.clone(),
                 document: Body::Inline(json!({})),
                 templates: vec!["t".to_owned()],
+                quality: None,
             });
         }
         forged.say(Event::EvaluationFrozen {
