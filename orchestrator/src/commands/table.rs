@@ -171,6 +171,26 @@ pub(super) fn leaderboard(state: &State) -> String {
         show(s.geomean_deployed),
         show(s.median),
     );
+    if let Some(shares) = s.fast {
+        let shown: Vec<String> = crate::core::rank::FAST
+            .iter()
+            .zip(shares)
+            .map(|(ratio, share)| format!("{:.0}% above {ratio}", share * 100.0))
+            .collect();
+        let _ = writeln!(out, "of all tasks (fast_p): {}", shown.join(", "));
+    }
+    for also in &board.also {
+        let _ = writeln!(
+            out,
+            "{} of {} tasks: {} lost; geometric mean {}, mean {}, median {}",
+            clean(&also.metric),
+            also.n,
+            count(also.lost),
+            show(also.geomean),
+            show(also.mean),
+            show(also.median),
+        );
+    }
     if s.apart > 0 {
         let _ = writeln!(
             out,

@@ -1,5 +1,7 @@
 //! Numbers from labs, with what they are numbers of.
 
+use std::collections::BTreeMap;
+
 use protocol::{ContentHash, Interval, Report, Split, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,22 @@ impl Score {
         }
     }
 
+    /// The numbers in a verified candidate's report that are `metric` by other
+    /// rules.
+    pub fn also(report: &Report, metric: &str) -> BTreeMap<String, f64> {
+        let is_other = |name: &str| {
+            let rest = name
+                .strip_prefix(metric)
+                .and_then(|rest| rest.strip_prefix('_'));
+            rest.is_some_and(|rest| !rest.is_empty())
+        };
+        let metrics = report.metrics.iter().filter(|_| report.verdict.is_ok());
+        metrics
+            .filter(|(name, metric)| is_other(name) && metric.value.is_finite())
+            .map(|(name, metric)| (name.clone(), metric.value))
+            .collect()
+    }
+
     /// The number, if the candidate was verified.
     pub fn verified(&self) -> Option<f64> {
         if self.verdict.is_ok() {
@@ -112,6 +130,10 @@ pub struct Measurement {
     /// did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caveats: Vec<String>,
+    /// The same quantity by other rules: metrics of the report whose name is
+    /// the campaign's metric, an underscore and a word (`speedup_consumed`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, f64>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// How long its slot had nothing to do before, in milliseconds; absent for

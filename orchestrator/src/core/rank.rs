@@ -1,5 +1,7 @@
 //! The leaderboard: verified, re-measured results, one row per task.
 
+use std::collections::BTreeMap;
+
 use protocol::{ContentHash, Interval, Split};
 use serde::Serialize;
 
@@ -63,6 +65,8 @@ pub struct Row {
     pub caveats: Vec<String>,
     /// Against the baseline; absent on a simulator.
     pub standing: Option<Standing>,
+    /// The same quantity by other rules, by the name of the metric.
+    pub also: BTreeMap<String, f64>,
     /// The report behind the number.
     pub report: Option<ContentHash>,
     /// Hash of what was measured.
@@ -112,6 +116,30 @@ pub struct Summary {
     pub mean: Option<f64>,
     /// Median over what `geomean` is over.
     pub median: Option<f64>,
+    /// Shares of all tasks whose result is more than so many times as good as
+    /// the baseline: `fast_p` of KernelBench (Ouyang et al. 2025, section 3.4). Of a
+    /// metric that is to be large, with a baseline above zero.
+    pub fast: Option<[f64; FAST.len()]>,
+}
+
+/// Ratios to the baseline that [`Summary::fast`] is about.
+pub const FAST: [f64; 4] = [1.0, 1.2, 1.5, 2.0];
+
+/// Numbers over the tasks that count, by another rule of the metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Also {
+    /// Name of the metric.
+    pub metric: String,
+    /// Tasks that it is known of.
+    pub n: usize,
+    /// Of these, how many are worse than the baseline.
+    pub lost: Option<usize>,
+    /// Geometric mean.
+    pub geomean: Option<f64>,
+    /// Mean.
+    pub mean: Option<f64>,
+    /// Median.
+    pub median: Option<f64>,
 }
 
 /// The leaderboard.
@@ -123,6 +151,8 @@ pub struct Leaderboard {
     pub unverified: Vec<Unverified>,
     /// Numbers over all tasks.
     pub summary: Summary,
+    /// The same by other rules of the metric.
+    pub also: Vec<Also>,
 }
 
 /// Ranks what the campaign has found.
@@ -158,7 +188,9 @@ pub fn leaderboard(state: &State) -> Leaderboard {
     }
     control(&mut rows);
     let summary = summary(state, &rows, attempted);
+    let also = also(state, &rows);
     Leaderboard {
+        also,
         rows,
         unverified,
         summary,
@@ -221,6 +253,7 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         },
         apart: apart.map(str::to_owned),
         standing,
+        also: measurement.also.clone(),
         report: measurement.report.clone(),
         hash: measurement.hash.clone(),
     })
@@ -362,5 +395,43 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         },
         mean: stats::mean(&real),
         median: stats::median(&real),
+        fast: baseline
+            .filter(|_| !any_simulated && state.better(2.0, 1.0))
+            .filter(|baseline| *baseline > 0.0)
+            .map(|baseline| {
+                FAST.map(|ratio| {
+                    let rows = rows.iter().filter(|row| row.value > ratio * baseline);
+                    rows.count() as f64 / state.tasks.len().max(1) as f64
+                })
+            }),
     }
+}
+
+fn also(state: &State, rows: &[Row]) -> Vec<Also> {
+    let mut known: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let counted = |row: &&Row| !row.simulated && row.apart.is_none();
+    for row in rows.iter().filter(counted) {
+        for (metric, value) in &row.also {
+            known.entry(metric).or_default().push(*value);
+        }
+    }
+    let baseline = state.baseline_on(Split::Select);
+    let lost = |values: &[f64]| {
+        let baseline = baseline?;
+        let worse = values
+            .iter()
+            .filter(|value| state.better(baseline, **value));
+        Some(worse.count())
+    };
+    known
+        .into_iter()
+        .map(|(metric, values)| Also {
+            metric: metric.to_owned(),
+            n: values.len(),
+            lost: lost(&values),
+            geomean: stats::geomean(&values),
+            mean: stats::mean(&values),
+            median: stats::median(&values),
+        })
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! Turning what came of an effect into events.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use protocol::{Candidate, Description, Inspection, Report, Split, Verdict};
@@ -144,6 +145,7 @@ impl Driver {
                         .filter(|check| report.verdict.is_ok() && !check.passed)
                         .map(|check| format!("{}: {}", check.name, check.detail))
                         .collect(),
+                    also: Score::also(report, &self.metric()),
                     took_ms,
                     idle_ms,
                 };
@@ -324,6 +326,7 @@ impl Driver {
                     track: None,
                     simulated: false,
                     caveats: Vec::new(),
+                    also: BTreeMap::new(),
                     took_ms: 0,
                     idle_ms: None,
                 };

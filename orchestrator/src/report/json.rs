@@ -55,6 +55,7 @@ pub fn leaderboard(state: &State) -> Value {
                 "hash": row.hash,
                 "report": row.report,
                 "apart": row.apart,
+                "also": row.also,
             })
         })
         .collect();
@@ -65,10 +66,27 @@ pub fn leaderboard(state: &State) -> Value {
         "direction": metric.map_or(Direction::Maximise, |m| m.direction),
         "baseline": baseline(state, &board),
         "rows": rows,
-        "summary": board.summary,
+        "summary": summary(&board),
+        "also": board.also,
         "statistics": super::statistics::document(state, &board),
         "unverified": board.unverified,
     })
+}
+
+/// The summary, with the shares under the ratios that they belong to.
+fn summary(board: &Leaderboard) -> Value {
+    let mut document = json!(board.summary);
+    if let Value::Object(fields) = &mut document {
+        fields.remove("fast");
+        if let Some(shares) = board.summary.fast {
+            let shares = rank::FAST.iter().zip(shares);
+            let shares: serde_json::Map<_, _> = shares
+                .map(|(ratio, share)| (format!("{ratio:.1}"), json!(share)))
+                .collect();
+            fields.insert("fast_p".to_owned(), Value::Object(shares));
+        }
+    }
+    document
 }
 
 /// What candidates are compared with; without a value where nobody has

@@ -203,7 +203,29 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
         show(s.geomean_deployed)
     )?;
     writeln!(out, "| mean | {} |", show(s.mean))?;
-    writeln!(out, "| median | {} |\n", show(s.median))?;
+    writeln!(out, "| median | {} |", show(s.median))?;
+    if let Some(shares) = s.fast {
+        for (ratio, share) in crate::core::rank::FAST.iter().zip(shares) {
+            writeln!(
+                out,
+                "| share of all tasks more than {ratio} times the baseline (fast_p) | {:.0}% |",
+                share * 100.0
+            )?;
+        }
+    }
+    for also in &board.also {
+        let name = plain(&also.metric);
+        writeln!(
+            out,
+            "| {name}: tasks, worse than the baseline, geometric mean, mean, median | {}, {}, {}, {}, {} |",
+            also.n,
+            count(also.lost),
+            show(also.geomean),
+            show(also.mean),
+            show(also.median)
+        )?;
+    }
+    writeln!(out)?;
     if let Some(settings) = &state.settings {
         writeln!(
             out,

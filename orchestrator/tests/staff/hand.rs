@@ -290,6 +290,7 @@ impl Hand {
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
+                also: std::collections::BTreeMap::new(),
                 took_ms: 1000,
                 idle_ms: None,
             },

@@ -202,6 +202,7 @@ impl Forged {
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
+                also: std::collections::BTreeMap::new(),
                 took_ms: 1000,
                 idle_ms: None,
             },
