@@ -40,7 +40,7 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
         ..
     } = &cli.command
     {
-        return verify(cli.json, bundle, None);
+        return verification(cli.json, &bundle::look(bundle)?);
     }
     let ready = std::env::var_os(READY);
     // The mask must be read before libgomp has pinned this thread; a process
@@ -61,6 +61,15 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
         return print(cli.json, &manifest, bundle::Manifest::line).map(|()| 0);
     }
     if ready.is_none() {
+        if let Command::Verify {
+            bundle, trust_task, ..
+        } = &cli.command
+        {
+            let tasks = TaskLibrary::new(config.tasks.clone());
+            if let Some(refused) = bundle::refused(bundle, &tasks, trust(*trust_task))? {
+                return verification(cli.json, &refused);
+            }
+        }
         return Err(start_again(&config));
     }
     sleep_precisely();
@@ -192,12 +201,10 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
         Command::Verify {
             bundle, trust_task, ..
         } => {
-            let trust = if *trust_task {
-                Trust::Bundle
-            } else {
-                Trust::KnownTasks
-            };
-            return verify(cli.json, bundle, Some((lab, trust)));
+            let mut progress =
+                |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
+            let outcome = bundle::verify(bundle, lab, trust(*trust_task), &mut progress)?;
+            return verification(cli.json, &outcome);
         }
         Command::Export { dirs, out, log } => {
             let mut progress = |line: &str| eprintln!("kernel-lab: export {line}");
@@ -216,11 +223,17 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
 /// Exit code of a bundle that is not verified.
 const NOT_VERIFIED: u8 = 10;
 
-fn verify(json: bool, bundle: &Path, again: Option<(&mut Lab, Trust)>) -> Result<u8, HarnessError> {
-    let mut progress = |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
-    let outcome = bundle::verify(bundle, again, &mut progress)?;
-    print(json, &outcome, Verification::table)?;
+fn verification(json: bool, outcome: &Verification) -> Result<u8, HarnessError> {
+    print(json, outcome, Verification::table)?;
     Ok(if outcome.verified { 0 } else { NOT_VERIFIED })
+}
+
+fn trust(task: bool) -> Trust {
+    if task {
+        Trust::Bundle
+    } else {
+        Trust::KnownTasks
+    }
 }
 
 fn print<T: serde::Serialize>(

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use check::{Opened, check};
 pub(crate) use finding::figure;
 pub use finding::{Finding, Measured, Outcome, Verification};
-pub use rerun::{Trust, rerun};
-pub use verify::verify;
+pub use rerun::Trust;
+pub use verify::{look, refused, verify};
 pub use write::write;
 pub(crate) use write::{assemble, put, refuse_bad};
 
