@@ -27,7 +27,7 @@ def load(path, sizes):
 
 def make(namespace, name):
     torch.manual_seed(1)
-    return namespace[name](*namespace.get("get_init_inputs", list)())
+    return namespace[name](*namespace.get("get_init_inputs", list)()).eval()
 
 
 def flat(output):

@@ -71,12 +71,21 @@ def _alphalab_host(name, tensor):
     return tensor if tensor.data_ptr() % 64 == 0 else tensor.clone()
 
 
+# What computes something else while a model is trained.
+_ALPHALAB_TRAINED = (
+    torch.nn.modules.batchnorm._BatchNorm,
+    torch.nn.modules.dropout._DropoutNd,
+)
+
+
 class _AlphalabBound:
     """The plan for inputs of some shapes, with its temporaries."""
 
-    def __init__(self, key, reference, arguments, shape, parts):
+    def __init__(self, key, model, reference, arguments, shape, parts):
         self.key = key
         self.prepared = None
+        if model.training and any(isinstance(part, _ALPHALAB_TRAINED) for part in model.modules()):
+            raise RuntimeError("the kernels compute the model in eval mode: call .eval() first")
         # The reference says of what shape its outputs are, and computes nothing.
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
             fakes = [
@@ -102,6 +111,7 @@ def _alphalab_call(model, reference, arguments):
     state = model.state_dict(keep_vars=True)
     key = (
         parts,
+        model.training,
         tuple(x for x in arguments if not isinstance(x, torch.Tensor)),
         tuple(tuple(x.shape) for x in tensors),
     )
@@ -109,7 +119,7 @@ def _alphalab_call(model, reference, arguments):
     if bound is None or bound.key != key:
         shape = {f"in.{index}": list(x.shape) for index, x in enumerate(tensors)}
         shape.update((f"param.{name}", list(x.shape)) for name, x in state.items())
-        bound = _AlphalabBound(key, reference, arguments, shape, parts)
+        bound = _AlphalabBound(key, model, reference, arguments, shape, parts)
         model.__dict__["_alphalab_bound"] = bound
 
     buffers = dict(bound.temporaries)
@@ -131,7 +141,7 @@ def _alphalab_call(model, reference, arguments):
 class ModelNew(Model):
     """The task's model with its parameters, computed by the kernels above.
 
-    For inference: results carry no gradient. On a GPU, inputs are copied to
+    For inference: the model in eval mode; results carry no gradient. On a GPU, inputs are copied to
     main memory and outputs back. One call at a time.
     """
 
