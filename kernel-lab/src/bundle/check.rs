@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use protocol::{Interval, Metric, Report};
 
 use super::{
-    Finding, MANIFEST, Manifest, Outcome, PLAN, REPORT, SAMPLES, SCHEMA, SOURCE, files, sizes_file,
-    task_file,
+    CONSUMED, Finding, MANIFEST, Manifest, Outcome, PLAN, REPORT, SAMPLES, SCHEMA, SOURCE, files,
+    sizes_file, task_file,
 };
 use crate::error::HarnessError;
-use crate::evaluate::{Figures, Material, figures, read_raw_lines, resampling};
+use crate::evaluate::{Figures, Material, figures, read_raw_lines, resampling, speedup};
 use crate::task::{sized_hash, source_hash};
 
 /// Largest relative difference between a figure as written and as computed
 /// again: what decimal digits and another order of sums may cost.
 const SAME: f64 = 1e-9;
+
+/// Metric that is made of the samples with a read in them.
+const SPEEDUP_CONSUMED: &str = "speedup_consumed";
 
 /// A bundle whose files hold together.
 #[derive(Clone, Debug)]
@@ -145,8 +148,12 @@ impl Found<'_> {
         for (artifact, name) in [
             ("plan.toml", PLAN),
             ("kernel.cpp", SOURCE),
-            ("samples.jsonl", SAMPLES),
+            (SAMPLES, SAMPLES),
+            (CONSUMED, CONSUMED),
         ] {
+            if artifact == CONSUMED && !report.metrics.contains_key(SPEEDUP_CONSUMED) {
+                continue;
+            }
             let said = report
                 .artifacts
                 .iter()
@@ -234,7 +241,12 @@ impl Found<'_> {
             .filter(|(name, _)| computed.metrics.contains_key(*name))
             .map(|(name, metric)| (REPORT, name.as_str(), metric, name.as_str()));
         for (file, field, says, name) in speedup.into_iter().chain(said) {
-            if let Some(detail) = differs(says, &computed.metrics[name]) {
+            let from = if name == SPEEDUP_CONSUMED {
+                CONSUMED
+            } else {
+                SAMPLES
+            };
+            if let Some(detail) = differs(says, &computed.metrics[name], from) {
                 let detail = format!("`{file}`: `{field}` {detail}");
                 self.findings.push(Finding::failed("claim", detail));
             }
@@ -269,13 +281,23 @@ impl Found<'_> {
             .map_err(|_| format!("`{MANIFEST}`: `claim.seed` is `{seed}`, no number"))?;
         let text = files::read_text(self.dir, SAMPLES)?;
         let samples = read_raw_lines(&text).map_err(|error| format!("`{SAMPLES}`: {error}"))?;
-        figures(&samples, seed)
-            .ok_or_else(|| format!("`{SAMPLES}` has no samples of candidate and baseline"))
+        let none = |name: &str| format!("`{name}` has no samples of candidate and baseline");
+        let mut figures = figures(&samples, seed).ok_or_else(|| none(SAMPLES))?;
+        if self.manifest.files.contains_key(CONSUMED) {
+            let text = files::read_text(self.dir, CONSUMED)?;
+            let samples =
+                read_raw_lines(&text).map_err(|error| format!("`{CONSUMED}`: {error}"))?;
+            let consumed = speedup(&samples, figures.winner, seed);
+            let consumed = consumed.ok_or_else(|| none(CONSUMED))?;
+            let metrics = &mut figures.metrics;
+            metrics.insert(SPEEDUP_CONSUMED.to_owned(), consumed);
+        }
+        Ok(figures)
     }
 }
 
 /// What of a metric the samples don't give, or `None`.
-fn differs(says: &Metric, computed: &Metric) -> Option<String> {
+fn differs(says: &Metric, computed: &Metric, samples: &str) -> Option<String> {
     let near = |a: f64, b: f64| (a - b).abs() <= SAME * a.abs().max(b.abs());
     let near_interval = |a: Option<Interval>, b: Option<Interval>| match (a, b) {
         (Some(a), Some(b)) => near(a.lo(), b.lo()) && near(a.hi(), b.hi()),
@@ -289,16 +311,16 @@ fn differs(says: &Metric, computed: &Metric) -> Option<String> {
     };
     if !near(says.value, computed.value) {
         return Some(format!(
-            "`value` is {}, `{SAMPLES}` gives {}",
+            "`value` is {}, `{samples}` gives {}",
             says.value, computed.value
         ));
     }
     if !near_interval(says.ci, computed.ci) {
         return Some(format!(
-            "`ci` is {}, `{SAMPLES}` gives {}",
+            "`ci` is {}, `{samples}` gives {}",
             text(says.ci),
             text(computed.ci)
         ));
     }
-    (says.n != computed.n).then(|| format!("`n` is {}, `{SAMPLES}` gives {}", says.n, computed.n))
+    (says.n != computed.n).then(|| format!("`n` is {}, `{samples}` gives {}", says.n, computed.n))
 }

@@ -34,6 +34,8 @@ pub const MANIFEST: &str = "bundle.json";
 const REPORT: &str = "report.json";
 /// Times of every call, as JSON lines.
 const SAMPLES: &str = "samples.jsonl";
+/// The same with a read of the output in each time; not every attempt has it.
+const CONSUMED: &str = "samples-consumed.jsonl";
 /// The experiment as it was proposed.
 const EXPERIMENT: &str = "candidate/experiment.json";
 /// The plan as it was measured.

@@ -7,8 +7,8 @@ use std::path::Path;
 use protocol::{ContentHash, Report};
 
 use super::{
-    Claim, EXPERIMENT, LogHead, MANIFEST, Manifest, Outcome, PLAN, REPORT, SAMPLES, SCHEMA, SOURCE,
-    SizedTask, files, read_constants, sizes_file, task_file,
+    CONSUMED, Claim, EXPERIMENT, LogHead, MANIFEST, Manifest, Outcome, PLAN, REPORT, SAMPLES,
+    SCHEMA, SOURCE, SizedTask, files, read_constants, sizes_file, task_file,
 };
 use crate::error::HarnessError;
 use crate::evaluate::{Material, read_experiment, resampling};
@@ -73,6 +73,9 @@ pub(crate) fn assemble(
         ("kernel.cpp", SOURCE),
     ] {
         content.insert(to.to_owned(), read(from)?);
+    }
+    if attempt.join(CONSUMED).exists() {
+        content.insert(CONSUMED.to_owned(), read(CONSUMED)?);
     }
     let proposed = files::read(folder, "experiment.json").map_err(&problem)?;
     content.insert(EXPERIMENT.to_owned(), proposed);
