@@ -131,13 +131,14 @@ impl Verification {
             );
         }
         let failed = self.failed();
-        out.push_str(&match failed {
-            0 => "verified".to_owned(),
-            _ => format!(
+        let _ = match failed {
+            0 => writeln!(out, "verified"),
+            _ => writeln!(
+                out,
                 "NOT verified: {failed} of {} checks failed",
                 self.checks.len()
             ),
-        });
+        };
         out
     }
 

@@ -95,8 +95,16 @@ pub(super) fn model_new(
         &mut out,
         format!("_ALPHALAB_PARAMETERS = {}", list(parameters)),
     );
-    put(&mut out, "");
-    put(&mut out, "");
+    put(&mut out, "_ALPHALAB_OPERATORS = {");
+    for op in LibraryOp::ALL {
+        if bound.uses(op) {
+            put(
+                &mut out,
+                format!("    \"{}\": {},", op.name(), operator(op)),
+            );
+        }
+    }
+    put(&mut out, "}\n\n");
     put(&mut out, plan_function(plan, bound));
     out.push_str(RUNTIME);
     out
@@ -220,6 +228,32 @@ fn attributes(op: LibraryOp, attrs: &[(String, AttrValue)]) -> String {
         .map(|(name, value)| format!("\"{name}\": {value}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A library node in Python: as the runner calls it, into a given output.
+fn operator(op: LibraryOp) -> &'static str {
+    match op {
+        LibraryOp::Clone => "lambda out, x: out.copy_(x)",
+        LibraryOp::Mm => "lambda out, a, b: torch.mm(a, b, out=out)",
+        LibraryOp::Bmm => "lambda out, a, b: torch.bmm(a, b, out=out)",
+        LibraryOp::Addmm => {
+            "lambda out, bias, a, b, beta, alpha: torch.addmm(
+        bias, a, b, beta=beta, alpha=alpha, out=out
+    )"
+        }
+        LibraryOp::Linear => {
+            "lambda out, x, weight, bias=None: torch.ops.aten.linear.out(
+        x, weight, bias, out=out
+    )"
+        }
+        LibraryOp::Conv2d => {
+            "lambda out, x, weight, bias=None, *, stride, padding, dilation, groups: (
+        torch.ops.aten.convolution.out(
+            x, weight, bias, stride, padding, dilation, False, [0, 0], groups, out=out
+        )
+    )"
+        }
+    }
 }
 
 /// An expression in Python, where integers have no limit. `//` and `%` round

@@ -23,24 +23,6 @@ def _alphalab_library():
         return ctypes.CDLL(library)
 
 
-_ALPHALAB_OPERATORS = {
-    "aten::clone": lambda out, x: out.copy_(x),
-    "aten::mm": lambda out, a, b: torch.mm(a, b, out=out),
-    "aten::bmm": lambda out, a, b: torch.bmm(a, b, out=out),
-    "aten::addmm": lambda out, bias, a, b, beta, alpha: torch.addmm(
-        bias, a, b, beta=beta, alpha=alpha, out=out
-    ),
-    "aten::linear": lambda out, x, weight, bias=None: torch.ops.aten.linear.out(
-        x, weight, bias, out=out
-    ),
-    "aten::conv2d": lambda out, x, weight, bias=None, *, stride, padding, dilation, groups: (
-        torch.ops.aten.convolution.out(
-            x, weight, bias, stride, padding, dilation, False, [0, 0], groups, out=out
-        )
-    ),
-}
-
-
 def _alphalab_slot(value, buffers):
     """An argument as the eight bytes that an entry takes."""
     if isinstance(value, str):

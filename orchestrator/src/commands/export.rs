@@ -67,6 +67,8 @@ pub fn export(options: &ExportOptions, places: &Places) -> Result<u8, Failure> {
         .out
         .clone()
         .unwrap_or_else(|| layout.dir.join("export"));
+    // A lab works in a folder of its own.
+    let out = std::path::absolute(out)?;
     let mut winners = Vec::new();
     for row in rank::leaderboard(&state).rows {
         if options.all || (row.standing.is_none_or(|it| it == Standing::Won) && !row.simulated) {
