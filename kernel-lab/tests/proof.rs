@@ -157,7 +157,7 @@ fn refusals(bundle: &Path) -> Vec<String> {
 
 type Tampering = (&'static str, fn(&Path), &'static str, &'static str);
 
-const TAMPERINGS: [Tampering; 9] = [
+const TAMPERINGS: [Tampering; 10] = [
     (
         "a slower source",
         |b| edit(&b.join("candidate/kernel.cpp"), |text| text + "\n"),
@@ -206,6 +206,16 @@ const TAMPERINGS: [Tampering; 9] = [
         },
         "`bundle.json`: `claim` `ci` is",
         "`samples.jsonl` gives",
+    ),
+    (
+        "a task by its path",
+        |b| {
+            edit_json(&b.join("bundle.json"), |manifest| {
+                manifest["task"]["name"] = "/elsewhere/task.py".into();
+            });
+        },
+        "`task.name` is `/elsewhere/task.py`",
+        "",
     ),
     (
         "one file more",

@@ -81,6 +81,13 @@ fn manifest(dir: &Path) -> Result<Result<Manifest, String>, HarnessError> {
             manifest.schema
         )));
     }
+    let name = &manifest.task.name;
+    // A task that is given by a path is none of the lab's.
+    if name.contains('/') || Path::new(name).extension().is_some_and(|it| it == "py") {
+        return Ok(Err(format!(
+            "`{MANIFEST}`: `task.name` is `{name}`, no name"
+        )));
+    }
     Ok(Ok(manifest))
 }
 

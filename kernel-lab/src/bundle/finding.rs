@@ -97,15 +97,20 @@ impl Verification {
                 Outcome::NotPossible => "not possible",
             };
             // Writing to a String can't fail.
-            let _ = writeln!(out, "{outcome:<12}  {:<8}  {}", check.name, check.detail);
+            let _ = writeln!(
+                out,
+                "{outcome:<12}  {:<8}  {}",
+                check.name,
+                plain(&check.detail)
+            );
         }
         if let Some(claim) = &self.claim {
-            let task = self.task.as_deref().unwrap_or("?");
+            let task = plain(self.task.as_deref().unwrap_or("?"));
             let _ = writeln!(
                 out,
                 "claim: {task}: {} over {}",
                 figure(claim.value, Some(claim.ci), Some(claim.n)),
-                claim.baseline
+                plain(&claim.baseline)
             );
         }
         if let Some(Measured {
@@ -148,6 +153,12 @@ impl Verification {
             .filter(|check| check.outcome == Outcome::Failed)
             .count()
     }
+}
+
+/// A stranger's text for a terminal, on one line.
+fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
 }
 
 /// `1.23× [1.20, 1.25] n=100`.

@@ -157,7 +157,10 @@ fn same_machine(then: &Report, now: &Report) -> bool {
 
 /// Whether the compiler makes the same object as then.
 fn object(then: &Report, now: &Report, same_machine: bool) -> Finding {
-    let hash = |report: &Report| report.diagnostics.get(OBJECT_HASH).cloned();
+    let hash = |report: &Report| {
+        let hash = report.diagnostics.get(OBJECT_HASH)?.as_str()?;
+        Some(hash.to_owned())
+    };
     match (hash(then), hash(now)) {
         (Some(then), Some(now)) if then == now => {
             Finding::passed("object", format!("the compiler makes {now} again"))
