@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn expressions_keep_their_meaning() {
         for (ours, python) in [
-            ("in.0.shape[-1]", "shape[\"in.0\"][(-1)]"),
+            ("in.0.shape[-1]", "shape[\"in.0\"][-1]"),
             ("rows / 2 % 3", "((dim[\"rows\"] // 2) % 3)"),
             (
                 "ceil_div(in.0.numel, parts)",
@@ -353,7 +353,7 @@ mod tests {
             ),
             (
                 "prod(param.w, 0, -1) - in.0.rank",
-                "(math.prod(shape[\"param.w\"][0:(-1)]) - len(shape[\"in.0\"]))",
+                "(math.prod(shape[\"param.w\"][0:-1]) - len(shape[\"in.0\"]))",
             ),
         ] {
             let expr = Expr::parse(ours).unwrap();
