@@ -157,7 +157,7 @@ fn refusals(bundle: &Path) -> Vec<String> {
 
 type Tampering = (&'static str, fn(&Path), &'static str, &'static str);
 
-const TAMPERINGS: [Tampering; 10] = [
+const TAMPERINGS: [Tampering; 11] = [
     (
         "a slower source",
         |b| edit(&b.join("candidate/kernel.cpp"), |text| text + "\n"),
@@ -208,6 +208,19 @@ const TAMPERINGS: [Tampering; 10] = [
         "`samples.jsonl` gives",
     ),
     (
+        "the times with a read in them",
+        |b| {
+            edit(&b.join("samples-consumed.jsonl"), |text| {
+                text.lines()
+                    .skip(3)
+                    .map(|line| format!("{line}\n"))
+                    .collect()
+            });
+        },
+        "`samples-consumed.jsonl` has the hash",
+        "samples-consumed.jsonl",
+    ),
+    (
         "a task by its path",
         |b| {
             edit_json(&b.join("bundle.json"), |manifest| {
@@ -248,7 +261,15 @@ fn a_bundle_is_verified_and_refused_once_it_was_changed() {
     let tasks = worker::data("tasks");
     let dir = worker::experiment("honest", "softmax_small", room.path());
     let tasks = text(&tasks);
-    let (reason, _) = measuring(&["evaluate", text(&dir), "--tasks", tasks]);
+    let args = [
+        "evaluate",
+        text(&dir),
+        "--split",
+        "select",
+        "--tasks",
+        tasks,
+    ];
+    let (reason, _) = measuring(&args);
     assert_eq!(reason, ExitReason::Exited(0));
     let attempt = dir.join("attempt-1");
     let bundle = room.path().join("bundle");
