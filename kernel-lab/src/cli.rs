@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use protocol::Split;
 
+use crate::bundle::LogHead;
+
 /// Correctness and speed of kernels against PyTorch tasks, on this machine.
 ///
 /// Data goes to standard output, everything else to standard error. Exit
 /// codes: 0 done (a rejected candidate is a verdict, not an error), 1 bug,
-/// 2 usage, 3 configuration or input.
+/// 2 usage, 3 configuration or input, 10 a bundle that is not verified.
 #[derive(Debug, Parser)]
 #[command(name = "kernel-lab", version)]
 pub struct Cli {
@@ -102,6 +104,47 @@ pub enum Command {
         /// Cases to run, by name; all where none is given.
         #[arg(long, value_name = "NAME", value_delimiter = ',')]
         only: Vec<String>,
+    },
+    /// Write the proof bundle of a measured candidate: all that is needed to
+    /// check its figure elsewhere.
+    Bundle {
+        /// Folder of the attempt, EXPERIMENT/attempt-N.
+        attempt: PathBuf,
+        /// Folder to write; it must not exist.
+        out: PathBuf,
+        /// End of the log of the campaign that it comes from.
+        #[arg(long, value_name = "EVENTS:HASH")]
+        log: Option<LogHead>,
+    },
+    /// Check a proof bundle: its files, whether its figure follows from its
+    /// samples, and whether its candidate is as correct and as fast here and
+    /// now.
+    ///
+    /// Exit code 10 if anything does not hold.
+    Verify {
+        /// Folder of the bundle.
+        bundle: PathBuf,
+        /// Run nothing: look at files and samples only. Needs no torch.
+        #[arg(long)]
+        offline: bool,
+        /// Let the bundle's own task run, although this lab does not know it.
+        /// Its Python is not confined: read it before.
+        #[arg(long, conflicts_with = "offline")]
+        trust_task: bool,
+    },
+    /// Write candidates as source trees with a Makefile and a `ModelNew` in
+    /// the format of KernelBench, each with its proof bundle.
+    Export {
+        /// Folders of attempts, EXPERIMENT/attempt-N; or folders of
+        /// experiments, which come without figures and without proof.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// Folder that gets one folder per task; these must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// End of the log of the campaign that they come from.
+        #[arg(long, value_name = "EVENTS:HASH")]
+        log: Option<LogHead>,
     },
     /// Is this machine fair? A copy in the runner against a copy in the
     /// host, and the host's against itself: both ratios should be 1.

@@ -25,6 +25,14 @@ pub enum HarnessError {
         /// What is wrong.
         problem: String,
     },
+    /// A folder that is no proof bundle, or can't become one.
+    #[error("bundle `{}`: {problem}", dir.display())]
+    Bundle {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A template library that can't be used.
     #[error("failed to load the templates in `{}`", dir.display())]
     Templates {
@@ -163,6 +171,7 @@ impl HarnessError {
         match self {
             Self::Task { .. } => "bad_task",
             Self::Experiment { .. } => "bad_experiment",
+            Self::Bundle { .. } => "bad_bundle",
             Self::Templates { .. } => "bad_template",
             Self::Corpus { .. } => "bad_corpus",
             Self::Manifest { .. } => "bad_manifest",
@@ -182,6 +191,7 @@ impl HarnessError {
             self,
             Self::Task { .. }
                 | Self::Experiment { .. }
+                | Self::Bundle { .. }
                 | Self::Templates { .. }
                 | Self::Corpus { .. }
                 | Self::Manifest { .. }

@@ -7,11 +7,13 @@
 //! [`task`] (what is to be computed), [`admit`] (whether that is worth
 //! computing), [`compile`], [`device`] (where
 //! candidates run), [`timing`] (who runs when), [`baseline`] (what there is
-//! to beat), [`evaluate`], where a score is made, and [`redteam`], which tries
-//! to get a wrong one.
+//! to beat), [`evaluate`], where a score is made, [`redteam`], which tries to
+//! get a wrong one, [`bundle`], with which others can check one, and
+//! [`export`], with which they can use what was found.
 
 pub mod admit;
 pub mod baseline;
+pub mod bundle;
 pub mod cache;
 pub mod cli;
 pub mod compile;
@@ -19,6 +21,7 @@ mod describe;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod inputs;
 pub mod judge;
 pub mod nulltest;

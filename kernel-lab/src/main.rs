@@ -9,11 +9,13 @@ use std::time::Duration;
 use clap::Parser as _;
 use kernel_lab::admit::manifest::Manifest;
 use kernel_lab::admit::{self, Document};
+use kernel_lab::bundle::{Trust, Verification};
 use kernel_lab::cli::{CandidateArgs, Cli, Command};
 use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
 use kernel_lab::paths::{Surroundings, allowed_cpus};
-use kernel_lab::{redteam, serve, show};
+use kernel_lab::task::TaskLibrary;
+use kernel_lab::{bundle, export, redteam, serve, show};
 use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Split};
 
 /// Marks a process that was started with the right environment.
@@ -22,8 +24,7 @@ const READY: &str = "ALPHALAB_LAB_READY";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("kernel-lab: {}", chain(&error));
             ExitCode::from(if error.is_input() { 3 } else { 1 })
@@ -31,8 +32,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// `true` unless a trial of the lab failed.
-fn run(cli: &Cli) -> Result<bool, HarnessError> {
+/// The exit code.
+fn run(cli: &Cli) -> Result<u8, HarnessError> {
+    if let Command::Verify {
+        bundle,
+        offline: true,
+        ..
+    } = &cli.command
+    {
+        return verification(cli.json, &bundle::look(bundle)?);
+    }
     let ready = std::env::var_os(READY);
     // The mask must be read before libgomp has pinned this thread; a process
     // that was started again gets it from its predecessor.
@@ -46,7 +55,21 @@ fn run(cli: &Cli) -> Result<bool, HarnessError> {
     };
     let config =
         Surroundings::read(|name| std::env::var_os(name)).resolve(cli.tasks_folder(), cpus)?;
+    if let Command::Bundle { attempt, out, log } = &cli.command {
+        let tasks = TaskLibrary::new(config.tasks);
+        let manifest = bundle::write(attempt, &tasks, log.clone(), out)?;
+        return print(cli.json, &manifest, bundle::Manifest::line).map(|()| 0);
+    }
     if ready.is_none() {
+        if let Command::Verify {
+            bundle, trust_task, ..
+        } = &cli.command
+        {
+            let tasks = TaskLibrary::new(config.tasks.clone());
+            if let Some(refused) = bundle::refused(bundle, &tasks, trust(*trust_task))? {
+                return verification(cli.json, &refused);
+            }
+        }
         return Err(start_again(&config));
     }
     sleep_precisely();
@@ -88,7 +111,7 @@ fn sleep_precisely() {
     }
 }
 
-fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessError> {
+fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError> {
     let abort = Abort::default();
     let mut look = |args: &CandidateArgs, depth, attempt: Option<(u32, Split)>| {
         let folder = Folder::open(args)?;
@@ -148,7 +171,7 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessErr
             let mut progress = |line: &str| eprintln!("red-team: {line}");
             let outcome = redteam::run(lab, &options, &mut progress)?;
             print(cli.json, &outcome, redteam::Outcome::table)?;
-            return Ok(outcome.passed);
+            return Ok(u8::from(!outcome.passed));
         }
         Command::Admit {
             dir: _,
@@ -173,13 +196,44 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<bool, HarnessErr
             print(cli.json, &document, Document::table)
         }
         Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
+        // Told before a lab is started.
+        Command::Bundle { .. } => Ok(()),
+        Command::Verify {
+            bundle, trust_task, ..
+        } => {
+            let mut progress =
+                |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
+            let outcome = bundle::verify(bundle, lab, trust(*trust_task), &mut progress)?;
+            return verification(cli.json, &outcome);
+        }
+        Command::Export { dirs, out, log } => {
+            let mut progress = |line: &str| eprintln!("kernel-lab: export {line}");
+            let done = export::write(lab, dirs, log.as_ref(), out, &mut progress)?;
+            print(cli.json, &done, export::Exported::table)
+        }
         Command::NullTest { seconds } => {
             eprintln!("kernel-lab: sampling for up to {seconds} s; leave the machine alone");
             let result = lab.null_test(Duration::from_secs(*seconds))?;
             print(cli.json, &result, show::null_test)
         }
     };
-    done.map(|()| true)
+    done.map(|()| 0)
+}
+
+/// Exit code of a bundle that is not verified.
+const NOT_VERIFIED: u8 = 10;
+
+fn verification(json: bool, outcome: &Verification) -> Result<u8, HarnessError> {
+    print(json, outcome, Verification::table)?;
+    Ok(if outcome.verified { 0 } else { NOT_VERIFIED })
+}
+
+fn trust(task: bool) -> Trust {
+    if task {
+        Trust::Bundle
+    } else {
+        Trust::KnownTasks
+    }
 }
 
 fn print<T: serde::Serialize>(

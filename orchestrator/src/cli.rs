@@ -136,6 +136,25 @@ pub enum Command {
         #[arg(long, value_name = "K", default_value_t = 0)]
         remeasure: usize,
     },
+    /// Write what was found as programs of their own: for kernels, source trees
+    /// with a `ModelNew` in the format of KernelBench and a proof bundle that
+    /// `kernel-lab verify` checks. In a domain whose lab can't, the candidates'
+    /// files as they are.
+    ///
+    /// Exit code 10 if there is nothing to export.
+    Export {
+        /// The campaign, and whether to print JSON.
+        #[command(flatten)]
+        look: Look,
+        /// Folder that gets one folder per task; these must not exist
+        /// [default: export in DIR].
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+        /// The best verified result of every task, also where it is no better
+        /// than the baseline.
+        #[arg(long)]
+        all: bool,
+    },
     /// Try an evaluation, or a corpus of them, for leaks and faults.
     ///
     /// Exit code 10 if anything is wrong with the evaluation, or if less than

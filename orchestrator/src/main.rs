@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use orchestrator::cli::{self, Cli, Command};
 use orchestrator::commands::{
-    self, AuditOptions, Audited, Comparison, Failure, Places, RunOptions, exit,
+    self, AuditOptions, Audited, Comparison, ExportOptions, Failure, Places, RunOptions, exit,
 };
 use orchestrator::core::agent::Role;
 use orchestrator::core::models::ModelSettings;
@@ -65,6 +65,15 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Fork { look, at, to } => commands::fork(&look.dir, at, to, look.json),
         Command::Verify { look, remeasure } => {
             commands::verify(&look.dir, remeasure, look.json, &places)
+        }
+        Command::Export { look, out, all } => {
+            let options = ExportOptions {
+                dir: look.dir,
+                out,
+                all,
+                json: look.json,
+            };
+            commands::export(&options, &places)
         }
         Command::Audit(audit) => {
             let options = AuditOptions {

@@ -162,6 +162,51 @@ fn without_paths(mut board: Value) -> Value {
     board
 }
 
+/// The synthetic lab knows no export: files are copied, and it is said.
+#[test]
+fn candidates_of_a_lab_without_export_are_copied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("c");
+    succeed(run(&target(), "cli", &dir, &["--tasks", "alpha"]));
+    let out = folder.path().join("out");
+    let export = |more: &[&str]| {
+        let (dir, out) = (dir.to_string_lossy(), out.to_string_lossy());
+        let arguments = [&["export", &dir, "--out", &out, "--json"], more].concat();
+        finish(command(&target(), "cli", &arguments))
+    };
+    let output = export(&[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("copied as they are"), "{stderr}");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("nothing but JSON");
+    assert_eq!(told["by_lab"], false);
+    let board = json(&target(), "leaderboard", &dir);
+    let (row, winner) = (&told["exported"][0], &board["rows"][0]);
+    for key in ["task", "experiment", "value", "ci"] {
+        assert_eq!(row[key], winner[key], "{key}");
+    }
+    let copied = |name: &str| std::fs::read(out.join("alpha").join(name)).expect(name);
+    assert!(!copied("experiment.json").is_empty());
+    let report = copied("attempt/report.json");
+
+    // What is there already is not overwritten.
+    assert_eq!(export(&[]).status.code(), Some(3));
+    // A report that is not the one in the log is nobody's proof.
+    let folders = std::fs::read_dir(dir.join("experiments")).expect("experiments");
+    let attempts = folders.flat_map(|it| std::fs::read_dir(it.expect("one").path()).expect("it"));
+    let path = attempts
+        .map(|it| it.expect("an attempt").path().join("report.json"))
+        .find(|path| std::fs::read(path).is_ok_and(|bytes| bytes == report))
+        .expect("the winner's report");
+    std::fs::write(&path, [report.as_slice(), b" "].concat()).expect("written");
+    std::fs::remove_dir_all(&out).expect("removed");
+    let output = export(&[]);
+    assert_eq!(output.status.code(), Some(3));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("not what the log says"), "{stderr}");
+    assert!(!out.exists());
+}
+
 #[test]
 fn the_same_seed_finds_the_same() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -25,6 +25,19 @@ pub struct Object {
     pub elapsed_ms: f64,
 }
 
+impl Object {
+    /// SHA-256 of the file.
+    pub fn content_hash(&self) -> Result<ContentHash, HarnessError> {
+        std::fs::File::open(&self.path)
+            .and_then(ContentHash::of_stream)
+            .map_err(|source| HarnessError::File {
+                doing: "read",
+                path: self.path.clone(),
+                source,
+            })
+    }
+}
+
 /// What came out.
 #[derive(Clone, Debug)]
 pub enum Outcome {

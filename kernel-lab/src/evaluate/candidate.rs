@@ -23,9 +23,9 @@ pub struct Material {
 
 impl Material {
     /// Hash of task, sizes, plan and source: what a score is bound to.
-    pub(super) fn hash(&self, task: &LoadedTask) -> ContentHash {
+    pub(crate) fn hash(&self, task: &ContentHash) -> ContentHash {
         ContentHash::of_parts([
-            task.hash.as_str().as_bytes(),
+            task.as_str().as_bytes(),
             self.plan.as_bytes(),
             self.source.as_bytes(),
         ])

@@ -44,6 +44,8 @@ pub(crate) const TEMPS: Limits = Limits {
 const FLOOR_MARGIN: f64 = 4.0;
 /// Diagnostic with a stable word for why a candidate was refused.
 const REASON_CODE: &str = "reason_code";
+/// Diagnostic with the SHA-256 of what the compiler has made.
+pub(crate) const OBJECT_HASH: &str = "object_sha256";
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -371,6 +373,11 @@ impl Lab {
             self.interp.cpu_capability().to_owned(),
         );
         facts.insert("sizes".to_owned(), sizes_text(task));
+        facts.insert(
+            "lab_version".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        );
+        facts.insert("judge".to_owned(), env!("ALPHALAB_JUDGE").to_owned());
         Report {
             schema: PROTOCOL_VERSION,
             lab: "kernel-lab".to_owned(),
@@ -411,7 +418,7 @@ impl Lab {
                     return looked.end(rejected(stage, reason));
                 }
             };
-        looked.report.hash = material.hash(&bench.task);
+        looked.report.hash = material.hash(&bench.task.hash);
         looked.keep("plan.toml", material.plan.as_bytes())?;
         looked.keep("kernel.cpp", material.source.as_bytes())?;
 
@@ -448,6 +455,10 @@ impl Lab {
                 .report
                 .diagnostics
                 .insert("object_cached".to_owned(), json!(object.cached));
+            looked
+                .report
+                .diagnostics
+                .insert(OBJECT_HASH.to_owned(), json!(object.content_hash()?));
         }
         if looked.depth == Depth::Check {
             return looked.end(Verdict::Ok);

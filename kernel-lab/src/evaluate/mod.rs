@@ -15,14 +15,16 @@ mod measure;
 mod report;
 mod verdict;
 mod weigh;
+mod written;
 
 pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
 pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
 pub use lab::{Config, Lab};
-pub(crate) use lab::{TEMPS, draw_seed, sizes_text};
-pub(crate) use report::{interval_of, resampling};
+pub(crate) use lab::{OBJECT_HASH, TEMPS, draw_seed, sizes_text};
+pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
 pub(crate) use weigh::{Weighed, compare_output, weigh};
+pub(crate) use written::Written;
 
 use std::time::Duration;
 

@@ -174,6 +174,13 @@ impl BoundPlan {
         self.buffers.iter().position(|buffer| buffer.role == *role)
     }
 
+    /// Whether any step runs the library function `op`.
+    pub fn uses(&self, op: LibraryOp) -> bool {
+        let is_op =
+            |step: &BoundStep| matches!(step, BoundStep::Library { op: of, .. } if *of == op);
+        self.prepare.iter().chain(&self.steps).any(is_op)
+    }
+
     /// Bytes of all temporaries together.
     pub fn temp_bytes(&self) -> u64 {
         let temps = self

@@ -30,7 +30,7 @@ pub use library::{Conv2d, LibraryAttrs, LibraryOp};
 pub use parse::parse;
 pub use spec::{AttrValue, Dim, Plan, PlanArg, Step, StepKind, Temp};
 pub use suggest::did_you_mean;
-pub use trampoline::{entry_symbol, trampoline};
+pub use trampoline::{entries, entry_symbol, trampoline};
 
 #[cfg(test)]
 mod tests;

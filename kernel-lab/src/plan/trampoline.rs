@@ -23,11 +23,13 @@ pub fn entry_symbol(kernel: usize) -> String {
 
 /// The translation unit to compile: the candidate's source and the entries of its kernels.
 pub fn trampoline(plan: &BoundPlan, kernel_source: &str) -> String {
-    let mut text =
-        String::with_capacity(kernel_source.len() + PRELUDE.len() + 1024 * plan.kernels.len());
-    text.push_str("#line 1 \"kernel.cpp\"\n");
-    text.push_str(kernel_source);
-    text.push_str("\n#line 1 \"entry.cpp\"\n");
+    format!("#line 1 \"kernel.cpp\"\n{kernel_source}\n{}", entries(plan))
+}
+
+/// The entries of a plan's kernels, to stand behind the candidate's source.
+pub fn entries(plan: &BoundPlan) -> String {
+    let mut text = String::with_capacity(PRELUDE.len() + 1024 * plan.kernels.len());
+    text.push_str("#line 1 \"entry.cpp\"\n");
     text.push_str(PRELUDE);
     for (index, kernel) in plan.kernels.iter().enumerate() {
         entry(&mut text, index, kernel);

@@ -96,9 +96,24 @@ impl TaskLibrary {
             name,
             path,
             sizes,
-            hash: ContentHash::of_parts([source.as_slice(), sizes_text.as_bytes()]),
+            hash: source_hash(&source, &sizes_text),
         })
     }
+}
+
+/// Hash of a task's Python file and of the file of its sizes, which is empty
+/// where there is none.
+pub fn source_hash(python: &[u8], sizes: &str) -> ContentHash {
+    ContentHash::of_parts([python, sizes.as_bytes()])
+}
+
+/// Hash of a task at one of its sizes, with the constants as they then are.
+pub fn sized_hash(source: &ContentHash, size: &str, constants: &[(String, i64)]) -> ContentHash {
+    ContentHash::of_parts([
+        source.as_str().as_bytes(),
+        size.as_bytes(),
+        format!("{constants:?}").as_bytes(),
+    ])
 }
 
 fn read_sizes(text: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>, String> {

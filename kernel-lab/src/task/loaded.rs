@@ -9,7 +9,7 @@ use protocol::ContentHash;
 use torch_bridge::tch::{Kind, Tensor};
 use torch_bridge::{BoundCall, Callable, Interp, Model, OpGraph, TaskModule, Value};
 
-use super::TaskSource;
+use super::{TaskSource, sized_hash};
 use crate::error::HarnessError;
 use crate::inputs::{self, Domain, Family, Special};
 use crate::plan::{BufferMeta, Dtype, Signature};
@@ -167,11 +167,7 @@ impl LoadedTask {
                 .collect::<Result<_, _>>()?,
         };
         let mut task = Self {
-            hash: ContentHash::of_parts([
-                source.hash.as_str().as_bytes(),
-                size.as_bytes(),
-                format!("{:?}", module.constants()).as_bytes(),
-            ]),
+            hash: sized_hash(&source.hash, size, module.constants()),
             source: source.clone(),
             size: size.to_owned(),
             constants: module.constants().to_vec(),

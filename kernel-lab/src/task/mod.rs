@@ -4,5 +4,5 @@
 mod library;
 mod loaded;
 
-pub use library::{TaskLibrary, TaskSource};
+pub use library::{TaskLibrary, TaskSource, sized_hash, source_hash};
 pub use loaded::{Draw, Expected, InputSet, LoadedTask, SETS};

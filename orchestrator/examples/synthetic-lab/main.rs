@@ -38,6 +38,8 @@ fn main() -> ExitCode {
             }
         },
         ["runner", delay_ms] => program::runner(delay_ms),
+        // As a program says that it knows no such command.
+        ["export", ..] => return ExitCode::from(2),
         _ => serve(),
     }
     ExitCode::SUCCESS

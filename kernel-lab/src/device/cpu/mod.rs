@@ -45,6 +45,11 @@ impl Cpu {
         let facts = BTreeMap::from([
             ("cpu".to_owned(), model_name()),
             ("cpus".to_owned(), format!("{cpus:?}")),
+            ("clocks".to_owned(), clocks(&cpus)),
+            (
+                "kernel".to_owned(),
+                first_line("/proc/sys/kernel/osrelease"),
+            ),
             ("huge_pages".to_owned(), huge_pages()),
             (
                 "timed_threads".to_owned(),
@@ -182,6 +187,28 @@ fn huge_pages() -> String {
     let text = text.unwrap_or_default();
     let chosen = text.split(['[', ']']).nth(1).unwrap_or("unknown");
     chosen.to_owned()
+}
+
+/// Clock of each processor as the lab starts, and who governs it.
+fn clocks(cpus: &[usize]) -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let all: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("cpu MHz"))
+        .map(|rest| rest.trim_start_matches([' ', '\t', ':']))
+        .collect();
+    let mhz: Vec<&str> = cpus
+        .iter()
+        .map(|&cpu| all.get(cpu).copied().unwrap_or("unknown"))
+        .collect();
+    let governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    format!("{} MHz, governor {governor}", mhz.join(" "))
+}
+
+/// The first line of a file of the system.
+fn first_line(path: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().next().unwrap_or("unknown").to_owned()
 }
 
 fn model_name() -> String {
