@@ -20,7 +20,7 @@ pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
 pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
 pub use lab::{Config, Lab};
-pub(crate) use lab::{TEMPS, draw_seed, sizes_text};
+pub(crate) use lab::{PATIENCE, TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{interval_of, resampling};
 pub(crate) use weigh::{Weighed, compare_output, weigh};
 
