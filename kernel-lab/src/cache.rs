@@ -27,6 +27,11 @@ impl Cache {
         self.root.join("inductor")
     }
 
+    /// Sizes of tasks that bring none, one table per task and machine.
+    pub fn sizes(&self) -> PathBuf {
+        self.root.join("sizes")
+    }
+
     /// Which baseline won, one small file per key.
     pub fn baselines(&self) -> PathBuf {
         self.root.join("baselines")

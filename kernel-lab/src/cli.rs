@@ -18,6 +18,12 @@ pub struct Cli {
     /// Folder of tasks in the KernelBench format.
     #[arg(long, global = true, value_name = "DIR")]
     pub tasks: Option<PathBuf>,
+    /// Sizes of the tasks: `auto` halves the constants of a task without a file
+    /// of sizes until eager PyTorch takes 30 ms at most, `module` leaves them, FILE
+    /// is a table as `kernel-lab sizes` prints it. ALPHALAB_SIZES says the same to
+    /// the labs of a campaign; `auto` where neither is given.
+    #[arg(long, global = true, value_name = "auto|module|FILE")]
+    pub sizes: Option<String>,
     /// Print JSON instead of a table for people.
     #[arg(long, global = true)]
     pub json: bool,
@@ -85,6 +91,12 @@ pub enum Command {
         /// were not admitted now are kept.
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+    },
+    /// The sizes that tasks are measured at, as a table for `--sizes FILE`.
+    Sizes {
+        /// Only of these, by name.
+        #[arg(value_name = "TASK")]
+        only: Vec<String>,
     },
     /// Answer requests as JSON lines on standard input and output.
     Serve,

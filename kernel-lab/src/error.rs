@@ -17,6 +17,14 @@ pub enum HarnessError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A table of sizes that can't be used.
+    #[error("sizes `{}`: {problem}", file.display())]
+    Sizes {
+        /// The table.
+        file: PathBuf,
+        /// What is wrong and where.
+        problem: String,
+    },
     /// An experiment directory that can't be used.
     #[error("experiment `{}`: {problem}", dir.display())]
     Experiment {
@@ -170,6 +178,7 @@ impl HarnessError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Task { .. } => "bad_task",
+            Self::Sizes { .. } => "bad_sizes",
             Self::Experiment { .. } => "bad_experiment",
             Self::Bundle { .. } => "bad_bundle",
             Self::Templates { .. } => "bad_template",
@@ -190,6 +199,7 @@ impl HarnessError {
         matches!(
             self,
             Self::Task { .. }
+                | Self::Sizes { .. }
                 | Self::Experiment { .. }
                 | Self::Bundle { .. }
                 | Self::Templates { .. }

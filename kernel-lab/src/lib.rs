@@ -31,6 +31,7 @@ pub mod plan;
 pub mod redteam;
 pub mod serve;
 pub mod show;
+mod sizes;
 pub mod suite;
 pub mod task;
 pub mod template;

@@ -15,6 +15,7 @@ use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
 use kernel_lab::paths::{Surroundings, allowed_cpus};
 use kernel_lab::task::TaskLibrary;
+use kernel_lab::task::sizes::SizePolicy;
 use kernel_lab::{bundle, export, redteam, serve, show};
 use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Split};
 
@@ -53,8 +54,11 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
             .collect(),
         None => allowed_cpus(),
     };
-    let config =
-        Surroundings::read(|name| std::env::var_os(name)).resolve(cli.tasks_folder(), cpus)?;
+    let config = Surroundings::read(|name| std::env::var_os(name)).resolve(
+        cli.tasks_folder(),
+        cli.sizes.as_deref().map(SizePolicy::parse),
+        cpus,
+    )?;
     if let Command::Bundle { attempt, out, log } = &cli.command {
         let tasks = TaskLibrary::new(config.tasks);
         let manifest = bundle::write(attempt, &tasks, log.clone(), out)?;
@@ -74,6 +78,9 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
     }
     sleep_precisely();
     let mut lab = Lab::start(&config)?;
+    if cli.tasks.is_some() {
+        lab.check_size_table()?;
+    }
     command(cli, &config, &mut lab)
 }
 
@@ -144,17 +151,12 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
             }
         }
         Command::Suite { only } => {
-            let mut rows = Vec::new();
-            let tasks = if only.is_empty() {
-                lab.task_names()?
-            } else {
-                only.clone()
-            };
-            for task in tasks {
-                eprintln!("kernel-lab: {task}");
-                rows.push(lab.suite_row(&task));
-            }
+            let rows = each(lab, only, Lab::suite_row)?;
             print(cli.json, &show::Suite::of(rows), show::suite)
+        }
+        Command::Sizes { only } => {
+            let rows = each(lab, only, |lab, task| lab.size_row(task))?;
+            print(cli.json, &show::SizeList::of(rows), show::sizes)
         }
         Command::RedTeam {
             corpus,
@@ -234,6 +236,25 @@ fn trust(task: bool) -> Trust {
     } else {
         Trust::KnownTasks
     }
+}
+
+/// A row for each task: of `only`, or of the lab's folder where that is empty.
+fn each<T>(
+    lab: &mut Lab,
+    only: &[String],
+    row: fn(&mut Lab, &str) -> T,
+) -> Result<Vec<T>, HarnessError> {
+    let tasks = if only.is_empty() {
+        lab.task_names()?
+    } else {
+        only.to_vec()
+    };
+    let count = tasks.len();
+    let rows = tasks.iter().enumerate().map(|(index, task)| {
+        eprintln!("kernel-lab: {}/{count} {task}", index + 1);
+        row(lab, task)
+    });
+    Ok(rows.collect())
 }
 
 fn print<T: serde::Serialize>(

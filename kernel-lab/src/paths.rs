@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::device::cpu::Linking;
 use crate::error::HarnessError;
 use crate::evaluate::Config;
+use crate::task::sizes::SizePolicy;
 
 /// Programs that candidates run in: without a library, and with libtorch.
 const RUNNERS: [&str; 2] = [Linking::Nothing.program(), Linking::Torch.program()];
@@ -22,6 +23,8 @@ pub struct Surroundings {
     /// `ALPHALAB_CACHE`, else `XDG_CACHE_HOME/alphalab`, else
     /// `HOME/.cache/alphalab`.
     pub cache: Option<PathBuf>,
+    /// `ALPHALAB_SIZES`: at which sizes tasks are measured.
+    pub sizes: Option<SizePolicy>,
 }
 
 impl Surroundings {
@@ -36,12 +39,19 @@ impl Surroundings {
             venv: path("ALPHALAB_VENV"),
             bin_dir: path("ALPHALAB_BIN_DIR"),
             cache,
+            sizes: get("ALPHALAB_SIZES").map(|text| SizePolicy::parse(&text.to_string_lossy())),
         }
     }
 
     /// Resolves everything the lab needs. `tasks` overrides the folder of
-    /// tasks.
-    pub fn resolve(self, tasks: Option<PathBuf>, cpus: Vec<usize>) -> Result<Config, HarnessError> {
+    /// tasks, `sizes` the environment's word on
+    /// their sizes.
+    pub fn resolve(
+        self,
+        tasks: Option<PathBuf>,
+        sizes: Option<SizePolicy>,
+        cpus: Vec<usize>,
+    ) -> Result<Config, HarnessError> {
         let missing = |what: &'static str, problem: String| HarnessError::Runner {
             doing: what,
             problem,
@@ -82,6 +92,7 @@ impl Surroundings {
         Ok(Config {
             venv,
             tasks: tasks.unwrap_or_else(|| home.join("kernels").join("tasks")),
+            sizes: sizes.or(self.sizes).unwrap_or_default(),
             templates: home.join("kernels").join("library"),
             red_team: home.join("kernels").join("red-team"),
             cache: self

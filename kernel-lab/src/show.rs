@@ -6,6 +6,7 @@ use protocol::{Description, Inspection, Metric, Report};
 use serde::Serialize;
 
 use crate::nulltest::{NullRatio, NullTest};
+pub use crate::sizes::SizeRow;
 use crate::suite::Row;
 
 /// `kernel-lab suite --json`.
@@ -20,6 +21,22 @@ pub struct Suite {
 impl Suite {
     /// A document of these rows.
     pub fn of(tasks: Vec<Row>) -> Self {
+        Self { schema: 1, tasks }
+    }
+}
+
+/// `kernel-lab sizes --json`.
+#[derive(Debug, Serialize)]
+pub struct SizeList {
+    /// Version of this document.
+    pub schema: u32,
+    /// One row per task.
+    pub tasks: Vec<SizeRow>,
+}
+
+impl SizeList {
+    /// A document of these rows.
+    pub fn of(tasks: Vec<SizeRow>) -> Self {
         Self { schema: 1, tasks }
     }
 }
@@ -122,6 +139,12 @@ pub fn suite(suite: &Suite) -> String {
         );
     }
     text
+}
+
+/// Sizes as a table for `--sizes FILE`.
+pub fn sizes(list: &SizeList) -> String {
+    let entries: Vec<String> = list.tasks.iter().map(SizeRow::toml).collect();
+    entries.join("\n")
 }
 
 /// A null test.

@@ -16,6 +16,7 @@ import sys
 import types
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def configure(threads):
@@ -46,7 +47,9 @@ def reset_compiler():
 
 
 def _assigned(statement):
-    """The (name, owner, field) of each constant that `statement` assigns."""
+    """The (name, owner, field) of each constant that `statement` assigns: of
+    `N = 4`, `M, N = 2, 3`, `A = B = 5`, and each entry of `SHAPE = (6, 7)`, which
+    is named `SHAPE[0]`."""
     if isinstance(statement, ast.Assign):
         targets, value = statement.targets, statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
@@ -56,11 +59,19 @@ def _assigned(statement):
     for target in targets:
         if isinstance(target, ast.Name):
             yield target.id, statement, "value"
+            if isinstance(value, ast.Tuple):
+                for index in range(len(value.elts)):
+                    yield f"{target.id}[{index}]", value.elts, index
         elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             if len(target.elts) == len(value.elts):
                 for index, element in enumerate(target.elts):
                     if isinstance(element, ast.Name):
                         yield element.id, value.elts, index
+
+
+def _expression(owner, field):
+    """The expression in a place that `_assigned` yields."""
+    return owner[field] if isinstance(owner, list) else getattr(owner, field)
 
 
 def parse(source, path, overrides):
@@ -76,7 +87,7 @@ def parse(source, path, overrides):
             names.append(name)
             if name not in overrides:
                 continue
-            old = owner[field] if isinstance(owner, list) else getattr(owner, field)
+            old = _expression(owner, field)
             new = ast.copy_location(ast.Constant(overrides[name]), old)
             if isinstance(owner, list):
                 owner[field] = new
@@ -102,8 +113,54 @@ def execute(tree, path, name):
 
 def constants(module, names):
     """The (name, value) of each of `names` that is a 64-bit integer."""
-    values = ((name, getattr(module, name, None)) for name in names)
+
+    def value(name):
+        base, _, index = name.removesuffix("]").partition("[")
+        found = getattr(module, base, None)
+        return found[int(index)] if index and isinstance(found, tuple) else found
+
+    values = ((name, value(name)) for name in names)
     return [(n, v) for n, v in values if type(v) is int and -(2**63) <= v < 2**63]
+
+
+def literals(source, path):
+    """The (names, value) of each integer that is written out at module level, if
+    only as `2048 * 2`, in source order. What is computed from other names follows
+    those, and is none. `A = B = 5` is one integer with two names."""
+    arithmetic = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
+    places = {}
+    for statement in ast.parse(source, path).body:
+        for name, owner, field in _assigned(statement):
+            places.setdefault((id(owner), field), (owner, []))[1].append(name)
+    found = []
+    for (_, field), (owner, names) in places.items():
+        expression = _expression(owner, field)
+        if all(isinstance(node, arithmetic) for node in ast.walk(expression)):
+            value = eval(compile(ast.Expression(expression), path, "eval"), {})
+            if type(value) is int and -(2**63) <= value < 2**63:
+                found.append((names, value))
+    return found
+
+
+def footprint(module):
+    """What one call takes, by a trial on the meta device, which has shapes only:
+    bytes of the inputs and parameters, bytes of the outputs, and the floating-point
+    operations of its products and convolutions."""
+
+    def bytes_of(values):
+        leaves = torch.utils._pytree.tree_leaves(values)
+        return sum(v.numel() * v.element_size() for v in leaves if isinstance(v, torch.Tensor))
+
+    with torch.device("meta"):
+        inputs = make_inputs(module, 0)
+        model = build_model(module, 0)
+        with FlopCounterMode(display=False) as counter:
+            outputs = model(*inputs)
+    return (
+        bytes_of(inputs) + bytes_of(list(model.state_dict().values())),
+        bytes_of(outputs),
+        counter.get_total_flops(),
+    )
 
 
 def seed_all(seed):

@@ -11,7 +11,7 @@ use pyo3::types::PyAnyMethods as _;
 use crate::fault::PyFault;
 use crate::handle::{Handle, raised};
 use crate::startup;
-use crate::task::TaskModule;
+use crate::task::{self, Literal, TaskModule};
 
 /// How to start the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,9 +145,20 @@ impl Interp {
             .map(drop)
     }
 
+    /// The integers that a task's file writes out at module level, in source
+    /// order: those that can be replaced without breaking a relation to others.
+    /// Nothing of the file runs.
+    ///
+    /// # Errors
+    /// [`PyFault::Unreadable`], and [`PyFault::Raised`] for a syntax error.
+    pub fn task_literals(&self, path: &Path) -> Result<Vec<Literal>, PyFault> {
+        task::literals(&self.bridge, path)
+    }
+
     /// Loads a task in the KernelBench format as a fresh module, with the
     /// named module-level integer constants replaced before anything of it
-    /// runs, so that all that depends on them follows.
+    /// runs, so that all that depends on them follows. `SHAPE[0]` names an entry
+    /// of a tuple.
     ///
     /// # Errors
     /// [`PyFault::Unreadable`], [`PyFault::UnknownConstant`],

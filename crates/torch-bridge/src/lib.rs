@@ -22,6 +22,6 @@ pub use graph::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, Value
 pub use interp::{Interp, InterpConfig, required_env};
 pub use model::{BoundCall, Callable, CompileMode, Model, Output, Without};
 pub use startup::keep_freed_pages;
-pub use task::TaskModule;
+pub use task::{Footprint, Literal, TaskModule};
 pub use tch;
 pub use tensor::{Plain, Value, bytes, bytes_mut, dtype_name, elements, elements_mut};

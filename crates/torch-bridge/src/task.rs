@@ -13,6 +13,46 @@ use crate::handle::{Handle, raised, value_of};
 use crate::model::Model;
 use crate::tensor::Value;
 
+/// An integer that a task's file writes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    /// What it is called; more than one name for `A = B = 5`.
+    pub names: Vec<String>,
+    /// Its value.
+    pub value: i64,
+}
+
+/// What one call of a task takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of inputs and parameters.
+    pub given_bytes: u64,
+    /// Bytes of the outputs.
+    pub returned_bytes: u64,
+    /// Floating-point operations of its matrix products and convolutions.
+    pub flops: u64,
+}
+
+/// The integers written out in the file at `path`.
+pub(crate) fn literals(bridge: &Handle, path: &Path) -> Result<Vec<Literal>, PyFault> {
+    let source = read(path)?;
+    let file = path.to_string_lossy();
+    let doing = || format!("reading the constants of `{file}`");
+    let pairs: Vec<(Vec<String>, i64)> = bridge
+        .call("literals", (&source, &*file), doing)?
+        .extract()
+        .map_err(|error| raised(bridge.py(), &error, doing()))?;
+    let literal = |(names, value)| Literal { names, value };
+    Ok(pairs.into_iter().map(literal).collect())
+}
+
+fn read(path: &Path) -> Result<String, PyFault> {
+    std::fs::read_to_string(path).map_err(|source| PyFault::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// A loaded task.
 #[derive(Debug)]
 pub struct TaskModule {
@@ -30,10 +70,7 @@ impl TaskModule {
         overrides: &BTreeMap<String, i64>,
     ) -> Result<Self, PyFault> {
         static LOADED: AtomicU64 = AtomicU64::new(0);
-        let source = std::fs::read_to_string(path).map_err(|source| PyFault::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let source = read(path)?;
         let py = bridge.py();
         let file = path.to_string_lossy();
         let doing = || format!("loading the task `{file}`");
@@ -88,6 +125,25 @@ impl TaskModule {
     /// The module-level integer constants in source order, overrides applied.
     pub fn constants(&self) -> &[(String, i64)] {
         &self.constants
+    }
+
+    /// What one call takes at these sizes, found without allocating anything.
+    ///
+    /// # Errors
+    /// [`PyFault::Raised`] for sizes that don't go together, and for models and
+    /// inputs that can't be made without values.
+    pub fn footprint(&self) -> Result<Footprint, PyFault> {
+        let doing = || format!("estimating what `{}` takes", self.path.display());
+        let (given_bytes, returned_bytes, flops) = self
+            .bridge
+            .call("footprint", (self.module.get(),), doing)?
+            .extract()
+            .map_err(|error| raised(self.bridge.py(), &error, doing()))?;
+        Ok(Footprint {
+            given_bytes,
+            returned_bytes,
+            flops,
+        })
     }
 
     /// `Model(*get_init_inputs())` for inference, its parameters drawn from

@@ -116,13 +116,17 @@ impl Lab {
 
     /// A task that fails on its own inputs is a verdict, too.
     fn admit_one(&self, source: &TaskSource, options: &Options) -> Result<Admitted, HarnessError> {
-        let admitted = LoadedTask::load(
-            &self.interp,
-            source,
-            &options.size,
-            one_way(options.seed, "parameters", 0),
-        )
-        .and_then(|mut task| Examination::of(&mut task, options.seed)?.verdict());
+        let sized = match options.size.as_str() {
+            "cpu" => self.sized(source.clone()),
+            _ => Ok(source.clone()),
+        };
+        let load = |source: TaskSource| {
+            let seed = one_way(options.seed, "parameters", 0);
+            LoadedTask::load(&self.interp, &source, &options.size, seed)
+        };
+        let admitted = sized
+            .and_then(load)
+            .and_then(|mut task| Examination::of(&mut task, options.seed)?.verdict());
         match admitted {
             Err(error @ (HarnessError::Task { .. } | HarnessError::Python { .. })) => {
                 Ok(Admitted {

@@ -221,7 +221,8 @@ fn largest_needed(got: impl Iterator<Item = f64>, truth: &[f64]) -> f64 {
     for (got, truth) in got.zip(truth) {
         let needed = (got - truth).abs() / (truth.abs() + 1.0);
         // NaN is neither, and so are differences of infinities.
-        if !(needed <= largest) && !alike(got, *truth) {
+        let less = needed <= largest;
+        if !less && !alike(got, *truth) {
             largest = if needed.is_nan() {
                 f64::INFINITY
             } else {

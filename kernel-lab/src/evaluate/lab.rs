@@ -27,6 +27,7 @@ use crate::error::HarnessError;
 use crate::judge::Roofline;
 use crate::pages::Pool;
 use crate::plan::{BoundPlan, Limits, bind, parse};
+use crate::task::sizes::{SizePolicy, SizeTable};
 use crate::task::{LoadedTask, TaskLibrary};
 use crate::template::Template;
 use crate::timing::lock::{MachineLock, default_path};
@@ -34,7 +35,7 @@ use crate::timing::scrub::Scrubber;
 use crate::timing::wake::Waker;
 
 /// Longest wait for the machine-wide measurement lock.
-pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// What a plan may ask for.
 pub(crate) const TEMPS: Limits = Limits {
     temp_bytes: 1 << 30,
@@ -54,6 +55,8 @@ pub struct Config {
     pub venv: PathBuf,
     /// Folder of tasks.
     pub tasks: PathBuf,
+    /// At which sizes they are measured.
+    pub sizes: SizePolicy,
     /// Folder of templates.
     pub templates: PathBuf,
     /// Folder of the red team's corpus.
@@ -96,6 +99,8 @@ pub struct Lab {
     pub(crate) compiler: Cxx,
     pub(crate) device: Cpu,
     pub(crate) tasks: TaskLibrary,
+    pub(crate) size_policy: SizePolicy,
+    pub(crate) size_table: Option<SizeTable>,
     pub(crate) templates: Vec<Template>,
     pub(crate) cache: Cache,
     pub(crate) scrubber: Scrubber,
@@ -209,6 +214,11 @@ impl Lab {
     /// Starts the interpreter and finds compiler, tasks and templates.
     pub fn start(config: &Config) -> Result<Self, HarnessError> {
         let cache = Cache::new(config.cache.clone());
+        let tasks = TaskLibrary::new(config.tasks.clone());
+        let size_table = match &config.sizes {
+            SizePolicy::Table(path) => Some(SizeTable::read(path)?),
+            SizePolicy::Auto | SizePolicy::Module => None,
+        };
         let interp = Interp::start(&InterpConfig {
             venv: config.venv.clone(),
             threads: config.cpus.len(),
@@ -238,7 +248,9 @@ impl Lab {
             interp,
             compiler,
             device,
-            tasks: TaskLibrary::new(config.tasks.clone()),
+            tasks,
+            size_policy: config.sizes.clone(),
+            size_table,
             templates,
             cache,
             scrubber,
@@ -267,15 +279,18 @@ impl Lab {
     /// Makes `task` the one that is worked on.
     pub(crate) fn bench(&mut self, task: &str, baselines: bool) -> Result<(), HarnessError> {
         let source = self.tasks.find(task)?;
-        let same = self.bench.as_ref().is_some_and(|bench| {
-            bench.task.source.hash == source.hash && bench.task.source.path == source.path
-        });
+        let source = self.sized(source)?;
+        let same = self
+            .bench
+            .as_ref()
+            .is_some_and(|bench| bench.task.source == source);
         if !same {
             self.bench = None;
             self.interp
                 .reset_compiler()
                 .map_err(HarnessError::python("resetting torch.compile"))?;
-            let loaded = LoadedTask::load(&self.interp, &source, "cpu", self.secret()?)?;
+            let loaded = LoadedTask::load(&self.interp, &source, "cpu", self.secret()?)
+                .map_err(|error| self.blame_sizes(&source, error))?;
             let held_out = if source.sizes.contains_key("sim") {
                 Some(LoadedTask::load(
                     &self.interp,
@@ -378,6 +393,7 @@ impl Lab {
             env!("CARGO_PKG_VERSION").to_owned(),
         );
         facts.insert("judge".to_owned(), env!("ALPHALAB_JUDGE").to_owned());
+        facts.insert("sizes_from".to_owned(), task.size.clone());
         Report {
             schema: PROTOCOL_VERSION,
             lab: "kernel-lab".to_owned(),

@@ -21,7 +21,7 @@ pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
 pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
 pub use lab::{Config, Lab};
-pub(crate) use lab::{OBJECT_HASH, TEMPS, draw_seed, sizes_text};
+pub(crate) use lab::{OBJECT_HASH, PATIENCE, TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
 pub(crate) use weigh::{Weighed, compare_output, weigh};
 pub(crate) use written::Written;

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 
 use protocol::ContentHash;
 
+use super::sizes::{SizeOrigin, Sizes, read_beside};
 use crate::error::HarnessError;
 
 /// A task on disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskSource {
     /// File name without its extension.
     pub name: String,
     /// The Python file.
     pub path: PathBuf,
     /// Overrides of the module's constants, by device (`cpu`, `cuda`, `sim`).
-    pub sizes: BTreeMap<String, BTreeMap<String, i64>>,
+    pub sizes: BTreeMap<String, Sizes>,
+    /// Where those for the device that is measured come from.
+    pub origin: SizeOrigin,
     /// Hash of the Python file and its sizes.
     pub hash: ContentHash,
 }
@@ -78,7 +81,7 @@ impl TaskLibrary {
         let sizes_path = path.with_extension("toml");
         let (sizes, sizes_text) = match fs::read_to_string(&sizes_path) {
             Ok(text) => (
-                read_sizes(&text)
+                read_beside(&text)
                     .map_err(|error| problem(format!("`{}`: {error}", sizes_path.display())))?,
                 text,
             ),
@@ -92,9 +95,15 @@ impl TaskLibrary {
                 )));
             }
         };
+        let origin = if sizes.is_empty() {
+            SizeOrigin::Module
+        } else {
+            SizeOrigin::Beside
+        };
         Ok(TaskSource {
             name,
             path,
+            origin,
             sizes,
             hash: source_hash(&source, &sizes_text),
         })
@@ -116,39 +125,9 @@ pub fn sized_hash(source: &ContentHash, size: &str, constants: &[(String, i64)])
     ])
 }
 
-fn read_sizes(text: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>, String> {
-    let sizes: BTreeMap<String, BTreeMap<String, i64>> =
-        toml::from_str(text).map_err(|error| error.to_string())?;
-    for (device, constants) in &sizes {
-        if !["cpu", "cuda", "sim"].contains(&device.as_str()) {
-            return Err(format!(
-                "unknown device `{device}`: expected `cpu`, `cuda` or `sim`"
-            ));
-        }
-        if let Some((name, value)) = constants.iter().find(|(_, value)| **value <= 0) {
-            return Err(format!("`{device}.{name}` is {value}: sizes are positive"));
-        }
-    }
-    Ok(sizes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_checked() {
-        let sizes = read_sizes("[cpu]\nN = 4\n[sim]\nN = 3\n").unwrap();
-        assert_eq!(sizes["sim"]["N"], 3);
-        for (bad, word) in [
-            ("[gpu]\nN = 4", "gpu"),
-            ("[cpu]\nN = -4", "cpu.N"),
-            ("[cpu]\nN = \"x\"", "N"),
-        ] {
-            let error = read_sizes(bad).unwrap_err();
-            assert!(error.contains(word), "{error}");
-        }
-    }
 
     #[test]
     fn a_missing_task_lists_the_known_ones() {

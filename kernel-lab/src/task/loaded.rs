@@ -31,7 +31,8 @@ pub struct InputSet {
 pub struct LoadedTask {
     /// Where it came from.
     pub source: TaskSource,
-    /// Which of its sizes: `cpu`, `sim`, …; `module` for the file's own.
+    /// Which of its sizes: `cpu`, `sim`, …; `table` for the user's, `auto` for
+    /// halved ones, `module` for the file's own.
     pub size: String,
     /// The module's integer constants as they are now.
     pub constants: Vec<(String, i64)>,
@@ -98,7 +99,8 @@ impl LoadedTask {
         };
         let empty = BTreeMap::new();
         let (size, overrides) = match source.sizes.get(device) {
-            Some(overrides) => (device, overrides),
+            Some(overrides) if device == "sim" => (device, overrides),
+            Some(overrides) => (source.origin.word(device), overrides),
             None => ("module", &empty),
         };
         let py = |fault: torch_bridge::PyFault| problem(crate::error::chain(&fault));

@@ -3,6 +3,7 @@
 
 mod library;
 mod loaded;
+pub mod sizes;
 
 pub use library::{TaskLibrary, TaskSource, sized_hash, source_hash};
 pub use loaded::{Draw, Expected, InputSet, LoadedTask, SETS};

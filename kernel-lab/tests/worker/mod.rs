@@ -38,6 +38,11 @@ pub(crate) fn start() -> Worker {
 
 /// Starts a worker on the tasks in a folder.
 pub(crate) fn start_on(tasks: &Path) -> Worker {
+    start_with(tasks, &[])
+}
+
+/// Starts a worker on the tasks in a folder, with more arguments.
+pub(crate) fn start_with(tasks: &Path, more: &[&std::ffi::OsStr]) -> Worker {
     let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut policy = Policy::trusted();
     for name in [
@@ -55,6 +60,7 @@ pub(crate) fn start_on(tasks: &Path) -> Worker {
         .arg("serve")
         .arg("--tasks")
         .arg(tasks)
+        .args(more)
         .stdin(Input::Piped)
         .stdout(Output::Piped)
         .stderr(Output::Inherit)

@@ -8,6 +8,8 @@ use crate::{Case, Lab};
 pub(crate) const CASES: &[Case] = &[
     ("tasks::override_reaches_dependents", overrides),
     ("tasks::unknown_override", unknown_override),
+    ("tasks::literals", literals),
+    ("tasks::footprint", footprint),
     ("tasks::missing_names", missing_names),
     ("tasks::unreadable", unreadable),
     ("tasks::syntax_error", syntax_error),
@@ -56,6 +58,64 @@ fn overrides(lab: &Lab) -> Result<()> {
     let params = task.model(0)?.params()?;
     assert_eq!(params[0].0, "fc.weight");
     assert_eq!(params[0].1.size(), [3, 10]);
+    Ok(())
+}
+
+/// Integers that are written out, in tuples and with several names too.
+const WRITTEN: &str = "\
+M = 8 * 2
+SHAPE = (4, M, 6)
+H = W = 5
+HALF = M // 2
+RATE = 0.5
+FLAG = True
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(SHAPE[0], 2, 3)
+    def forward(self, x):
+        return self.conv(x)
+def get_inputs():
+    return [torch.rand(M, SHAPE[0], H, W) * torch.rand(())]
+";
+
+fn literals(lab: &Lab) -> Result<()> {
+    let task = lab.try_task("written", WRITTEN, &[("SHAPE[0]", 3), ("H", 9)])?;
+    let literals = lab.interp.task_literals(task.path())?;
+    let named: Vec<String> = literals
+        .iter()
+        .map(|literal| format!("{}={}", literal.names.join("="), literal.value))
+        .collect();
+    assert_eq!(named.join(" "), "M=16 SHAPE[0]=4 SHAPE[2]=6 H=W=5");
+    // One assignment is one value, whichever of its names is overridden.
+    let inputs = task.inputs(0)?;
+    let input = inputs[0].as_tensor().expect("a tensor");
+    assert_eq!(input.size(), [16, 3, 9, 9]);
+    let constants = task.constants();
+    assert!(
+        constants.contains(&("SHAPE[0]".to_owned(), 3)),
+        "{constants:?}"
+    );
+    Ok(())
+}
+
+/// The weights are 2·4·3·3 and a bias of 2; each of 16·2·3·3 outputs takes 4·3·3
+/// products and as many sums.
+fn footprint(lab: &Lab) -> Result<()> {
+    let footprint = lab.task("written", WRITTEN)?.footprint()?;
+    assert_eq!(
+        footprint.given_bytes,
+        4 * (16 * 4 * 5 * 5 + 2 * 4 * 3 * 3 + 2)
+    );
+    assert_eq!(footprint.returned_bytes, 4 * 16 * 2 * 3 * 3);
+    assert_eq!(footprint.flops, 2 * 4 * 3 * 3 * (16 * 2 * 3 * 3));
+    // Terabytes are not allocated to find out; a window that does not fit is an error.
+    let large = lab
+        .try_task("written", WRITTEN, &[("M", 1 << 40)])?
+        .footprint()?;
+    assert!(large.given_bytes > 1 << 46);
+    let small = lab.try_task("written", WRITTEN, &[("H", 2)])?.footprint();
+    assert!(matches!(small, Err(PyFault::Raised { .. })), "{small:?}");
     Ok(())
 }
 
