@@ -110,7 +110,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
         track: None,
         simulated: false,
         caveats: Vec::new(),
-        also: std::collections::BTreeMap::new(),
+        also: None,
         took_ms: 5,
         idle_ms: None,
     })

@@ -164,7 +164,7 @@ fn measured(split: Split, value: f64) -> Attempt {
             track: None,
             simulated: false,
             caveats: Vec::new(),
-            also: std::collections::BTreeMap::new(),
+            also: None,
             took_ms: 1,
             idle_ms: None,
         },

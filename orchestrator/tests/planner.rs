@@ -219,7 +219,7 @@ impl Run {
                     track: None,
                     simulated: false,
                     caveats: Vec::new(),
-                    also: std::collections::BTreeMap::new(),
+                    also: None,
                     took_ms: 2000,
                     idle_ms: None,
                 };

@@ -82,8 +82,8 @@ impl Score {
     }
 
     /// The numbers in a verified candidate's report that are `metric` by other
-    /// rules.
-    pub fn also(report: &Report, metric: &str) -> BTreeMap<String, f64> {
+    /// rules; `None` where there are none.
+    pub fn also(report: &Report, metric: &str) -> Option<Box<ByOtherRules>> {
         let is_other = |name: &str| {
             let rest = name
                 .strip_prefix(metric)
@@ -91,10 +91,11 @@ impl Score {
             rest.is_some_and(|rest| !rest.is_empty())
         };
         let metrics = report.metrics.iter().filter(|_| report.verdict.is_ok());
-        metrics
+        let known: BTreeMap<String, f64> = metrics
             .filter(|(name, metric)| is_other(name) && metric.value.is_finite())
             .map(|(name, metric)| (name.clone(), metric.value))
-            .collect()
+            .collect();
+        (!known.is_empty()).then(|| Box::new(ByOtherRules(known)))
     }
 
     /// The number, if the candidate was verified.
@@ -106,6 +107,11 @@ impl Score {
         }
     }
 }
+
+/// Numbers by the names of their metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ByOtherRules(pub BTreeMap<String, f64>);
 
 /// One full measurement of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,8 +138,8 @@ pub struct Measurement {
     pub caveats: Vec<String>,
     /// The same quantity by other rules: metrics of the report whose name is
     /// the campaign's metric, an underscore and a word (`speedup_consumed`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub also: BTreeMap<String, f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Box<ByOtherRules>>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// How long its slot had nothing to do before, in milliseconds; absent for

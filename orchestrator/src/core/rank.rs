@@ -190,10 +190,10 @@ pub fn leaderboard(state: &State) -> Leaderboard {
     let summary = summary(state, &rows, attempted);
     let also = also(state, &rows);
     Leaderboard {
-        also,
         rows,
         unverified,
         summary,
+        also,
     }
 }
 
@@ -253,7 +253,11 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         },
         apart: apart.map(str::to_owned),
         standing,
-        also: measurement.also.clone(),
+        also: measurement
+            .also
+            .as_deref()
+            .map(|also| also.0.clone())
+            .unwrap_or_default(),
         report: measurement.report.clone(),
         hash: measurement.hash.clone(),
     })

@@ -1,6 +1,5 @@
 //! Turning what came of an effect into events.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use protocol::{Candidate, Description, Inspection, Report, Split, Verdict};
@@ -326,7 +325,7 @@ impl Driver {
                     track: None,
                     simulated: false,
                     caveats: Vec::new(),
-                    also: BTreeMap::new(),
+                    also: None,
                     took_ms: 0,
                     idle_ms: None,
                 };

@@ -221,7 +221,7 @@ impl Bench {
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
-                also: std::collections::BTreeMap::new(),
+                also: None,
                 took_ms: 1,
                 idle_ms: None,
             },

@@ -290,7 +290,7 @@ impl Hand {
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
-                also: std::collections::BTreeMap::new(),
+                also: None,
                 took_ms: 1000,
                 idle_ms: None,
             },

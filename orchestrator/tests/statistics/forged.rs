@@ -202,7 +202,7 @@ impl Forged {
                 track: None,
                 simulated: false,
                 caveats: Vec::new(),
-                also: std::collections::BTreeMap::new(),
+                also: None,
                 took_ms: 1000,
                 idle_ms: None,
             },
