@@ -211,10 +211,7 @@ const TAMPERINGS: [Tampering; 11] = [
         "the times with a read in them",
         |b| {
             edit(&b.join("samples-consumed.jsonl"), |text| {
-                text.lines()
-                    .skip(3)
-                    .map(|line| format!("{line}\n"))
-                    .collect()
+                text.split_inclusive('\n').skip(3).collect()
             });
         },
         "`samples-consumed.jsonl` has the hash",
