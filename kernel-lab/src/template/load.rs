@@ -315,6 +315,7 @@ fn words(text: String, nodes: usize) -> Result<Literal, LoadProblem> {
         "adjacent" => Literal::Dims(Dims::Adjacent),
         "absent" => Literal::Absent,
         "number" => Literal::Number,
+        "number?" => Literal::NumberIfGiven,
         "tensor" => Literal::Tensor,
         _ => Literal::Text(text),
     })

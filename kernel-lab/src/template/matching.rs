@@ -170,6 +170,9 @@ impl View<'_> {
         if *equals == Literal::Absent {
             return self.is_absent(site);
         }
+        if *equals == Literal::NumberIfGiven && self.is_absent(site) {
+            return true;
+        }
         let Some(arg) = self.arg(site) else {
             return false;
         };
@@ -194,7 +197,7 @@ impl View<'_> {
                 matches!(self.variable(site), Some(Variable::Ints(values)) if values == *want)
             }
             (Literal::Above(least), Arg::Int(value)) => value > least,
-            (Literal::Number, Arg::Int(_) | Arg::Float(_)) => true,
+            (Literal::Number | Literal::NumberIfGiven, Arg::Int(_) | Arg::Float(_)) => true,
             (Literal::Tensor, Arg::Ref(name)) => self.buffer(name).is_some(),
             (Literal::Like(other), _) => self.shapes(site, other, |shape, whole| shape == whole),
             (Literal::Tail(other), _) => self.shapes(site, other, is_tail),

@@ -99,6 +99,8 @@ pub enum Literal {
     Above(i64),
     /// An integer or a float, not a tensor: written `"number"`.
     Number,
+    /// An integer, a float, or not given: written `"number?"`.
+    NumberIfGiven,
     /// A tensor that is a buffer of the plan: written `"tensor"`.
     Tensor,
     /// A tensor of the same shape as another argument: written `"like 0.self"`.

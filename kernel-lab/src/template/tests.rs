@@ -265,6 +265,9 @@ fn an_argument_may_have_to_be_absent() {
         (r#""1.bias" = "absent""#, true),
         (r#""1.never_heard_of" = "absent""#, true),
         (r#""1.weight" = "absent""#, false),
+        (r#""1.bias" = "number?""#, true),
+        (r#""1.eps" = "number?""#, true),
+        (r#""1.weight" = "number?""#, false),
     ] {
         assert_eq!(holds(condition, &graph(false)), expected, "{condition}");
     }
