@@ -52,6 +52,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether at most precision is amiss, and no value is off by more than
+    /// `times` what is allowed.
+    pub fn is_within(&self, times: f64) -> bool {
+        let mut findings = self.findings.iter();
+        findings.all(|it| matches!(it, Finding::Wrong { .. } | Finding::Imprecise { .. }))
+            && self.max_ratio_of_tolerance.max(self.rms_ratio) <= times
+    }
+
     pub(super) fn right() -> Self {
         Self {
             ok: true,
