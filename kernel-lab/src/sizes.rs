@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::ContentHash;
 use serde::Serialize;
 
+use crate::bundle::SizedTask;
 use crate::device::Device as _;
 use crate::error::{HarnessError, chain};
 use crate::evaluate::Lab;
@@ -73,6 +74,16 @@ impl Lab {
             Some(table) => table.check_names(&self.tasks.names()?),
             None => Ok(()),
         }
+    }
+
+    /// From now on tasks are measured at this size of this one, whatever the
+    /// user said: `from` says so.
+    pub(crate) fn pin_sizes(&mut self, from: &Path, task: &SizedTask) {
+        self.size_policy = SizePolicy::Module;
+        self.size_table = (task.size != "module").then(|| {
+            let sizes = task.constants.iter().cloned().collect();
+            SizeTable::of(from, &task.name, sizes)
+        });
     }
 
     /// A task with sizes for the CPU as `--sizes` wants them.

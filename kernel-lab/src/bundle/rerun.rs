@@ -40,6 +40,8 @@ pub(super) fn rerun(
         source,
     })?;
     let dir = lay_out(opened, room.path().to_owned())?;
+    // Sizes may have been chosen for another machine, or by a table.
+    lab.pin_sizes(&opened.dir, &opened.manifest.task);
     let mut tries = 0;
     let report = loop {
         tries += 1;

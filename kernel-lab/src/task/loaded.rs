@@ -99,8 +99,7 @@ impl LoadedTask {
         };
         let empty = BTreeMap::new();
         let (size, overrides) = match source.sizes.get(device) {
-            Some(overrides) if device == "sim" => (device, overrides),
-            Some(overrides) => (source.origin.word(device), overrides),
+            Some(overrides) => (device, overrides),
             None => ("module", &empty),
         };
         let py = |fault: torch_bridge::PyFault| problem(crate::error::chain(&fault));
@@ -171,7 +170,10 @@ impl LoadedTask {
         let mut task = Self {
             hash: sized_hash(&source.hash, size, module.constants()),
             source: source.clone(),
-            size: size.to_owned(),
+            size: match size {
+                "cpu" => source.origin.word(size).to_owned(),
+                size => size.to_owned(),
+            },
             constants: module.constants().to_vec(),
             model,
             signature,

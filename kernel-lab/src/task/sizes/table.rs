@@ -39,6 +39,15 @@ impl SizeTable {
         })
     }
 
+    /// A table of one task on the CPU; `path` is for messages.
+    pub(crate) fn of(path: &Path, task: &str, sizes: Sizes) -> Self {
+        let devices = BTreeMap::from([("cpu".to_owned(), sizes)]);
+        Self {
+            path: path.to_owned(),
+            tasks: BTreeMap::from([(task.to_owned(), devices)]),
+        }
+    }
+
     /// Whether each task in it is one of these.
     pub fn check_names(&self, known: &[String]) -> Result<(), HarnessError> {
         match self.tasks.keys().find(|task| !known.contains(task)) {
