@@ -1,6 +1,7 @@
 """Logarithm of the sum of exponentials of each row.
 
-One number is written for each row, so one read of the matrix is all the traffic there must be.
+One number is written for each row, so one read of the matrix is all the traffic there must be. The values are spread out: of
+standard normal ones the result is the same for every row, to within a few parts in a thousand.
 """
 
 import torch
@@ -16,7 +17,7 @@ class Model(nn.Module):
 
 
 def get_inputs():
-    return [torch.randn(ROWS, COLS)]
+    return [4.0 * torch.randn(ROWS, COLS)]
 
 
 def get_init_inputs():
