@@ -219,6 +219,16 @@ impl State {
     }
 }
 
+impl Task {
+    /// The quality that sets the task apart from those that count: a wrong
+    /// answer passes there, or algebra does the work.
+    pub fn apart(&self) -> Option<&str> {
+        let quality = self.inspected.as_ref()?.quality.as_deref()?;
+        // A stale verdict is none.
+        (!["ok", "stale"].contains(&quality)).then_some(quality)
+    }
+}
+
 fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;

@@ -79,16 +79,6 @@ pub struct Inspected {
     pub quality: Option<String>,
 }
 
-impl Task {
-    /// The quality that sets the task apart from those that count: a wrong
-    /// answer passes there, or algebra does the work.
-    pub fn apart(&self) -> Option<&str> {
-        let quality = self.inspected.as_ref()?.quality.as_deref()?;
-        // A stale verdict is none.
-        (!["ok", "stale"].contains(&quality)).then_some(quality)
-    }
-}
-
 /// One quick look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Try {
