@@ -84,9 +84,10 @@ pub enum Command {
         /// that name.
         #[arg(long, value_name = "NAME", default_value = "cpu")]
         size: String,
-        /// What parameters and inputs are derived from, in hexadecimal.
-        #[arg(long, value_name = "HEX", value_parser = parse_hex, default_value_t = crate::admit::SEED)]
-        seed: u64,
+        /// What parameters and inputs are derived from, in hexadecimal; that of
+        /// the published verdicts where none is given.
+        #[arg(long, value_name = "HEX", value_parser = parse_hex)]
+        seed: Option<u64>,
         /// Write the verdicts to FILE. Verdicts that are there on tasks that
         /// were not admitted now are kept.
         #[arg(long, value_name = "FILE")]

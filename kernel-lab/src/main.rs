@@ -184,7 +184,7 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
         } => {
             let options = admit::Options {
                 size: size.clone(),
-                seed: *seed,
+                seed: seed.unwrap_or(admit::SEED),
             };
             let before = match manifest {
                 Some(path) => Manifest::read(path)?,
