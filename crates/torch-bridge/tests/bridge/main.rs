@@ -18,6 +18,7 @@ use torch_bridge::{Interp, InterpConfig, Model, PyFault, TaskModule};
 
 mod calls;
 mod graphs;
+mod mutants;
 mod start;
 mod tasks;
 mod tensors;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         tasks::CASES,
         calls::CASES,
         graphs::CASES,
+        mutants::CASES,
     ];
     for (name, case) in cases.into_iter().flatten() {
         if filter.as_ref().is_some_and(|part| !name.contains(part)) {
