@@ -3,13 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod environment;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kernel_lab::admit::manifest::{FILE, Manifest, Published};
 use kernel_lab::admit::{Quality, SEED};
 use kernel_lab::task::TaskLibrary;
-use sandbox::{Command, ExitReason, Limits, Output, Policy};
+use sandbox::{Command, ExitReason, Limits, Output};
 use serde_json::Value;
 
 fn shipped() -> PathBuf {
@@ -22,26 +24,18 @@ fn made() -> PathBuf {
 
 /// `kernel-lab admit … --json`.
 fn admit(args: &[&str]) -> Value {
-    let mut policy = Policy::trusted();
-    for name in [
-        "PATH",
-        "HOME",
-        "ALPHALAB_VENV",
-        "ALPHALAB_BIN_DIR",
-        "ALPHALAB_CACHE",
-    ] {
-        if let Some(value) = std::env::var_os(name) {
-            policy = policy.env(name, value);
-        }
-    }
-    let finished = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
-        .arg("admit")
-        .args(args)
-        .arg("--json")
-        .stdout(Output::Capture)
-        .stderr(Output::Capture)
-        .run()
-        .unwrap();
+    let finished = Command::new(
+        env!("CARGO_BIN_EXE_kernel-lab"),
+        environment::of_labs(),
+        Limits::none(),
+    )
+    .arg("admit")
+    .args(args)
+    .arg("--json")
+    .stdout(Output::Capture)
+    .stderr(Output::Capture)
+    .run()
+    .unwrap();
     assert_eq!(
         finished.reason,
         ExitReason::Exited(0),

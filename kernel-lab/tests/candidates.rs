@@ -1,6 +1,7 @@
 //! Every candidate in `tests/candidates` gets the verdict that its
 //! `expect.toml` names, from one real worker that lives through all of them.
 
+mod environment;
 mod worker;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! The worker keeps the lab contract: the conformance kit of `protocol`, run
 //! against the real binary, and what goes beyond it.
 
+mod environment;
 mod worker;
 
 use std::io::Write as _;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod environment;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod worker;
 
@@ -12,25 +13,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use protocol::{Candidate, ContentHash};
-use sandbox::{Command, ExitReason, Limits, Output, Policy};
+use sandbox::{Command, ExitReason, Limits, Output};
 use serde_json::Value;
 
 /// A program with the environment that labs get; how it ended, and what it
 /// wrote.
 fn run(program: &Path, args: &[&str]) -> (ExitReason, String, String) {
-    let mut policy = Policy::trusted();
-    for name in [
-        "PATH",
-        "HOME",
-        "ALPHALAB_VENV",
-        "ALPHALAB_BIN_DIR",
-        "ALPHALAB_CACHE",
-    ] {
-        if let Some(value) = std::env::var_os(name) {
-            policy = policy.env(name, value);
-        }
-    }
-    let finished = Command::new(program, policy, Limits::none())
+    let finished = Command::new(program, environment::of_labs(), Limits::none())
         .args(args)
         .stdout(Output::Capture)
         .stderr(Output::Capture)

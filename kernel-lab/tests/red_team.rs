@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod environment;
+
 use std::path::PathBuf;
 
 use kernel_lab::redteam::{Case, Corpus, Kind};
-use sandbox::{Command, ExitReason, Limits, Output, Policy};
+use sandbox::{Command, ExitReason, Limits, Output};
 
 /// The sample's only task, whose baselines are compiled once.
 const TASK: &str = "linear_gelu_scale";
@@ -50,25 +52,17 @@ fn sample(cases: &[Case]) -> Vec<String> {
 }
 
 fn red_team(args: &[&str]) -> (ExitReason, String, String) {
-    let mut policy = Policy::trusted();
-    for name in [
-        "PATH",
-        "HOME",
-        "ALPHALAB_VENV",
-        "ALPHALAB_BIN_DIR",
-        "ALPHALAB_CACHE",
-    ] {
-        if let Some(value) = std::env::var_os(name) {
-            policy = policy.env(name, value);
-        }
-    }
-    let finished = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
-        .arg("red-team")
-        .args(args)
-        .stdout(Output::Capture)
-        .stderr(Output::Capture)
-        .run()
-        .unwrap();
+    let finished = Command::new(
+        env!("CARGO_BIN_EXE_kernel-lab"),
+        environment::of_labs(),
+        Limits::none(),
+    )
+    .arg("red-team")
+    .args(args)
+    .stdout(Output::Capture)
+    .stderr(Output::Capture)
+    .run()
+    .unwrap();
     (
         finished.reason,
         finished.stdout.text(),

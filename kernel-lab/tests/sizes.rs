@@ -1,6 +1,7 @@
 //! Tasks without sizes of their own: halved until they are small enough, kept,
 //! and pinned by a table.
 
+mod environment;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod worker;
 

@@ -211,7 +211,7 @@ impl<'t> Examination<'t> {
                 break;
             }
             self.put_to("special", OWN_DRAWS, Some(special))?;
-            self.try_all(special.name(), true)?;
+            self.try_all(special.name(), Some(special))?;
         }
         if !self.task.params.is_empty() && !self.nobody_left() {
             let own = self
@@ -219,7 +219,7 @@ impl<'t> Examination<'t> {
                 .alter_params(one_way(self.seed, "altered parameters", 0))?;
             let tried = self
                 .put_to("own", OWN_DRAWS + 1, None)
-                .and_then(|()| self.try_all("altered-parameters", false));
+                .and_then(|()| self.try_all("altered-parameters", None));
             self.task.restore_params(own)?;
             tried?;
         }
@@ -296,7 +296,7 @@ impl<'t> Examination<'t> {
             for (output, got) in outputs.iter().enumerate() {
                 let outcome = outcome_of(self.task, &expected, output, got)?;
                 trial.note(&outcome);
-                if let Weighed::Wrong(_) = weigh(false, &outcome) {
+                if let Weighed::Wrong(_) = weigh(None, &outcome) {
                     trial.fail("own");
                 }
                 let is_float = self.task.signature.outputs[output].dtype.is_float();
@@ -312,9 +312,9 @@ impl<'t> Examination<'t> {
     }
 
     /// Tries those mutants that have passed so far.
-    fn try_all(&mut self, name: &str, special: bool) -> Result<(), HarnessError> {
+    fn try_all(&mut self, name: &str, special: Option<Special>) -> Result<(), HarnessError> {
         let expected = self.task.expected(SET)?;
-        if special && !fits(self.task, &expected)? {
+        if special.is_some() && !fits(self.task, &expected)? {
             self.skipped.push(name.to_owned());
         }
         for (mutant, trial) in &mut self.mutants {

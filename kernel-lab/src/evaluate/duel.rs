@@ -44,11 +44,6 @@ const LEAVE_AFTER: usize = 10;
 const LEAVE_RATIO: f64 = 1.4;
 /// Bytes of an output that are read where none is kept.
 const QUICK_BYTES: usize = 1 << 20;
-/// How many times the tolerance values may be off where one factor is
-/// denormal: their products are rounded to multiples of the smallest number,
-/// and sums of them differ with the order. What flushes them is off by all of
-/// the value, a million times the tolerance.
-const UNDERFLOW: f64 = 64.0;
 /// One round in this many, on average, has its inputs read back: of the
 /// fewest rounds that there are, at least one all but certainly.
 const READ_BACK: u64 = 2;
@@ -117,8 +112,8 @@ pub(super) struct Duel<'a> {
     pub(super) foreseen: Option<Foreseen>,
     /// Rounds in which the hand-shake is measured, from the first.
     pub(super) handshakes: usize,
-    /// Whether a read of the output counts into each time.
-    consumes: bool,
+    /// Where outputs are read to, if that counts into each time.
+    consumer: Option<Vec<Pages>>,
     /// Whether timed outputs are kept, to be compared afterwards.
     pub(super) keeps: bool,
     /// The only baseline that takes part, where one was chosen.
@@ -200,7 +195,7 @@ impl<'a> Duel<'a> {
             host: Host::new(waker)?,
             foreseen: None,
             handshakes: 0,
-            consumes: false,
+            consumer: None,
             keeps: true,
             only: None,
             refaulted: 0,
@@ -508,10 +503,7 @@ impl<'a> Duel<'a> {
         outcome: &Outcome,
     ) -> Result<(), Halt> {
         let name = || draw.special.map(|special| special.name().to_owned());
-        if draw.special == Some(Special::OneDenormal) && outcome.is_within(UNDERFLOW) {
-            return Ok(());
-        }
-        match weigh(draw.special.is_some(), outcome) {
+        match weigh(draw.special, outcome) {
             Weighed::Right => {
                 let used = outcome.max_ratio_of_tolerance.max(outcome.rms_ratio);
                 self.worst_ratio = self.worst_ratio.max(used);

@@ -7,10 +7,11 @@ use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::environment::of_labs;
 use protocol::{
     Candidate, Experiment, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request,
 };
-use sandbox::{Child, Command, Input, Limits, Output, Policy};
+use sandbox::{Child, Command, Input, Limits, Output};
 
 /// One worker at a time: a second one would disturb what the first measures.
 static ONE: Mutex<()> = Mutex::new(());
@@ -44,19 +45,7 @@ pub(crate) fn start_on(tasks: &Path) -> Worker {
 /// Starts a worker on the tasks in a folder, with more arguments.
 pub(crate) fn start_with(tasks: &Path, more: &[&std::ffi::OsStr]) -> Worker {
     let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut policy = Policy::trusted();
-    for name in [
-        "PATH",
-        "HOME",
-        "ALPHALAB_VENV",
-        "ALPHALAB_BIN_DIR",
-        "ALPHALAB_CACHE",
-    ] {
-        if let Some(value) = std::env::var_os(name) {
-            policy = policy.env(name, value);
-        }
-    }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), of_labs(), Limits::none())
         .arg("serve")
         .arg("--tasks")
         .arg(tasks)

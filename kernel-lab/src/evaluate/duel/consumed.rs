@@ -34,28 +34,36 @@ impl Duel<'_> {
         contestants: usize,
         rng: &mut Rng,
     ) -> Result<Samples, Halt> {
+        let mut into = Vec::with_capacity(self.outputs.len());
+        for output in 0..self.outputs.len() {
+            let mut bytes = self.pool.take(self.output_bytes(output))?;
+            // A page that nobody has touched would be made inside the clock.
+            bytes.fill(0);
+            into.push(bytes);
+        }
         self.only = Some(baseline);
-        self.consumes = true;
+        self.consumer = Some(into);
         let samples = sample(self, contestants, &POLICY, rng);
-        self.consumes = false;
+        if let Some(into) = self.consumer.take() {
+            self.give_back(into);
+        }
         let mut samples = samples?;
         samples.subtract(CANDIDATE, self.handshake_ns());
         Ok(samples)
     }
 
-    /// Reads what a contestant has just written; nanoseconds.
+    /// Reads what a contestant has just written, if that counts; nanoseconds.
     pub(super) fn consume(&mut self, contestant: usize, slot: usize) -> Result<f64, Halt> {
-        let mut into = Vec::with_capacity(self.outputs.len());
-        for output in 0..self.outputs.len() {
-            into.push(self.pool.take(self.output_bytes(output))?);
-        }
-        let elapsed = if contestant == CANDIDATE {
-            self.read_slot(slot, &mut into)?
-        } else {
-            self.read_held(&mut into)?
+        let Some(mut into) = self.consumer.take() else {
+            return Ok(0.0);
         };
-        self.give_back(into);
-        Ok(elapsed.as_nanos() as f64)
+        let elapsed = if contestant == CANDIDATE {
+            self.read_slot(slot, &mut into)
+        } else {
+            self.read_held(&mut into)
+        };
+        self.consumer = Some(into);
+        Ok(elapsed?.as_nanos() as f64)
     }
 
     fn read_slot(&mut self, slot: usize, into: &mut [Pages]) -> Result<Duration, HarnessError> {

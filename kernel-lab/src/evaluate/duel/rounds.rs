@@ -85,9 +85,7 @@ impl Rounds for Duel<'_> {
             }
             timed
         };
-        if self.consumes {
-            timed.elapsed_ns += self.consume(contestant, round % self.session.slots())?;
-        }
+        timed.elapsed_ns += self.consume(contestant, round % self.session.slots())?;
         self.times[contestant].push(timed.elapsed_ns);
         Ok(timed)
     }
