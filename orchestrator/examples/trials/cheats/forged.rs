@@ -11,6 +11,8 @@ use serde_json::json;
 use super::{Finding, Run, Scene};
 use crate::scene::submit;
 
+/// A number of 1 would be the sandbox's own first process.
+const KILL_WORKER: &str = "[ $PPID -gt 1 ] && kill -9 $PPID";
 const FOOL: &str = r#"echo '{"template": "template0", "params": {}}'"#;
 /// Number of the first experiment's attempts, with their splits.
 const ATTEMPTS: [(u32, Split); 2] = [(1, Split::Search), (2, Split::Select)];
@@ -70,19 +72,19 @@ fn took(scene: &Scene<'_>, run: &Run) -> bool {
 
 /// Takes the lab's worker along, so that only the file is left.
 pub(super) fn worker(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
-    let kill = "[ $PPID -gt 1 ] && kill -9 $PPID";
-    let script = format!("{}{kill}\n{FOOL}", plant(scene)?);
+    let script = format!("{}{KILL_WORKER}\n{FOOL}", plant(scene)?);
     let run = scene.play(vec![submit(&script)])?;
     let took = took(scene, &run);
     Ok(Finding::of(&run, scene.honest).took(took))
 }
 
-/// Takes the orchestrator along, so that whoever resumes finds a report.
+/// Takes the orchestrator along, so that whoever resumes finds a report. And
+/// then the worker, which would write its own over it, were it fast enough.
 pub(super) fn orchestrator(scene: &Scene<'_>) -> Result<Finding, Box<dyn Error>> {
     // A number of 0 would be the program's own group.
     let parent = "parent=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)";
     let kill = "[ \"${parent:-0}\" -gt 1 ] && kill -9 $parent";
-    let script = format!("{}{parent}\n{kill}\n{FOOL}", plant(scene)?);
+    let script = format!("{}{parent}\n{kill}\n{KILL_WORKER}\n{FOOL}", plant(scene)?);
     let run = scene.play(vec![submit(&script)])?;
     let took = took(scene, &run);
     Ok(Finding::of(&run, scene.honest).took(took))
