@@ -65,10 +65,8 @@ impl Lab {
         let loaded = &bench.task;
         let published = manifest::published(&loaded.source)?;
         let graph = loaded.graph()?;
-        let spaces = self
-            .templates
-            .iter()
-            .filter(|template| template::matches(template, graph).is_some())
+        let spaces = template::fitting(&self.templates, graph)
+            .into_iter()
             .map(|template| Space {
                 template: template.name.clone(),
                 summary: template.summary.clone(),

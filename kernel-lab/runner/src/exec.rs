@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_int, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arena::Arena;
 use crate::node::{Library, LibraryError, Node, NodeSpec};
@@ -29,8 +30,16 @@ pub enum LoadError {
 }
 
 enum Bound {
-    Kernel { entry: Entry, slots: Vec<u64> },
-    Library(UnsafeCell<Box<dyn Node>>),
+    Kernel {
+        entry: Entry,
+        slots: Vec<AtomicU64>,
+    },
+    Library {
+        node: UnsafeCell<Box<dyn Node>>,
+        /// Kernel arguments that are its result: index of the step, and of
+        /// the slot.
+        readers: Vec<(usize, usize)>,
+    },
 }
 
 /// The steps of one slot, ready to run.
@@ -49,23 +58,38 @@ impl Job for Steps {
         for step in &self.bound {
             match step {
                 Bound::Kernel { entry, slots } => {
+                    let slots = slots.as_ptr().cast::<u64>();
                     // SAFETY: the trampoline was generated for exactly these
                     // slots; what the candidate does with them is its own
                     // affair, in a process that exists for it.
-                    unsafe { entry(part as c_int, self.parts as c_int, slots.as_ptr()) };
+                    unsafe { entry(part as c_int, self.parts as c_int, slots) };
                 }
-                Bound::Library(node) if part == 0 => {
+                Bound::Library { node, readers } if part == 0 => {
                     // SAFETY: only part 0 reaches this arm.
                     let node = unsafe { &mut *node.get() };
-                    if let Err(error) = node.run() {
+                    match node.run() {
+                        Ok(lent) => self.pass_on(lent, readers),
                         // SAFETY: only part 0 writes, and `Loaded::run` reads
                         // after the pool has left the job.
-                        unsafe { *self.failure.get() = Some(error) };
+                        Err(error) => unsafe { *self.failure.get() = Some(error) },
                     }
                 }
-                Bound::Library(_) => {}
+                Bound::Library { .. } => {}
             }
             barrier.wait();
+        }
+    }
+}
+
+impl Steps {
+    /// Gives a result that is not in its buffer to the kernels that want it.
+    /// The barrier after the step makes it known to their threads.
+    fn pass_on(&self, lent: Option<u64>, readers: &[(usize, usize)]) {
+        let Some(address) = lent else { return };
+        for &(step, slot) in readers {
+            if let Bound::Kernel { slots, .. } = &self.bound[step] {
+                slots[slot].store(address, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -104,12 +128,13 @@ impl Loaded {
             library,
         };
         let bind = |steps: &[WireStep], slot: usize| -> Result<Steps, LoadError> {
-            let steps = steps
+            let bound = steps
                 .iter()
-                .map(|step| binder.bind(step, slot))
+                .enumerate()
+                .map(|(index, step)| binder.bind(step, &steps[index..], index, slot))
                 .collect::<Result<_, _>>()?;
             Ok(Steps {
-                bound: steps,
+                bound,
                 parts,
                 failure: UnsafeCell::new(None),
             })
@@ -140,10 +165,10 @@ fn run(steps: &mut Steps, pool: &Pool) -> Result<(), LibraryError> {
     if steps
         .bound
         .iter()
-        .all(|step| matches!(step, Bound::Library(_)))
+        .all(|step| matches!(step, Bound::Library { .. }))
     {
         return steps.bound.iter_mut().try_for_each(|step| match step {
-            Bound::Library(node) => node.get_mut().run(),
+            Bound::Library { node, .. } => node.get_mut().run().map(drop),
             Bound::Kernel { .. } => Ok(()),
         });
     }
@@ -170,7 +195,14 @@ impl Binder<'_> {
             .ok_or(LoadError::Buffer(index))
     }
 
-    fn bind(&self, step: &WireStep, slot: usize) -> Result<Bound, LoadError> {
+    /// Binds the step `index`, with which `rest` begins.
+    fn bind(
+        &self,
+        step: &WireStep,
+        rest: &[WireStep],
+        index: usize,
+        slot: usize,
+    ) -> Result<Bound, LoadError> {
         match step {
             WireStep::Kernel { entry, args } => {
                 let object = self
@@ -185,6 +217,7 @@ impl Binder<'_> {
                         WireArg::I64(value) => Ok(value.cast_unsigned()),
                         WireArg::F64(bits) => Ok(bits),
                     })
+                    .map(|value| value.map(AtomicU64::new))
                     .collect::<Result<_, LoadError>>()?;
                 Ok(Bound::Kernel {
                     entry: object.entry(entry)?,
@@ -196,6 +229,7 @@ impl Binder<'_> {
                 inputs,
                 outputs,
                 attrs,
+                lends,
             } => {
                 let library = self
                     .library
@@ -211,12 +245,31 @@ impl Binder<'_> {
                     inputs: &resolve(inputs)?,
                     outputs: &resolve(outputs)?,
                     attrs,
+                    lends: *lends,
                 };
                 let node = library.bind(spec, self.arena, slot)?;
-                Ok(Bound::Library(UnsafeCell::new(node)))
+                Ok(Bound::Library {
+                    node: UnsafeCell::new(node),
+                    readers: readers(outputs, rest, index),
+                })
             }
         }
     }
+}
+
+/// The arguments of kernels that are one of `buffers`, in `rest`, which
+/// begins with step `index`.
+fn readers(buffers: &[usize], rest: &[WireStep], index: usize) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (step, later) in rest.iter().enumerate() {
+        if let WireStep::Kernel { args, .. } = later {
+            let wanted = args.iter().enumerate().filter(
+                |(_, arg)| matches!(arg, WireArg::Buffer(buffer) if buffers.contains(buffer)),
+            );
+            found.extend(wanted.map(|(slot, _)| (index + step, slot)));
+        }
+    }
+    found
 }
 
 /// An open shared object; never closed.

@@ -15,6 +15,9 @@ pub struct NodeSpec<'a> {
     pub outputs: &'a [&'a WireBuffer],
     /// Attributes by name.
     pub attrs: &'a [(String, Vec<i64>)],
+    /// Whether the result may stay in the library's own memory, because only
+    /// kernels of later steps want it.
+    pub lends: bool,
 }
 
 /// Somebody who executes library nodes.
@@ -34,8 +37,10 @@ pub trait Library {
 
 /// A library node with its operands bound.
 pub trait Node {
-    /// Executes the node on the calling thread and the library's own.
-    fn run(&mut self) -> Result<(), LibraryError>;
+    /// Executes the node on the calling thread and the library's own. Returns
+    /// the address of its result, valid until the next call, if that is not
+    /// in the buffer that the node was bound to.
+    fn run(&mut self) -> Result<Option<u64>, LibraryError>;
 }
 
 /// Why a library node can't be bound or executed.

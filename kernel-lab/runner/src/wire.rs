@@ -190,8 +190,12 @@ pub enum WireStep {
         inputs: Vec<usize>,
         /// Buffers it writes.
         outputs: Vec<usize>,
-        /// Integer-list attributes: `stride`, `padding`, `dilation`, `groups`.
+        /// Integer-list attributes: `stride`, `padding`, `output_padding`,
+        /// `dilation`, `groups`.
         attrs: Vec<(String, Vec<i64>)>,
+        /// Whether only kernels of later steps want the result, so that it
+        /// can stay where the library has put it.
+        lends: bool,
     },
 }
 

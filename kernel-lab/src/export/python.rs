@@ -202,26 +202,34 @@ fn attributes(op: LibraryOp, attrs: &[(String, AttrValue)]) -> String {
         Some((_, AttrValue::Int(expr))) => value(expr),
         _ => "1".to_owned(),
     };
-    let pair = |name: &str, default: &str| match find(name) {
-        Some((_, AttrValue::Int(both))) => format!("[{0}, {0}]", value(both)),
-        Some((_, AttrValue::Ints(exprs))) => match exprs.as_slice() {
-            [both] => format!("[{0}, {0}]", value(both)),
-            exprs => format!(
-                "[{}]",
-                exprs.iter().map(value).collect::<Vec<_>>().join(", ")
-            ),
-        },
-        _ => format!("[{default}, {default}]"),
+    let list = |name: &str, default: &str, count: usize| {
+        let all = |value: &str| vec![value; count].join(", ");
+        let values = match find(name) {
+            Some((_, AttrValue::Int(expr))) => all(&value(expr)),
+            Some((_, AttrValue::Ints(exprs))) => match exprs.as_slice() {
+                [expr] => all(&value(expr)),
+                exprs => exprs.iter().map(value).collect::<Vec<_>>().join(", "),
+            },
+            _ => all(default),
+        };
+        format!("[{values}]")
     };
-    let pairs = match op {
-        LibraryOp::Addmm => vec![("beta", number("beta")), ("alpha", number("alpha"))],
-        LibraryOp::Conv2d => vec![
-            ("stride", pair("stride", "1")),
-            ("padding", pair("padding", "0")),
-            ("dilation", pair("dilation", "1")),
-            ("groups", format!("{}[0]", pair("groups", "1"))),
+    let pairs = match op.convolution() {
+        Some((axes, transposed)) => vec![
+            ("stride", list("stride", "1", axes)),
+            ("padding", list("padding", "0", axes)),
+            ("dilation", list("dilation", "1", axes)),
+            (
+                "transposed",
+                if transposed { "True" } else { "False" }.to_owned(),
+            ),
+            ("output_padding", list("output_padding", "0", axes)),
+            ("groups", format!("{}[0]", list("groups", "1", 1))),
         ],
-        LibraryOp::Mm | LibraryOp::Bmm | LibraryOp::Linear | LibraryOp::Clone => Vec::new(),
+        None if op == LibraryOp::Addmm => {
+            vec![("beta", number("beta")), ("alpha", number("alpha"))]
+        }
+        None => Vec::new(),
     };
     pairs
         .iter()
@@ -246,11 +254,14 @@ fn operator(op: LibraryOp) -> &'static str {
         x, weight, bias, out=out
     )"
         }
-        LibraryOp::Conv2d => {
-            "lambda out, x, weight, bias=None, *, stride, padding, dilation, groups: (
-        torch.ops.aten.convolution.out(
-            x, weight, bias, stride, padding, dilation, False, [0, 0], groups, out=out
-        )
+        LibraryOp::Conv1d
+        | LibraryOp::Conv2d
+        | LibraryOp::Conv3d
+        | LibraryOp::ConvTranspose1d
+        | LibraryOp::ConvTranspose2d
+        | LibraryOp::ConvTranspose3d => {
+            "lambda out, x, weight, bias=None, **geometry: torch.ops.aten.convolution.out(
+        x, weight, bias, **geometry, out=out
     )"
         }
     }

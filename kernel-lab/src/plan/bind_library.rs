@@ -2,9 +2,10 @@
 
 use super::bind::Binder;
 use super::bound::{BoundBuffer, BoundStep};
+use super::convolution::Convolution;
 use super::error::{PlanError, Problem};
 use super::expr::Expr;
-use super::library::{Conv2d, LibraryAttrs, LibraryOp, Operand, check_operands};
+use super::library::{LibraryAttrs, LibraryOp, Operand, check_operands};
 use super::spec::{AttrValue, Step};
 
 impl Binder {
@@ -80,20 +81,33 @@ impl Binder {
             Some(AttrValue::Int(expr)) => eval(expr).map(|value| value as f64),
             Some(AttrValue::Ints(_)) => Err(bad(format!("attribute `{name}` is one number"))),
         };
-        let pair = |name: &str, default: i64| -> Result<[i64; 2], PlanError> {
+        if op == LibraryOp::Addmm {
+            return Ok(LibraryAttrs::Addmm {
+                beta: float("beta")?,
+                alpha: float("alpha")?,
+            });
+        }
+        let Some((axes, transposed)) = op.convolution() else {
+            return Ok(LibraryAttrs::None);
+        };
+        let list = |name: &str, lowest: i64, count: usize| -> Result<Vec<i64>, PlanError> {
             let values = match find(name) {
-                None => [default; 2],
-                Some(AttrValue::Int(expr)) => [eval(expr)?; 2],
+                None => vec![lowest; count],
+                Some(AttrValue::Int(expr)) => vec![eval(expr)?; count],
                 Some(AttrValue::Ints(exprs)) => match exprs.as_slice() {
-                    [height, width] => [eval(height)?, eval(width)?],
-                    [both] => [eval(both)?; 2],
-                    _ => return Err(bad(format!("attribute `{name}` takes one or two integers"))),
+                    [all] => vec![eval(all)?; count],
+                    exprs if exprs.len() == count => {
+                        exprs.iter().map(eval).collect::<Result<_, _>>()?
+                    }
+                    _ => {
+                        let many = format!("attribute `{name}` takes one integer or {count}");
+                        return Err(bad(many));
+                    }
                 },
                 Some(AttrValue::Float(_)) => {
                     return Err(bad(format!("attribute `{name}` takes integers")));
                 }
             };
-            let lowest = default;
             if values
                 .iter()
                 .any(|value| *value < lowest || i32::try_from(*value).is_err())
@@ -104,32 +118,14 @@ impl Binder {
             }
             Ok(values)
         };
-        match op {
-            LibraryOp::Addmm => Ok(LibraryAttrs::Addmm {
-                beta: float("beta")?,
-                alpha: float("alpha")?,
-            }),
-            LibraryOp::Conv2d => {
-                let [groups, second] = pair("groups", 1)?;
-                if groups != second {
-                    return Err(bad("attribute `groups` is one integer".to_owned()));
-                }
-                let (stride, padding, dilation) = (
-                    pair("stride", 1)?,
-                    pair("padding", 0)?,
-                    pair("dilation", 1)?,
-                );
-                Ok(LibraryAttrs::Conv2d(Conv2d {
-                    stride,
-                    padding,
-                    dilation,
-                    groups,
-                }))
-            }
-            LibraryOp::Mm | LibraryOp::Bmm | LibraryOp::Linear | LibraryOp::Clone => {
-                Ok(LibraryAttrs::None)
-            }
-        }
+        Ok(LibraryAttrs::Convolution(Convolution {
+            transposed,
+            stride: list("stride", 1, axes)?,
+            padding: list("padding", 0, axes)?,
+            output_padding: list("output_padding", 0, axes)?,
+            dilation: list("dilation", 1, axes)?,
+            groups: list("groups", 1, 1)?[0],
+        }))
     }
 
     fn operands<'a>(&'a self, names: &'a [String], indices: &[usize]) -> Vec<Operand<'a>> {

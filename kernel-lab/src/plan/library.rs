@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::convolution::Convolution;
 use super::dtype::Dtype;
 
 /// The library functions a plan may use.
@@ -19,9 +20,24 @@ pub enum LibraryOp {
     /// `aten::linear(x, weight, bias?)`: `[…, k] × [m, k]ᵀ`.
     #[serde(rename = "aten::linear")]
     Linear,
-    /// `aten::conv2d(x, weight, bias?)` with stride, padding, dilation and groups.
+    /// `aten::conv1d(x, weight, bias?)` with stride, padding, dilation and groups.
+    #[serde(rename = "aten::conv1d")]
+    Conv1d,
+    /// The same in two dimensions.
     #[serde(rename = "aten::conv2d")]
     Conv2d,
+    /// The same in three dimensions.
+    #[serde(rename = "aten::conv3d")]
+    Conv3d,
+    /// `aten::conv_transpose1d(x, weight, bias?)`, which has output padding, too.
+    #[serde(rename = "aten::conv_transpose1d")]
+    ConvTranspose1d,
+    /// The same in two dimensions.
+    #[serde(rename = "aten::conv_transpose2d")]
+    ConvTranspose2d,
+    /// The same in three dimensions.
+    #[serde(rename = "aten::conv_transpose3d")]
+    ConvTranspose3d,
     /// `aten::clone(x)`: a copy.
     #[serde(rename = "aten::clone")]
     Clone,
@@ -29,12 +45,17 @@ pub enum LibraryOp {
 
 impl LibraryOp {
     /// Every function.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Mm,
         Self::Bmm,
         Self::Addmm,
         Self::Linear,
+        Self::Conv1d,
         Self::Conv2d,
+        Self::Conv3d,
+        Self::ConvTranspose1d,
+        Self::ConvTranspose2d,
+        Self::ConvTranspose3d,
         Self::Clone,
     ];
 
@@ -45,7 +66,12 @@ impl LibraryOp {
             Self::Bmm => "aten::bmm",
             Self::Addmm => "aten::addmm",
             Self::Linear => "aten::linear",
+            Self::Conv1d => "aten::conv1d",
             Self::Conv2d => "aten::conv2d",
+            Self::Conv3d => "aten::conv3d",
+            Self::ConvTranspose1d => "aten::conv_transpose1d",
+            Self::ConvTranspose2d => "aten::conv_transpose2d",
+            Self::ConvTranspose3d => "aten::conv_transpose3d",
             Self::Clone => "aten::clone",
         }
     }
@@ -55,6 +81,29 @@ impl LibraryOp {
         Self::ALL.into_iter().find(|op| op.name() == name)
     }
 
+    /// Over how many dimensions a convolution goes, and whether it is transposed.
+    pub fn convolution(self) -> Option<(usize, bool)> {
+        match self {
+            Self::Conv1d => Some((1, false)),
+            Self::Conv2d => Some((2, false)),
+            Self::Conv3d => Some((3, false)),
+            Self::ConvTranspose1d => Some((1, true)),
+            Self::ConvTranspose2d => Some((2, true)),
+            Self::ConvTranspose3d => Some((3, true)),
+            Self::Mm | Self::Bmm | Self::Addmm | Self::Linear | Self::Clone => None,
+        }
+    }
+
+    /// The attributes that a plan may give it.
+    pub(super) fn attributes(self) -> &'static [&'static str] {
+        match (self, self.convolution()) {
+            (_, Some((_, false))) => &["stride", "padding", "dilation", "groups"],
+            (_, Some((_, true))) => &["stride", "padding", "output_padding", "dilation", "groups"],
+            (Self::Addmm, _) => &["beta", "alpha"],
+            _ => &[],
+        }
+    }
+
     /// All names, for messages.
     pub(super) fn list() -> String {
         Self::ALL.map(Self::name).join(", ")
@@ -62,7 +111,7 @@ impl LibraryOp {
 }
 
 /// Attributes of a bound library node.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LibraryAttrs {
     /// The function has none.
@@ -74,21 +123,8 @@ pub enum LibraryAttrs {
         /// Factor of the product.
         alpha: f64,
     },
-    /// Geometry of `aten::conv2d`.
-    Conv2d(Conv2d),
-}
-
-/// Geometry of a two-dimensional convolution, `[height, width]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conv2d {
-    /// Step between windows, at least 1.
-    pub stride: [i64; 2],
-    /// Zeros on each side.
-    pub padding: [i64; 2],
-    /// Distance between taps, at least 1.
-    pub dilation: [i64; 2],
-    /// Number of independent groups, at least 1.
-    pub groups: i64,
+    /// Geometry of a convolution.
+    Convolution(Convolution),
 }
 
 /// An operand of a library node.
@@ -112,8 +148,14 @@ pub(super) fn check_operands(
     let counts = match op {
         LibraryOp::Mm | LibraryOp::Bmm => 2..=2,
         LibraryOp::Addmm => 3..=3,
-        LibraryOp::Linear | LibraryOp::Conv2d => 2..=3,
         LibraryOp::Clone => 1..=1,
+        LibraryOp::Linear
+        | LibraryOp::Conv1d
+        | LibraryOp::Conv2d
+        | LibraryOp::Conv3d
+        | LibraryOp::ConvTranspose1d
+        | LibraryOp::ConvTranspose2d
+        | LibraryOp::ConvTranspose3d => 2..=3,
     };
     if !counts.contains(&inputs.len()) {
         let wanted = if counts.start() == counts.end() {
@@ -194,8 +236,8 @@ fn result_shape(
             check_bias(inputs.get(2), features)?;
             Ok([lead, &[features]].concat())
         }
-        (LibraryOp::Conv2d, LibraryAttrs::Conv2d(geometry)) => conv_shape(inputs, geometry),
-        (LibraryOp::Conv2d, _) => Err("has no geometry".to_owned()),
+        (_, LibraryAttrs::Convolution(geometry)) => geometry.result_shape(inputs),
+        (_, LibraryAttrs::None | LibraryAttrs::Addmm { .. }) => Err("has no geometry".to_owned()),
     }
 }
 
@@ -206,50 +248,7 @@ fn product_shape(a: Operand<'_>, b: Operand<'_>) -> Result<Vec<i64>, String> {
     }
 }
 
-fn conv_shape(inputs: &[Operand<'_>], geometry: &Conv2d) -> Result<Vec<i64>, String> {
-    let (x, weight) = (inputs[0], inputs[1]);
-    let (&[batch, channels, height, width], &[features, per_group, kernel_h, kernel_w]) =
-        (x.shape, weight.shape)
-    else {
-        return Err(mismatch(
-            x,
-            weight,
-            "[n, c, h, w] and [o, c / groups, kh, kw]",
-        ));
-    };
-    if per_group.checked_mul(geometry.groups) != Some(channels) || features % geometry.groups != 0 {
-        let wanted = format!(
-            "[n, c, h, w] and [o, c / groups, kh, kw] with groups = {}",
-            geometry.groups
-        );
-        return Err(mismatch(x, weight, &wanted));
-    }
-    check_bias(inputs.get(2), features)?;
-    let extent = |axis: usize, size: i64, kernel: i64| {
-        // Sizes in i128: the attributes come from the plan and may be anything.
-        let span = i128::from(size) + 2 * i128::from(geometry.padding[axis])
-            - i128::from(geometry.dilation[axis]) * (i128::from(kernel) - 1)
-            - 1;
-        let count = span.div_euclid(i128::from(geometry.stride[axis])) + 1;
-        i64::try_from(count)
-            .ok()
-            .filter(|count| *count > 0)
-            .ok_or_else(|| {
-                format!(
-                    "the kernel does not fit: `{}` {:?}, `{}` {:?}",
-                    x.name, x.shape, weight.name, weight.shape
-                )
-            })
-    };
-    Ok(vec![
-        batch,
-        features,
-        extent(0, height, kernel_h)?,
-        extent(1, width, kernel_w)?,
-    ])
-}
-
-fn check_bias(bias: Option<&Operand<'_>>, features: i64) -> Result<(), String> {
+pub(super) fn check_bias(bias: Option<&Operand<'_>>, features: i64) -> Result<(), String> {
     match bias {
         Some(bias) if bias.shape != [features] => Err(format!(
             "bias `{}` has shape {:?}, expected [{features}]",
@@ -259,7 +258,7 @@ fn check_bias(bias: Option<&Operand<'_>>, features: i64) -> Result<(), String> {
     }
 }
 
-fn mismatch(a: Operand<'_>, b: Operand<'_>, wanted: &str) -> String {
+pub(super) fn mismatch(a: Operand<'_>, b: Operand<'_>, wanted: &str) -> String {
     format!(
         "`{}` has shape {:?} and `{}` has {:?}, expected {wanted}",
         a.name, a.shape, b.name, b.shape

@@ -9,6 +9,7 @@
 mod bind;
 mod bind_library;
 mod bound;
+mod convolution;
 mod dtype;
 mod error;
 mod expr;
@@ -23,10 +24,11 @@ pub use bind::{BufferMeta, Limits, Signature, bind};
 pub use bound::{
     ArgType, BoundArg, BoundBuffer, BoundPlan, BoundStep, KernelSignature, Role, Track,
 };
+pub use convolution::Convolution;
 pub use dtype::Dtype;
 pub use error::{PlanError, Problem};
 pub use expr::{BinaryOp, Env, Expr, ExprError, ExprErrorKind, Function, Node};
-pub use library::{Conv2d, LibraryAttrs, LibraryOp};
+pub use library::{LibraryAttrs, LibraryOp};
 pub use parse::parse;
 pub use spec::{AttrValue, Dim, Plan, PlanArg, Step, StepKind, Temp};
 pub use suggest::did_you_mean;

@@ -233,14 +233,9 @@ fn library_step(op_value: &ValueView<'_>, table: &TableView<'_>) -> Result<StepK
             .collect::<Result<Vec<_>, _>>()
     };
     let (inputs, outputs) = (buffers("inputs")?, buffers("outputs")?);
-    let known: &[&'static str] = match op {
-        LibraryOp::Conv2d => &["stride", "padding", "dilation", "groups"],
-        LibraryOp::Addmm => &["beta", "alpha"],
-        LibraryOp::Mm | LibraryOp::Bmm | LibraryOp::Linear | LibraryOp::Clone => &[],
-    };
     let attrs = match table.table("attrs", &format!("attrs of {}", table.place))? {
         Some(view) => {
-            view.deny_unknown(known, &OTHER_DEVICE_KEYS)?;
+            view.deny_unknown(op.attributes(), &OTHER_DEVICE_KEYS)?;
             let attr = |entry: &super::toml_view::Entry<'_>| {
                 Ok((entry.key.to_string(), attribute(&entry.value)?))
             };

@@ -312,7 +312,7 @@ fn convolutions_check_their_geometry() {
     };
     let plan = run("stride = [2, 1]\npadding = [\"1\", 0]\ngroups = 2").expect("valid");
     let BoundStep::Library {
-        attrs: LibraryAttrs::Conv2d(geometry),
+        attrs: LibraryAttrs::Convolution(geometry),
         ..
     } = &plan.steps[0]
     else {
@@ -320,10 +320,12 @@ fn convolutions_check_their_geometry() {
     };
     assert_eq!(
         geometry,
-        &Conv2d {
-            stride: [2, 1],
-            padding: [1, 0],
-            dilation: [1, 1],
+        &Convolution {
+            transposed: false,
+            stride: vec![2, 1],
+            padding: vec![1, 0],
+            output_padding: vec![0, 0],
+            dilation: vec![1, 1],
             groups: 2
         }
     );
@@ -336,6 +338,71 @@ fn convolutions_check_their_geometry() {
     assert!(message("groups = 3").contains("groups = 3"));
     assert!(message("stride = 0\ngroups = 2").contains("at least 1"));
     assert!(message("groups = 2\nstrides = 1").contains("did you mean `stride`?"));
+    assert!(message("groups = 2\noutput_padding = 1").contains("output_padding"));
+}
+
+/// Sizes as `torch.nn.functional.conv_transpose3d` and its siblings gave them.
+#[test]
+fn convolutions_in_any_number_of_dimensions() {
+    let cases: [(&str, &[i64], &[i64], &[i64], &str); 6] = [
+        (
+            "conv1d",
+            &[2, 4, 30],
+            &[6, 2, 5],
+            &[2, 6, 13],
+            "stride = 2\ngroups = 2",
+        ),
+        (
+            "conv3d",
+            &[1, 3, 7, 8, 9],
+            &[5, 3, 3, 3, 3],
+            &[1, 5, 5, 6, 7],
+            "",
+        ),
+        (
+            "conv_transpose1d",
+            &[1, 3, 10],
+            &[3, 2, 4],
+            &[1, 4, 21],
+            "stride = 2\npadding = 1\noutput_padding = 1\ngroups = 2",
+        ),
+        (
+            "conv_transpose1d",
+            &[1, 4, 10],
+            &[4, 2, 4],
+            &[1, 4, 21],
+            "stride = 2\npadding = 1\noutput_padding = 1\ngroups = 2",
+        ),
+        (
+            "conv_transpose2d",
+            &[2, 4, 5, 6],
+            &[4, 3, 3, 3],
+            &[2, 3, 7, 10],
+            "dilation = [1, 2]",
+        ),
+        (
+            "conv_transpose3d",
+            &[1, 2, 3, 4, 5],
+            &[2, 3, 3, 5, 7],
+            &[1, 3, 7, 9, 13],
+            "stride = [2, 2, 2]\npadding = [0, 1, 1]",
+        ),
+    ];
+    for (number, (op, x, weight, out, attrs)) in cases.into_iter().enumerate() {
+        let signature = Signature {
+            inputs: vec![meta(Dtype::F32, x)],
+            params: vec![("weight".to_owned(), meta(Dtype::F32, weight))],
+            outputs: vec![meta(Dtype::F32, out)],
+        };
+        let text = format!(
+            "schema = 1\n[[step]]\nlibrary = \"aten::{op}\"\ninputs = [\"in.0\", \"param.weight\"]\n\
+             outputs = [\"out.0\"]\n[step.attrs]\n{attrs}"
+        );
+        let plan =
+            parse(&text).and_then(|plan| bind(&plan, &signature, 2, Limits { temp_bytes: 0 }));
+        // Three channels can't be split in two groups.
+        assert_eq!(plan.is_ok(), number != 2, "{op}: {plan:?}");
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub fn instantiate(
     let plan_toml = render(template, binding, &values)?;
     Ok(Instance {
         plan_toml,
-        source_cpp: source(template, &values),
+        source_cpp: source(template, binding, &values),
     })
 }
 
@@ -148,7 +148,7 @@ fn value_of(param: &ParamSpec, given: Option<&Json>) -> Result<ParamValue, Strin
     }
 }
 
-fn source(template: &Template, values: &[(&str, ParamValue)]) -> String {
+fn source(template: &Template, binding: &Binding, values: &[(&str, ParamValue)]) -> String {
     let mut text = String::new();
     for (name, value) in values {
         let value = match value {
@@ -162,6 +162,7 @@ fn source(template: &Template, values: &[(&str, ParamValue)]) -> String {
         let _ = writeln!(text, "#line 1 \"{}\"\n{}", include.name, include.text);
     }
     let _ = write!(text, "#line 1 \"kernel.cpp\"\n{}", template.kernel_source);
+    text.push_str(binding.epilogue.as_ref().map_or("", |e| &e.source));
     text
 }
 
@@ -190,6 +191,15 @@ fn render(
     let matched = [
         ("entry".to_owned(), Value::from(binding.entry)),
         ("ops".to_owned(), Value::from(binding.ops.clone())),
+        (
+            "operands".to_owned(),
+            Value::from(
+                binding
+                    .epilogue
+                    .as_ref()
+                    .map_or(Vec::new(), |e| e.operands.clone()),
+            ),
+        ),
     ];
     let context = Value::from_pairs(params.chain(variables).chain(matched));
     environment()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::epilogue::ChannelDim;
 use super::instantiate::environment;
 use super::spec::{
     Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
@@ -55,6 +56,8 @@ struct TemplateFile {
     name: String,
     summary: String,
     #[serde(default)]
+    general: bool,
+    #[serde(default)]
     include: Vec<String>,
     r#match: Vec<MatchFile>,
     #[serde(default)]
@@ -69,6 +72,7 @@ struct MatchFile {
     r#where: toml::Table,
     #[serde(default)]
     bind: toml::Table,
+    epilogue: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,6 +185,7 @@ fn load_one(folder_name: &str, folder: &Path, include_dir: &Path) -> Result<Temp
     Ok(Template {
         name: file.name,
         summary: file.summary,
+        general: file.general,
         matches,
         params,
         includes,
@@ -211,7 +216,8 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
         .iter()
         .map(|op| op.split('|').map(|name| name.trim().to_owned()).collect())
         .collect();
-    if ops.is_empty() || ops.iter().flatten().any(String::is_empty) {
+    let covers_nothing = ops.is_empty() && entry.epilogue.is_none();
+    if covers_nothing || ops.iter().flatten().any(String::is_empty) {
         return Err(field(
             "match.ops",
             entry.ops.join(", "),
@@ -257,7 +263,7 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
                 "a parameter has the same name",
             ));
         }
-        if ["entry", "ops"].contains(&variable.as_str()) {
+        if ["entry", "ops", "operands", "head"].contains(&variable.as_str()) {
             return Err(field(
                 "match.bind",
                 variable,
@@ -280,10 +286,20 @@ fn chain(entry: MatchFile, params: &BTreeSet<&str>) -> Result<Match, LoadProblem
         })
     });
     let bind = bind.collect::<Result<_, _>>()?;
+    let epilogue = match entry.epilogue {
+        None => None,
+        Some(1) => Some(ChannelDim::Second),
+        Some(-1) => Some(ChannelDim::Last),
+        Some(other) => {
+            let reason = "it is the dimension of channels, 1 or -1";
+            return Err(field("match.epilogue", other.to_string(), reason));
+        }
+    };
     Ok(Match {
         ops,
         constraints,
         bind,
+        epilogue,
     })
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use torch_bridge::{Arg, OpGraph, OpNode, ValueKind};
 
+use super::epilogue::{self, Epilogue};
 use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Template, Variable};
 
 /// Arguments that name dimensions: negative ones count from the end.
@@ -21,6 +22,17 @@ const DIM_ARGS: [&str; 7] = [
     "dim0",
     "dim1",
 ];
+
+/// The templates that fit a graph: the general ones only if no other does.
+pub fn fitting<'t>(templates: &'t [Template], graph: &OpGraph) -> Vec<&'t Template> {
+    let fit = templates.iter().filter(|t| matches(t, graph).is_some());
+    let (general, particular): (Vec<_>, Vec<_>) = fit.partition(|t| t.general);
+    if particular.is_empty() {
+        general
+    } else {
+        particular
+    }
+}
 
 /// Binds `template` to a graph that one of its chains covers whole, or `None`.
 ///
@@ -35,7 +47,11 @@ pub fn matches(template: &Template, graph: &OpGraph) -> Option<Binding> {
         .iter()
         .enumerate()
         .find_map(|(entry, chain)| {
-            let nodes = covered(chain, graph)?;
+            let Covered {
+                nodes,
+                head,
+                epilogue,
+            } = covered(chain, graph)?;
             let swappable: Vec<usize> = (0..nodes.len())
                 .filter(|index| is_commutative(nodes[*index]))
                 .take(4)
@@ -52,33 +68,78 @@ pub fn matches(template: &Template, graph: &OpGraph) -> Option<Binding> {
                     nodes: &nodes,
                     swapped: &swapped,
                 };
-                let variables = view.bind(chain)?;
-                let ops = nodes.iter().map(|node| node.op.clone()).collect();
+                let mut variables = view.bind(chain)?;
+                if let Some(head) = head.clone() {
+                    variables.insert("head".to_owned(), Variable::Buffer(head));
+                }
+                let ops = graph.nodes.iter().map(|node| node.op.clone()).collect();
                 Some(Binding {
                     entry,
                     ops,
                     variables,
+                    epilogue: epilogue.clone(),
                 })
             })
         })
 }
 
-/// The graph's nodes, if their operators are those of the chain and the chain makes all of the graph's outputs.
-fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Vec<&'g OpNode>> {
-    let nodes: Vec<&OpNode> = graph.nodes.iter().collect();
+/// A graph as a template sees it.
+struct Covered<'g> {
+    /// The nodes of the chain.
+    nodes: Vec<&'g OpNode>,
+    /// The buffer that the epilogue begins with, if there is no chain before it.
+    head: Option<String>,
+    /// What follows.
+    epilogue: Option<Epilogue>,
+}
+
+/// The nodes of the chain and what follows them, if their operators are those of the chain and both
+/// together make all of the graph's outputs.
+fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Covered<'g>> {
+    let mut nodes: Vec<&OpNode> = graph.nodes.iter().collect();
+    let rest = nodes.split_off(nodes.len().min(chain.ops.len()));
     let ops_fit = nodes.len() == chain.ops.len()
         && nodes
             .iter()
             .zip(&chain.ops)
             .all(|(node, ops)| ops.contains(&node.op));
-    let last = nodes.last()?;
+    let last = rest.last().or(nodes.last())?;
     let outputs_fit = graph.outputs.iter().enumerate().all(|(index, name)| {
         *name == format!("{}.{index}", last.name) || (index == 0 && *name == last.name)
     });
     let linked = nodes
         .windows(2)
         .all(|pair| pair[1].reads().any(|name| is_result(name, pair[0])));
-    (ops_fit && outputs_fit && linked && !graph.outputs.is_empty()).then_some(nodes)
+    if !ops_fit || !outputs_fit || !linked || graph.outputs.is_empty() {
+        return None;
+    }
+    let Some(channel) = chain.epilogue else {
+        return rest.is_empty().then_some(Covered {
+            nodes,
+            head: None,
+            epilogue: None,
+        });
+    };
+    let (value, head) = match nodes.last() {
+        Some(node) => (node.name.as_str(), None),
+        // An input that is as large as the result.
+        None => {
+            let whole = last.outputs.first();
+            let is_whole = |value: &&torch_bridge::GraphValue| {
+                matches!(value.kind, ValueKind::Input(_)) && value.meta.as_ref() == whole
+            };
+            let name = graph.inputs.iter().find(is_whole)?.name.as_str();
+            (name, Some(buffer(graph, name)?))
+        }
+    };
+    if rest.is_empty() {
+        return None;
+    }
+    Some(Covered {
+        epilogue: Some(epilogue::lower(graph, value, &rest, channel)?),
+        nodes,
+        head,
+    })
 }
 
 /// Whether `name` is the first result of `node`.
@@ -198,7 +259,7 @@ impl View<'_> {
             }
             (Literal::Above(least), Arg::Int(value)) => value > least,
             (Literal::Number | Literal::NumberIfGiven, Arg::Int(_) | Arg::Float(_)) => true,
-            (Literal::Tensor, Arg::Ref(name)) => self.buffer(name).is_some(),
+            (Literal::Tensor, Arg::Ref(name)) => buffer(self.graph, name).is_some(),
             (Literal::Like(other), _) => self.shapes(site, other, |shape, whole| shape == whole),
             (Literal::Tail(other), _) => self.shapes(site, other, is_tail),
             (Literal::Row(other), _) => self.shapes(site, other, |shape, whole| {
@@ -257,7 +318,7 @@ impl View<'_> {
             _ => dim,
         };
         match self.arg(site)? {
-            Arg::Ref(name) => self.buffer(name).map(Variable::Buffer),
+            Arg::Ref(name) => buffer(self.graph, name).map(Variable::Buffer),
             Arg::Int(value) => Some(Variable::Int(from_front(*value))),
             Arg::Float(value) => Some(Variable::Float(*value)),
             Arg::Bool(value) => Some(Variable::Bool(*value)),
@@ -281,30 +342,30 @@ impl View<'_> {
         let name = self.nodes[node].reads().next()?;
         Some(self.graph.meta(name)?.shape.len() as i64)
     }
+}
 
-    /// The plan's name of a value that enters the graph: inputs are counted among tensors only.
-    fn buffer(&self, name: &str) -> Option<String> {
-        let value = self.graph.input(name)?;
-        value.meta.as_ref()?;
-        match &value.kind {
-            ValueKind::Input(index) => {
-                let is_earlier_tensor = |other: &&torch_bridge::GraphValue| {
-                    other.meta.is_some()
-                        && matches!(other.kind, ValueKind::Input(earlier) if earlier < *index)
-                };
-                Some(format!(
-                    "in.{}",
-                    self.graph.inputs.iter().filter(is_earlier_tensor).count()
-                ))
-            }
-            // Only such keys can be written in an expression.
-            ValueKind::Param(key) => {
-                let plain = key
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-                plain.then(|| format!("param.{key}"))
-            }
-            ValueKind::Constant => None,
+/// The plan's name of a value that enters the graph: inputs are counted among tensors only.
+pub(super) fn buffer(graph: &OpGraph, name: &str) -> Option<String> {
+    let value = graph.input(name)?;
+    value.meta.as_ref()?;
+    match &value.kind {
+        ValueKind::Input(index) => {
+            let is_earlier_tensor = |other: &&torch_bridge::GraphValue| {
+                other.meta.is_some()
+                    && matches!(other.kind, ValueKind::Input(earlier) if earlier < *index)
+            };
+            Some(format!(
+                "in.{}",
+                graph.inputs.iter().filter(is_earlier_tensor).count()
+            ))
         }
+        // Only such keys can be written in an expression.
+        ValueKind::Param(key) => {
+            let plain = key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+            plain.then(|| format!("param.{key}"))
+        }
+        ValueKind::Constant => None,
     }
 }

@@ -6,6 +6,9 @@
 //! parameters and bound attributes and yields a candidate. Nothing here runs or
 //! measures anything.
 
+mod epilogue;
+#[cfg(test)]
+mod epilogue_tests;
 mod instantiate;
 mod load;
 mod matching;
@@ -13,9 +16,10 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use epilogue::{ChannelDim, Epilogue};
 pub use instantiate::{Instance, TemplateError, instantiate};
 pub use load::{LoadError, LoadProblem, load};
-pub use matching::matches;
+pub use matching::{fitting, matches};
 pub use spec::{
     Bind, Binding, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
     Variable, space,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::epilogue::{ChannelDim, Epilogue};
+
 /// A kernel with parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
@@ -11,6 +13,8 @@ pub struct Template {
     pub name: String,
     /// What it does, in one line.
     pub summary: String,
+    /// Whether it is only for what no other template covers.
+    pub general: bool,
     /// The op graphs it fits, in order of preference.
     pub matches: Vec<Match>,
     /// What can be tuned, in the order written.
@@ -32,7 +36,8 @@ pub struct Include {
     pub text: String,
 }
 
-/// An op graph a template fits: a chain in which each node reads the result of the one before.
+/// An op graph a template fits: a chain in which each node reads the result of the one before, and
+/// perhaps an element-wise function of its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
     /// For each node, the operators it may be, e.g. `aten.softmax.int`.
@@ -41,6 +46,10 @@ pub struct Match {
     pub constraints: Vec<Constraint>,
     /// Arguments whose values the plan uses.
     pub bind: Vec<Bind>,
+    /// Whether one or more element-wise nodes follow, of any kind and in any order, and which
+    /// dimension of the result before them, or of an input if there are no `ops`, is that of
+    /// channels: written `epilogue = 1` or `-1`.
+    pub epilogue: Option<ChannelDim>,
 }
 
 /// A variable of the plan that takes the value of an argument.
@@ -169,8 +178,8 @@ pub enum ParamKind {
     },
 }
 
-/// What [`matches`](super::matches()) found in an op graph. A plan knows its
-/// variables, and `entry` and `ops` by these names.
+/// What [`matches`](super::matches()) found in an op graph. A plan knows its variables, and `entry`,
+/// `ops` and `operands` (those of the epilogue) by these names; an epilogue without a chain before it begins with `head`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// Index of the [`Match`] that fits.
@@ -179,6 +188,9 @@ pub struct Binding {
     pub ops: Vec<String>,
     /// The plan's variables.
     pub variables: BTreeMap<String, Variable>,
+    /// What follows the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epilogue: Option<Epilogue>,
 }
 
 /// The value of a plan's variable.

@@ -112,3 +112,8 @@ INLINE vf clamp_(vf x, float low, float high) {
 INLINE vf relu_(vf x) { return max_(vf{}, x); }
 INLINE vf hardsigmoid_(vf x) { return clamp_(x + 3.0f, 0.0f, 6.0f) * 0.16666667f; }
 INLINE vf hardswish_(vf x) { return x * hardsigmoid_(x); }
+
+// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), the approximation that torch calls "tanh".
+template <int Degree = 6> INLINE vf gelu_by_tanh(vf x) {
+    return 0.5f * x * (1.0f + tanh_<Degree>(0.7978845608f * (x + 0.044715f * x * x * x)));
+}

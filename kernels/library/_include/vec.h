@@ -121,6 +121,15 @@ INLINE vf max_(vf a, vf b) {
     return __builtin_ia32_maxps(a, b);
 #endif
 }
+INLINE vf sqrt_(vf x) {
+#if defined(__AVX512F__)
+    return __builtin_ia32_sqrtps512_mask(x, vf{}, -1, 4);
+#elif defined(__AVX__)
+    return __builtin_ia32_sqrtps256(x);
+#else
+    return __builtin_ia32_sqrtps(x);
+#endif
+}
 // Maximum that keeps a NaN of either side.
 INLINE vf max_nan(vf best, vf x) { return ((x > best) | (x != x)) ? x : best; }
 

@@ -16,6 +16,9 @@ struct TorchNode {
     op: Op,
     inputs: Vec<Tensor>,
     output: Tensor,
+    lends: bool,
+    /// What was lent last; its memory is free for the next result.
+    lent: Option<Tensor>,
 }
 
 #[derive(Clone, Debug)]
@@ -23,17 +26,19 @@ enum Op {
     Clone,
     Mm,
     Bmm,
-    Addmm {
-        beta: f64,
-        alpha: f64,
-    },
+    Addmm { beta: f64, alpha: f64 },
     Linear,
-    Conv2d {
-        stride: Vec<i64>,
-        padding: Vec<i64>,
-        dilation: Vec<i64>,
-        groups: i64,
-    },
+    Convolution(Convolution),
+}
+
+#[derive(Clone, Debug)]
+struct Convolution {
+    transposed: bool,
+    stride: Vec<i64>,
+    padding: Vec<i64>,
+    output_padding: Vec<i64>,
+    dilation: Vec<i64>,
+    groups: i64,
 }
 
 impl Library for Torch {
@@ -59,6 +64,7 @@ impl Library for Torch {
             inputs,
             outputs,
             attrs,
+            lends,
         } = spec;
         let attr = |name: &str, default: i64| -> Vec<i64> {
             attrs
@@ -84,13 +90,20 @@ impl Library for Torch {
                 "3",
             ),
             "aten::linear" => (Op::Linear, &[2, 3], "2 or 3"),
-            "aten::conv2d" => (
-                Op::Conv2d {
+            "aten::conv1d"
+            | "aten::conv2d"
+            | "aten::conv3d"
+            | "aten::conv_transpose1d"
+            | "aten::conv_transpose2d"
+            | "aten::conv_transpose3d" => (
+                Op::Convolution(Convolution {
+                    transposed: op.starts_with("aten::conv_transpose"),
                     stride: attr("stride", 1),
                     padding: attr("padding", 0),
+                    output_padding: attr("output_padding", 0),
                     dilation: attr("dilation", 1),
                     groups: attr("groups", 1).first().copied().unwrap_or(1),
-                },
+                }),
                 &[2, 3],
                 "2 or 3",
             ),
@@ -119,19 +132,27 @@ impl Library for Torch {
                 .map(|buffer| view(buffer, arena, slot))
                 .collect(),
             output: view(output, arena, slot),
+            lends,
+            lent: None,
         }))
     }
 }
 
 impl Node for TorchNode {
-    fn run(&mut self) -> Result<(), LibraryError> {
+    fn run(&mut self) -> Result<Option<u64>, LibraryError> {
+        // First of all, so that the library finds the memory again.
+        self.lent = None;
         let out = &self.output;
         let inputs = &self.inputs;
         let bias = inputs.get(2);
+        let refused = |error: tch::TchError| LibraryError::Refused {
+            op: format!("{:?}", self.op),
+            message: error.to_string(),
+        };
         let result = match &self.op {
             Op::Clone => {
                 self.output.copy_(&self.inputs[0]);
-                return Ok(());
+                return Ok(None);
             }
             Op::Mm => inputs[0].f_mm_out(out, &inputs[1]),
             Op::Bmm => inputs[0].f_bmm_out(out, &inputs[1]),
@@ -142,27 +163,36 @@ impl Node for TorchNode {
                 })
             }
             Op::Linear => inputs[0].f_linear_out(out, &inputs[1], bias),
-            Op::Conv2d {
-                stride,
-                padding,
-                dilation,
-                groups,
-            } => inputs[0].f_convolution_out(
-                out,
-                &inputs[1],
-                bias,
-                stride,
-                padding,
-                dilation,
-                false,
-                [0, 0],
-                *groups,
-            ),
+            Op::Convolution(conv) if self.lends => {
+                let result = conv.of(inputs).map_err(refused)?;
+                let result = result.f_contiguous().map_err(refused)?;
+                let address = result.data_ptr() as u64;
+                self.lent = Some(result);
+                return Ok(Some(address));
+            }
+            // The variant with an output makes a result of its own and copies
+            // it, too.
+            Op::Convolution(conv) => conv
+                .of(inputs)
+                .and_then(|result| out.shallow_clone().f_copy_(&result).map(|()| result)),
         };
-        result.map(|_| ()).map_err(|error| LibraryError::Refused {
-            op: format!("{:?}", self.op),
-            message: error.to_string(),
-        })
+        result.map(|_| None).map_err(refused)
+    }
+}
+
+impl Convolution {
+    /// Of `[x, weight, bias?]`.
+    fn of(&self, inputs: &[Tensor]) -> Result<Tensor, tch::TchError> {
+        inputs[0].f_convolution(
+            &inputs[1],
+            inputs.get(2),
+            &self.stride,
+            &self.padding,
+            &self.dilation,
+            self.transposed,
+            &self.output_padding,
+            self.groups,
+        )
     }
 }
 

@@ -67,8 +67,14 @@ pub(crate) fn program(plan: &BoundPlan, object: Option<String>, slots: usize) ->
         buffers,
         arena_bytes,
         slots,
-        prepare: plan.prepare.iter().map(wire_step).collect(),
-        steps: plan.steps.iter().map(wire_step).collect(),
+        prepare: plan
+            .prepare
+            .iter()
+            .map(|step| wire_step(step, false))
+            .collect(),
+        steps: (plan.steps.iter().enumerate())
+            .map(|(index, step)| wire_step(step, lends(plan, index)))
+            .collect(),
         max_mapping_bytes: MAX_MAPPING_BYTES,
     }
 }
@@ -83,7 +89,36 @@ fn wire_dtype(dtype: Dtype) -> WireDtype {
     }
 }
 
-fn wire_step(step: &BoundStep) -> WireStep {
+/// Whether step `index` is a library node that makes a result of its own, which nobody wants but the
+/// kernels of later steps: then it need not be copied.
+fn lends(plan: &BoundPlan, index: usize) -> bool {
+    let BoundStep::Library { op, outputs, .. } = &plan.steps[index] else {
+        return false;
+    };
+    let (Some(_), &[output]) = (op.convolution(), outputs.as_slice()) else {
+        return false;
+    };
+    let only_kernels = |step: &BoundStep| match step {
+        BoundStep::Kernel { .. } => true,
+        BoundStep::Library {
+            inputs, outputs, ..
+        } => !inputs.contains(&output) && !outputs.contains(&output),
+    };
+    let mentions = |step: &BoundStep| match step {
+        BoundStep::Kernel { args, .. } => args
+            .iter()
+            .any(|arg| matches!(arg, BoundArg::Buffer(buffer) if *buffer == output)),
+        BoundStep::Library { .. } => !only_kernels(step),
+    };
+    matches!(plan.buffers[output].role, Role::Temp(_))
+        && plan.steps[index + 1..].iter().all(only_kernels)
+        && !plan.steps[..index]
+            .iter()
+            .chain(&plan.prepare)
+            .any(mentions)
+}
+
+fn wire_step(step: &BoundStep, lends: bool) -> WireStep {
     match step {
         BoundStep::Kernel { kernel, args } => WireStep::Kernel {
             entry: entry_symbol(*kernel),
@@ -106,6 +141,7 @@ fn wire_step(step: &BoundStep) -> WireStep {
             inputs: inputs.clone(),
             outputs: outputs.clone(),
             attrs: wire_attrs(attrs),
+            lends,
         },
     }
 }
@@ -117,11 +153,63 @@ fn wire_attrs(attrs: &LibraryAttrs) -> Vec<(String, Vec<i64>)> {
             ("beta_bits".to_owned(), vec![beta.to_bits().cast_signed()]),
             ("alpha_bits".to_owned(), vec![alpha.to_bits().cast_signed()]),
         ],
-        LibraryAttrs::Conv2d(conv) => vec![
-            ("stride".to_owned(), conv.stride.to_vec()),
-            ("padding".to_owned(), conv.padding.to_vec()),
-            ("dilation".to_owned(), conv.dilation.to_vec()),
+        LibraryAttrs::Convolution(conv) => vec![
+            ("stride".to_owned(), conv.stride.clone()),
+            ("padding".to_owned(), conv.padding.clone()),
+            ("output_padding".to_owned(), conv.output_padding.clone()),
+            ("dilation".to_owned(), conv.dilation.clone()),
             ("groups".to_owned(), vec![conv.groups]),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{BufferMeta, Limits, Signature, bind, parse};
+
+    fn lent(steps: &str) -> Vec<bool> {
+        let meta = |shape: &[i64]| BufferMeta {
+            dtype: Dtype::F32,
+            shape: shape.to_vec(),
+        };
+        let signature = Signature {
+            inputs: vec![meta(&[2, 3, 8, 8])],
+            params: vec![("w".to_owned(), meta(&[3, 3, 1, 1]))],
+            outputs: vec![meta(&[2, 3, 8, 8])],
+        };
+        let text = format!(
+            "schema = 1\n[temps.t]\ndtype = \"f32\"\nshape = [2, 3, 8, 8]\n{}",
+            steps
+                .replace("CONV", "[[step]]\nlibrary = \"aten::conv2d\"\ninputs = [\"in.0\", \"param.w\"]\noutputs = ")
+                .replace("AGAIN", "[[step]]\nlibrary = \"aten::conv2d\"\ninputs = [\"tmp.t\", \"param.w\"]\noutputs = ")
+                .replace("KERNEL", "[[step]]\nkernel = \"k\"\nargs = ")
+        );
+        let limits = Limits {
+            temp_bytes: 1 << 20,
+        };
+        let plan = bind(&parse(&text).expect("a plan"), &signature, 1, limits).expect("valid");
+        let steps = program(&plan, None, 1).steps;
+        let lends = |step: &WireStep| matches!(step, WireStep::Library { lends: true, .. });
+        steps.iter().map(lends).collect()
+    }
+
+    #[test]
+    fn a_result_is_lent_if_only_later_kernels_want_it() {
+        let kernel = "KERNEL [\"tmp.t\", \"out.0\"]\n";
+        let conv = "CONV [\"tmp.t\"]\n";
+        assert_eq!(lent(&format!("{conv}{kernel}")), [true, false]);
+        // The host reads outputs, a library node needs a tensor, and what was there before is kept.
+        assert_eq!(lent("CONV [\"out.0\"]\n"), [false]);
+        let again = format!("{conv}AGAIN [\"out.0\"]\n");
+        assert_eq!(lent(&again), [false, false]);
+        assert_eq!(
+            lent(&format!("{kernel}{conv}{kernel}")),
+            [false, false, false]
+        );
+        assert_eq!(
+            lent(&format!("{conv}{conv}{kernel}")),
+            [false, false, false]
+        );
     }
 }

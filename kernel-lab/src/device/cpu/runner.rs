@@ -146,6 +146,11 @@ impl Starting {
     }
 }
 
+/// The allocator as the host has it (`torch_bridge::keep_freed_pages`): huge pages, and freed ones are
+/// kept. A library that maps each of its results afresh would be slower here than there.
+const ALLOCATOR: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=2147483647:\
+    glibc.malloc.trim_threshold=2147483647:glibc.malloc.arena_max=1";
+
 impl Runner {
     /// Starts a runner and returns at once.
     pub(crate) fn start(spec: &Spec, linking: Linking) -> Result<Starting, HarnessError> {
@@ -165,7 +170,8 @@ impl Runner {
         let policy = Policy::runner(read_only)
             .env("OMP_WAIT_POLICY", "passive")
             .env("OMP_NUM_THREADS", cpus.len().to_string())
-            .env("GOMP_CPU_AFFINITY", cpus.join(" "));
+            .env("GOMP_CPU_AFFINITY", cpus.join(" "))
+            .env("GLIBC_TUNABLES", ALLOCATOR);
         let limits = Limits {
             address_space_bytes: Some(ADDRESS_SPACE_BYTES),
             file_size_bytes: Some(0),
