@@ -80,10 +80,11 @@ impl Convolution {
     }
 
     fn wanted(&self) -> String {
-        let axes = ["d", "h", "w"];
-        let axes = &axes[axes.len().saturating_sub(self.stride.len())..];
-        let sizes: String = axes.iter().map(|axis| format!(", {axis}")).collect();
-        let taps: String = axes.iter().map(|axis| format!(", k{axis}")).collect();
+        let (sizes, taps) = match self.stride.len() {
+            1 => (", w", ", kw"),
+            2 => (", h, w", ", kh, kw"),
+            _ => (", d, h, w", ", kd, kh, kw"),
+        };
         let weight = if self.transposed {
             "c, o / groups"
         } else {

@@ -344,7 +344,9 @@ fn convolutions_check_their_geometry() {
 /// Sizes as `torch.nn.functional.conv_transpose3d` and its siblings gave them.
 #[test]
 fn convolutions_in_any_number_of_dimensions() {
-    let cases: [(&str, &[i64], &[i64], &[i64], &str); 6] = [
+    /// Operator, shapes of input, weight and output, attributes.
+    type Case<'a> = (&'a str, &'a [i64], &'a [i64], &'a [i64], &'a str);
+    let cases: [Case<'_>; 6] = [
         (
             "conv1d",
             &[2, 4, 30],

@@ -120,17 +120,16 @@ fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Covered<'g>> {
             epilogue: None,
         });
     };
-    let (value, head) = match nodes.last() {
-        Some(node) => (node.name.as_str(), None),
+    let (value, head) = if let Some(node) = nodes.last() {
+        (node.name.as_str(), None)
+    } else {
         // An input that is as large as the result.
-        None => {
-            let whole = last.outputs.first();
-            let is_whole = |value: &&torch_bridge::GraphValue| {
-                matches!(value.kind, ValueKind::Input(_)) && value.meta.as_ref() == whole
-            };
-            let name = graph.inputs.iter().find(is_whole)?.name.as_str();
-            (name, Some(buffer(graph, name)?))
-        }
+        let whole = last.outputs.first();
+        let is_whole = |value: &&torch_bridge::GraphValue| {
+            matches!(value.kind, ValueKind::Input(_)) && value.meta.as_ref() == whole
+        };
+        let name = graph.inputs.iter().find(is_whole)?.name.as_str();
+        (name, Some(buffer(graph, name)?))
     };
     if rest.is_empty() {
         return None;
