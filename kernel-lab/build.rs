@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 /// What a figure depends on besides the candidate and its task.
-const JUDGE: [&str; 6] = [
+const JUDGE: [&str; 7] = [
     "src",
     "runner/src",
+    "runner/python",
     "../crates/protocol/src",
     "../crates/sandbox/src",
     "../crates/stats/src",

@@ -185,8 +185,8 @@ fn parse_hex(text: &str) -> Result<u64, std::num::ParseIntError> {
 /// Where a candidate is.
 #[derive(Debug, clap::Args)]
 pub struct CandidateArgs {
-    /// Folder with `experiment.json`, or with `plan.toml` and `kernel.cpp`
-    /// and --task.
+    /// Folder with `experiment.json`, or, with --task, with `plan.toml` and
+    /// `kernel.cpp`, or with `model_new.py`, a Python submission.
     pub dir: PathBuf,
     /// Task, where the folder has no `experiment.json`.
     #[arg(long)]

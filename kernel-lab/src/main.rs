@@ -292,15 +292,17 @@ impl Folder {
         };
         let made = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
         let mut files = Vec::new();
-        for name in ["plan.toml", "kernel.cpp"] {
+        for name in ["plan.toml", "kernel.cpp", "model_new.py"] {
             match std::fs::copy(args.dir.join(name), made.path().join(name)) {
                 Ok(_) => files.push(PathBuf::from(name)),
-                Err(error) if name == "plan.toml" => {
-                    return Err(problem(format!("failed to read `{name}`: {error}")));
-                }
-                // A plan of library nodes needs no source.
-                Err(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(problem(format!("failed to read `{name}`: {error}"))),
             }
+        }
+        if !files.iter().any(|name| name != Path::new("kernel.cpp")) {
+            return Err(problem(
+                "there is no `plan.toml`, and no `model_new.py` either".to_owned(),
+            ));
         }
         let id = args.dir.file_name().unwrap_or_default().to_string_lossy();
         let experiment = Experiment {

@@ -13,7 +13,7 @@ use stats::Rng;
 use torch_bridge::{BoundCall, Output};
 
 use crate::baseline::{COLD_RETRIES, Host, TimedCall};
-use crate::device::{Call, Device as _, Load, Run, Session, Wanted};
+use crate::device::{Call, Code, Device as _, Load, Run, Session, Wanted};
 use crate::error::HarnessError;
 use crate::evaluate::{Lab, TEMPS, draw_seed, resampling};
 use crate::plan::{Role, bind, parse};
@@ -176,13 +176,14 @@ impl Lab {
         let scrubber = &mut self.scrubber;
         let wanted = Wanted {
             plan: &plan,
-            params: &[],
+            module: None,
+            contents: &[],
             slots: SLOTS,
         };
         let arranged = self.device.arrange(&wanted)?;
         self.device
             .measure_handshakes(1, &mut || scrubber.scrub())?;
-        let mut session = match arranged.load(None)? {
+        let mut session = match arranged.load(Code::Nothing)? {
             Load::Ready(session) => session,
             Load::Ended(ended) => {
                 return Err(HarnessError::Runner {

@@ -42,7 +42,8 @@ pub struct Experiment {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Candidate {
     /// Files beside `experiment.json`, in the form the lab's experiment
-    /// schema asks for (kernel-lab: `plan.toml` and `kernel.cpp`).
+    /// schema asks for (kernel-lab: `plan.toml` and `kernel.cpp`, or
+    /// `model_new.py`).
     Files {
         /// Names of the files, relative to the experiment directory.
         files: Vec<PathBuf>,

@@ -173,7 +173,7 @@ pub struct Report {
     /// baselines may be there.
     pub metrics: BTreeMap<String, Metric>,
     /// Track of the result where the lab tells several apart (kernel-lab:
-    /// `pure`, `library-assisted`).
+    /// `pure`, `library-assisted`, `python`).
     pub track: Option<String>,
     /// What was looked at.
     pub checks: Vec<Check>,

@@ -9,7 +9,7 @@ use crate::family::Family;
 use crate::outcome::{ExitReason, Finished, WaitError};
 use crate::process::{self, Usage};
 use crate::tree::{Growth, TreeWatch};
-use crate::{FreezeError, Freezer, Limits, MemoryError, ThreadCpu, adopt, memory};
+use crate::{FreezeError, Freezer, Limits, MemoryError, SealError, ThreadCpu, adopt, memory, seal};
 
 /// How often watched limits are looked at.
 const WATCH: Duration = Duration::from_millis(10);
@@ -193,6 +193,22 @@ impl Child {
     /// Writes `from` into the program's memory at `address`.
     pub fn write_memory(&self, address: u64, from: &[u8]) -> Result<(), MemoryError> {
         memory::write(self.pid().ok_or(MemoryError::Gone)?, address, from)
+    }
+
+    /// Number of living processes that the program has started and that have not ended.
+    pub fn descendants(&self) -> usize {
+        self.family.descendants()
+    }
+
+    /// Lets the program start no thread and no process and write no file from
+    /// now on, for good, and ends the watch over what its tree uses: for a
+    /// program that has started all that it needs and is measured from here on.
+    pub fn seal(&mut self) -> Result<(), SealError> {
+        seal::seal(self.pid().ok_or(SealError::Gone)?)?;
+        self.tree = None;
+        self.limits.resident_bytes = None;
+        self.limits.processes = None;
+        Ok(())
     }
 
     /// Whether a monitor whose program was never seen reports its own failure.

@@ -116,6 +116,16 @@ impl Family {
         }
     }
 
+    /// Living processes besides the program and the sandbox's own.
+    pub(crate) fn descendants(&self) -> usize {
+        let first = self.first.as_ref().map(|(first, _)| *first);
+        let own = [Some(self.monitor), first, self.program];
+        let others = self.members().into_iter();
+        let others = others.filter(|pid| !own.contains(&Some(*pid)));
+        let alive = process::look_at(others).into_iter();
+        alive.filter(|seen| seen.stat.alive()).count()
+    }
+
     /// All processes but the monitor, as they are now.
     pub(crate) fn look(&self) -> Vec<Seen> {
         let first = self.first.as_ref().map(|(first, _)| *first);

@@ -179,6 +179,16 @@ def build_model(module, seed):
     return model.eval().requires_grad_(False)
 
 
+def init_literal(module):
+    """`get_init_inputs()` as the text of a list; None if that is not all of it."""
+    values = list(getattr(module, "get_init_inputs", list)() or ())
+    text = repr(values)
+    try:
+        return text if ast.literal_eval(text) == values else None
+    except (ValueError, SyntaxError):
+        return None
+
+
 def make_inputs(module, seed):
     """`get_inputs()`, its tensors detached and contiguous."""
     seed_all(seed)

@@ -156,6 +156,19 @@ impl TaskModule {
         Ok(Model::new(&self.bridge, model))
     }
 
+    /// `get_init_inputs()` as a Python list of literals; `None` if it has more
+    /// than numbers, texts, lists and tuples of them.
+    pub fn init_literal(&self) -> Result<Option<String>, PyFault> {
+        let doing = || {
+            let path = self.path.display();
+            format!("reading the constructor's arguments of `{path}`")
+        };
+        self.bridge
+            .call("init_literal", (self.module.get(),), doing)?
+            .extract()
+            .map_err(|error| raised(self.bridge.py(), &error, doing()))
+    }
+
     /// `get_inputs()` drawn from `seed`, tensors contiguous.
     pub fn inputs(&self, seed: u64) -> Result<Vec<Value>, PyFault> {
         let doing = || format!("making the inputs of `{}`", self.path.display());

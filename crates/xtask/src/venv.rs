@@ -43,7 +43,7 @@ pub(crate) static TORCH: Recipe = Recipe {
     usually: "about 2 min, 4.7 GB",
     requirements: include_str!("../requirements.txt"),
     options: &[],
-    modules: "torch, numpy, setuptools",
+    modules: "torch, numpy, setuptools, ninja",
     parts: &["torch/lib/libtorch_cpu.so"],
     variable: "ALPHALAB_VENV",
 };

@@ -215,8 +215,44 @@ pub struct Program {
     pub prepare: Vec<WireStep>,
     /// Steps of one run.
     pub steps: Vec<WireStep>,
+    /// What is run in place of steps.
+    pub module: Option<Module>,
     /// Largest mapping the candidate may make, in bytes.
     pub max_mapping_bytes: u64,
+}
+
+/// An argument of a module's call.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Argument {
+    /// The tensor in the buffer with this index.
+    Buffer(usize),
+    /// An integer.
+    Int(i64),
+    /// A float, as its bits.
+    Float(u64),
+    /// A truth value.
+    Bool(bool),
+}
+
+/// A Python submission that stands for a program's steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Module {
+    /// Path of its file inside the sandbox.
+    pub path: String,
+    /// What is seeded with before it is constructed.
+    pub seed: u64,
+    /// Arguments of its constructor, as a Python list of literals.
+    pub init: String,
+    /// Arguments of a call.
+    pub arguments: Vec<Argument>,
+    /// Parameters by key of the state dict, with their buffers.
+    pub params: Vec<(String, usize)>,
+    /// Buffers of the outputs, which say of what shape these are. Where they
+    /// lie after a call, it answers in the mailbox: one 64-bit address each.
+    pub outputs: Vec<usize>,
+    /// Element type of each buffer, as PyTorch tells them apart.
+    pub dtypes: Vec<String>,
 }
 
 /// Sleeps while `*word == expected`, at most `timeout` where given. Returns

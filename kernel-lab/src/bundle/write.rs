@@ -10,6 +10,7 @@ use super::{
     CONSUMED, Claim, EXPERIMENT, LogHead, MANIFEST, Manifest, Outcome, PLAN, REPORT, SAMPLES,
     SCHEMA, SOURCE, SizedTask, files, read_constants, sizes_file, task_file,
 };
+use crate::device::cpu::MODULE;
 use crate::error::HarnessError;
 use crate::evaluate::{Material, read_experiment, resampling};
 use crate::task::{TaskLibrary, TaskSource, sized_hash};
@@ -64,6 +65,12 @@ pub(crate) fn assemble(
     let experiment = read_experiment(folder)?;
     let task = tasks.find(&experiment.task)?;
     let read = |name: &str| files::read(&whole, name).map_err(&problem);
+    if whole.join(MODULE).exists() {
+        return Err(problem(format!(
+            "`{MODULE}` is a Python submission: it is measured to be compared with, and there are \
+             proof bundles and exports of candidates with a plan only"
+        )));
+    }
 
     let mut content = BTreeMap::new();
     for (from, to) in [

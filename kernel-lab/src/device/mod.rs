@@ -5,9 +5,11 @@
 pub mod cpu;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::compile::Object;
+use kernel_runner::wire::Argument;
+
 use crate::error::HarnessError;
 use crate::judge::Finding;
 use crate::plan::BoundPlan;
@@ -59,13 +61,38 @@ pub enum Call {
     },
 }
 
+/// How a module in Python is constructed and called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Construction {
+    /// What is seeded with before.
+    pub seed: u64,
+    /// Arguments of its constructor, as a Python list of literals.
+    pub init: String,
+    /// Arguments of a call; buffers by index into the plan's.
+    pub arguments: Vec<Argument>,
+}
+
+/// A candidate's code.
+#[derive(Clone, Copy, Debug)]
+pub enum Code<'a> {
+    /// None: a plan of library nodes alone.
+    Nothing,
+    /// A compiled object.
+    Object(&'a Path),
+    /// The text of a module in Python.
+    Module(&'a str),
+}
+
 /// What is to be loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// What to execute.
     pub plan: &'a BoundPlan,
-    /// Contents of the plan's parameter buffers, by index into its buffers.
-    pub params: &'a [(usize, &'a [u8])],
+    /// Of a plan that stands for a module in Python.
+    pub module: Option<&'a Construction>,
+    /// What lies in buffers from the start, by index into the plan's: its
+    /// parameters, and for a module the inputs of a first call.
+    pub contents: &'a [(usize, &'a [u8])],
     /// Copies of inputs and outputs that calls take turns with, where memory
     /// allows. Where in physical memory a buffer lies is worth some percent:
     /// the more there are, the less one placement decides.
@@ -75,8 +102,8 @@ pub struct Wanted<'a> {
 /// A process that has the plan's buffers, and no candidate yet: making it
 /// needs no compiled object, so the compiler can run meanwhile.
 pub trait Arranged: std::fmt::Debug {
-    /// Loads the candidate; a plan of library nodes alone has no object.
-    fn load(self: Box<Self>, object: Option<&Object>) -> Result<Load, HarnessError>;
+    /// Loads the candidate.
+    fn load(self: Box<Self>, code: Code<'_>) -> Result<Load, HarnessError>;
 }
 
 /// A kind of hardware.
@@ -129,6 +156,10 @@ pub trait Session: std::fmt::Debug {
 
     /// Measures the hand-shake once more, where no candidate has a say.
     fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError>;
+
+    /// Whether the candidate computes with the parameters that it is given. A
+    /// module whose parameters have other names has those that its seed made.
+    fn follows_params(&self) -> bool;
 
     /// What the hand-shake alone costs, in nanoseconds, by what was measured
     /// so far. [`Session::run`] has not subtracted it: at the end of the

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use protocol::{Candidate, ContentHash, Experiment, PROTOCOL_VERSION};
 
+use crate::device::cpu::MODULE;
 use crate::error::HarnessError;
 use crate::task::LoadedTask;
 use crate::template::{self, Template};
@@ -56,6 +57,8 @@ pub fn read_experiment(dir: &Path) -> Result<Experiment, HarnessError> {
 pub(super) enum Found {
     /// It is there.
     Material(Material),
+    /// A module in Python takes its place.
+    Module(String),
     /// The candidate is unusable; stage and reason.
     Unusable(&'static str, String),
 }
@@ -70,6 +73,7 @@ pub(super) fn material(
     match &experiment.candidate {
         Candidate::Files { files } => {
             let mut plan = None;
+            let mut module = None;
             let mut source = String::new();
             for file in files {
                 let name = file.file_name().and_then(|name| name.to_str());
@@ -77,11 +81,13 @@ pub(super) fn material(
                 let target = match name {
                     Some("plan.toml") if inside => plan.get_or_insert_with(String::new),
                     Some("kernel.cpp") if inside => &mut source,
+                    Some(MODULE) if inside => module.get_or_insert_with(String::new),
                     _ => {
                         return Ok(Found::Unusable(
                             "files",
                             format!(
-                                "`{}`: a candidate for a CPU is `plan.toml` and `kernel.cpp`",
+                                "`{}`: a candidate for a CPU is `plan.toml` and `kernel.cpp`, or \
+                                 `{MODULE}`",
                                 file.display()
                             ),
                         ));
@@ -92,9 +98,14 @@ pub(super) fn material(
                     Err(reason) => return Ok(Found::Unusable("files", reason)),
                 }
             }
-            Ok(match plan {
-                Some(plan) => Found::Material(Material { plan, source }),
-                None => Found::Unusable("files", "there is no `plan.toml`".to_owned()),
+            Ok(match (plan, module) {
+                (Some(plan), None) => Found::Material(Material { plan, source }),
+                (None, Some(module)) if source.is_empty() => Found::Module(module),
+                (None, None) => Found::Unusable("files", "there is no `plan.toml`".to_owned()),
+                (_, Some(_)) => Found::Unusable(
+                    "files",
+                    format!("`{MODULE}` stands alone: a plan and its source are another candidate"),
+                ),
             })
         }
         Candidate::Template { template, params } => {

@@ -220,6 +220,11 @@ impl<'a> Duel<'a> {
         self.session.handshake_ns()
     }
 
+    /// Whether it computes with the task's parameters.
+    pub(super) fn follows_params(&self) -> bool {
+        self.session.follows_params()
+    }
+
     /// The special distributions that its task can be drawn from.
     pub(super) fn specials(&self) -> Vec<Special> {
         self.task.specials()

@@ -14,7 +14,8 @@ use torch_bridge::{Interp, InterpConfig, required_env};
 use super::abort::Abort;
 use super::candidate::{self, Found, Material};
 use super::early::compile;
-use super::measure::Job;
+use super::measure::{Code, Job};
+use super::module;
 use super::report::check;
 use super::{Depth, OnProgress, verdict};
 use crate::admit::manifest;
@@ -26,7 +27,7 @@ use crate::device::{Arranged, Device, Ended, Wanted};
 use crate::error::HarnessError;
 use crate::judge::Roofline;
 use crate::pages::Pool;
-use crate::plan::{BoundPlan, Limits, bind, parse};
+use crate::plan::{BoundPlan, Limits, Track, bind, parse};
 use crate::task::sizes::{SizePolicy, SizeTable};
 use crate::task::{LoadedTask, TaskLibrary};
 use crate::template::Template;
@@ -230,6 +231,7 @@ impl Lab {
         let device = Cpu::new(
             &config.runners,
             config.libraries.clone(),
+            config.venv.clone(),
             config.cpus.clone(),
         );
         let templates =
@@ -430,6 +432,9 @@ impl Lab {
         let material =
             match candidate::material(dir, looked.experiment, &bench.task, &self.templates)? {
                 Found::Material(material) => material,
+                Found::Module(module) => {
+                    return self.walk_module(looked, &module, bench, abort, progress);
+                }
                 Found::Unusable(stage, reason) => {
                     return looked.end(rejected(stage, reason));
                 }
@@ -442,9 +447,7 @@ impl Lab {
             Ok(plan) => plan,
             Err(reason) => return looked.end(rejected("plan", reason)),
         };
-        looked.report.track = serde_json::to_value(plan.track)
-            .ok()
-            .and_then(|value| value.as_str().map(str::to_owned));
+        looked.report.track = Some(plan.track.word().to_owned());
         looked.passed("plan", "parsed and bound");
 
         progress("compile", "");
@@ -481,9 +484,8 @@ impl Lab {
         }
         abort.check()?;
         let job = Job {
-            material: &material,
+            code: Code::Plan(&material, object.as_ref()),
             plan: &plan,
-            object: object.as_ref(),
         };
         self.measure(looked, &job, early, bench, abort, progress)
     }
@@ -500,25 +502,32 @@ impl Lab {
         task: &LoadedTask,
         slots: usize,
     ) -> Result<Box<dyn Arranged>, HarnessError> {
-        let mut params = Vec::new();
+        let is_module = plan.track == Track::Python;
+        let (construction, mut contents) = if is_module {
+            let construction = module::construction(plan, task)?;
+            (Some(construction), module::first_inputs(plan, task)?)
+        } else {
+            (None, Vec::new())
+        };
         for (index, buffer) in plan.buffers.iter().enumerate() {
             if let crate::plan::Role::Param(key) = &buffer.role
                 && let Some(param) = task.param_index(key)
             {
                 let bytes = torch_bridge::bytes(&task.params[param])
                     .map_err(HarnessError::python("reading a parameter"))?;
-                params.push((index, bytes));
+                contents.push((index, bytes));
             }
         }
         self.device.arrange(&Wanted {
             plan,
-            params: &params,
+            module: construction.as_ref(),
+            contents: &contents,
             slots,
         })
     }
 }
 
-fn rejected(stage: &str, reason: String) -> Verdict {
+pub(super) fn rejected(stage: &str, reason: String) -> Verdict {
     Verdict::Rejected {
         stage: stage.to_owned(),
         reason,

@@ -12,9 +12,9 @@ use super::duel::{CANDIDATE, Duel, Halt, Ring};
 use super::early::{Early, Foreseen};
 use super::lab::{Attempt, Bench, Lab, PATIENCE, sizes_text};
 use super::report::check;
-use super::{Depth, OnProgress, report};
+use super::{Depth, OnProgress, module, report};
 use crate::compile::Object;
-use crate::device::{Device as _, Ended, Load, Session};
+use crate::device::{self, Device as _, Ended, Load, Session};
 use crate::error::HarnessError;
 use crate::inputs::{self, Special};
 use crate::judge::Finding;
@@ -37,12 +37,31 @@ const REPEATS: usize = 2;
 /// Calls that show whether a candidate works at all on a shape.
 const FIRST_CALLS: usize = 2;
 
-/// A compiled candidate.
+/// What a candidate is made of.
+#[derive(Clone, Copy)]
+pub(super) enum Code<'a> {
+    /// Plan and source, and what was compiled of it.
+    Plan(&'a Material, Option<&'a Object>),
+    /// A module in Python.
+    Module(&'a str),
+}
+
+/// A candidate that is ready to be loaded.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
-    pub(super) material: &'a Material,
+    pub(super) code: Code<'a>,
     pub(super) plan: &'a BoundPlan,
-    pub(super) object: Option<&'a Object>,
+}
+
+impl Job<'_> {
+    /// As the device takes it.
+    fn code(&self) -> device::Code<'_> {
+        match self.code {
+            Code::Plan(_, None) => device::Code::Nothing,
+            Code::Plan(_, Some(object)) => device::Code::Object(&object.path),
+            Code::Module(text) => device::Code::Module(text),
+        }
+    }
 }
 
 /// What a duel came to.
@@ -56,6 +75,8 @@ struct Measured {
     compared: usize,
     skipped: Vec<String>,
     not_propagated: Vec<String>,
+    /// Whether it computes with the task's parameters, not with its own.
+    follows_params: bool,
     handshake_ns: f64,
     correctness_ms: f64,
     timing_ms: f64,
@@ -92,22 +113,40 @@ impl Lab {
             }
         }
 
+        let depth = looked.depth;
+        // A module may compile for a minute while it is loaded.
+        let ready = match job.code {
+            Code::Module(_) => {
+                progress("load", "");
+                let since = Instant::now();
+                let arranged = self.arrange(job.plan, &bench.task, depth.slots())?;
+                let loaded = arranged.load(job.code())?;
+                looked.lap("load", since);
+                match loaded {
+                    Load::Ready(session) => Some(session),
+                    Load::Ended(ended) => return looked.end_with(&ended),
+                }
+            }
+            Code::Plan(..) => None,
+        };
         let lock = MachineLock::take(&default_path(), PATIENCE)?;
         looked
             .report
             .durations_ms
             .insert("lock_wait".to_owned(), lock.waited().as_secs_f64() * 1e3);
-        let depth = looked.depth;
-        let arranged = match arranged {
-            Some(arranged) => arranged,
-            None => self.arrange(job.plan, &bench.task, depth.slots())?,
-        };
-        let scrubber = &mut self.scrubber;
-        self.device
-            .measure_handshakes(FIRST_HANDSHAKES, &mut || scrubber.scrub())?;
-        let mut session = match arranged.load(job.object)? {
-            Load::Ready(session) => session,
-            Load::Ended(ended) => return looked.end_with(&ended),
+        let mut session = if let Some(session) = ready {
+            self.first_handshakes()?;
+            session
+        } else {
+            let arranged = match arranged {
+                Some(arranged) => arranged,
+                None => self.arrange(job.plan, &bench.task, depth.slots())?,
+            };
+            self.first_handshakes()?;
+            match arranged.load(job.code())? {
+                Load::Ready(session) => session,
+                Load::Ended(ended) => return looked.end_with(&ended),
+            }
         };
         let again = looked
             .report
@@ -133,6 +172,12 @@ impl Lab {
         self.conclude(looked, bench, &measured, seed)
     }
 
+    fn first_handshakes(&mut self) -> Result<(), HarnessError> {
+        let scrubber = &mut self.scrubber;
+        self.device
+            .measure_handshakes(FIRST_HANDSHAKES, &mut || scrubber.scrub())
+    }
+
     /// A few calls on another shape, in a runner of their own. `None` is
     /// good. What fails there is tried on the timed shape as well: a
     /// candidate that is wrong on both is just wrong.
@@ -149,7 +194,11 @@ impl Lab {
         };
         let pool = &mut bench.pool;
         let shape = sizes_text(task);
-        let halted = match self.bind(job.material, task) {
+        let bound = match job.code {
+            Code::Plan(material, _) => self.bind(material, task),
+            Code::Module(_) => module::plan(task),
+        };
+        let halted = match bound {
             Ok(plan) => {
                 let other = Job {
                     plan: &plan,
@@ -196,7 +245,7 @@ impl Lab {
         abort: &Abort,
     ) -> Result<Option<Halt>, HarnessError> {
         let arranged = self.arrange(job.plan, task, Depth::Try.slots())?;
-        let mut session = match arranged.load(job.object)? {
+        let mut session = match arranged.load(job.code())? {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
         };
@@ -213,7 +262,7 @@ impl Lab {
         self.device.warm()?;
         let mut duel = Duel::new(ring, job.plan, seed, limit)?;
         let mut walk = || -> Result<(), Halt> {
-            if !job.plan.prepare.is_empty() {
+            if job.plan.has_prepare() {
                 duel.prepare_params()?;
             }
             for _ in 0..FIRST_CALLS {
@@ -273,10 +322,10 @@ impl Lab {
         duel.handshakes = depth.handshakes();
 
         let since = Instant::now();
-        let prepare_ns = if job.plan.prepare.is_empty() {
-            None
-        } else {
+        let prepare_ns = if job.plan.has_prepare() {
             Some(duel.prepare_params()?)
+        } else {
+            None
         };
         progress("correctness", "the task's own distribution");
         duel.verify(None)?;
@@ -326,6 +375,7 @@ impl Lab {
             compared: duel.compared,
             skipped: std::mem::take(&mut duel.skipped),
             not_propagated: std::mem::take(&mut duel.not_propagated),
+            follows_params: duel.follows_params(),
             handshake_ns,
             correctness_ms: correctness.as_secs_f64() * 1e3,
             timing_ms: timing.as_secs_f64() * 1e3,
@@ -386,6 +436,14 @@ impl Lab {
                     "infinities or NaN of the model are not reproduced on: {}",
                     measured.not_propagated.join(", ")
                 ),
+            ));
+        }
+        if !measured.follows_params {
+            looked.report.checks.push(check(
+                "parameters",
+                false,
+                "its parameters are not those of the task by name and shape: they are what the \
+                 seed made of them, and what it derived from them beforehand is in no time",
             ));
         }
         if scores.candidate_ns < floor_ns {

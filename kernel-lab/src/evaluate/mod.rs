@@ -12,6 +12,7 @@ mod early;
 mod idle;
 mod lab;
 mod measure;
+mod module;
 mod report;
 mod verdict;
 mod weigh;

@@ -10,6 +10,10 @@ use crate::error::HarnessError;
 use crate::plan::{BoundPlan, Plan, parse};
 use crate::task::{TaskLibrary, TaskSource};
 
+/// Why there is nothing to write about a module in Python.
+const PYTHON: &str = "it is a Python submission, which is in KernelBench's format as it is: only \
+                      candidates with a plan are exported";
+
 /// A candidate that fits its task.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
@@ -46,6 +50,7 @@ impl Lab {
             .ok_or_else(|| unusable("its task could not be loaded".to_owned()))?;
         let material = match candidate::material(dir, experiment, &bench.task, &self.templates)? {
             Found::Material(material) => material,
+            Found::Module(_) => return Err(unusable(PYTHON.to_owned())),
             Found::Unusable(_, reason) => return Err(unusable(reason)),
         };
         let plan = parse(&material.plan).map_err(|error| unusable(error.to_string()))?;

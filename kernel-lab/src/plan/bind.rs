@@ -83,6 +83,21 @@ pub fn bind(
     Ok(bound)
 }
 
+/// What stands for a plan where a module in Python does: all buffers of the task
+/// and no steps.
+pub fn of_module(signature: &Signature) -> Result<BoundPlan, PlanError> {
+    // It knows the task's buffers; nothing is split here.
+    let mut binder = Binder::new(signature, 1)?;
+    binder.add_all(Role::Out, &signature.outputs)?;
+    Ok(BoundPlan {
+        buffers: binder.buffers,
+        prepare: Vec::new(),
+        steps: Vec::new(),
+        kernels: Vec::new(),
+        track: Track::Python,
+    })
+}
+
 pub(super) struct Binder {
     pub(super) env: Env,
     pub(super) buffers: Vec<BoundBuffer>,

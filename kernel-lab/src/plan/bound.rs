@@ -166,6 +166,19 @@ pub enum Track {
     Pure,
     /// At least one library node.
     LibraryAssisted,
+    /// No plan at all: a module in Python, with all of PyTorch.
+    Python,
+}
+
+impl Track {
+    /// Its name in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::LibraryAssisted => "library-assisted",
+            Self::Python => "python",
+        }
+    }
 }
 
 impl BoundPlan {
@@ -179,6 +192,14 @@ impl BoundPlan {
         let is_op =
             |step: &BoundStep| matches!(step, BoundStep::Library { op: of, .. } if *of == op);
         self.prepare.iter().chain(&self.steps).any(is_op)
+    }
+
+    /// Whether anything is to be done once per set of parameters. A module takes
+    /// them over.
+    pub fn has_prepare(&self) -> bool {
+        let is_param = |buffer: &BoundBuffer| matches!(buffer.role, Role::Param(_));
+        !self.prepare.is_empty()
+            || (self.track == Track::Python && self.buffers.iter().any(is_param))
     }
 
     /// Bytes of all temporaries together.

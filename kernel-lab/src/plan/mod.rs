@@ -20,7 +20,7 @@ mod suggest;
 mod toml_view;
 mod trampoline;
 
-pub use bind::{BufferMeta, Limits, Signature, bind};
+pub use bind::{BufferMeta, Limits, Signature, bind, of_module};
 pub use bound::{
     ArgType, BoundArg, BoundBuffer, BoundPlan, BoundStep, KernelSignature, Role, Track,
 };

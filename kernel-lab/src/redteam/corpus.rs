@@ -1,4 +1,5 @@
-//! The corpus on disk: `[HALF/]NAME/{case.toml, plan.toml, kernel.cpp}`.
+//! The corpus on disk: `[HALF/]NAME/{case.toml, plan.toml, kernel.cpp}`, or
+//! `[HALF/]NAME/{case.toml, model_new.py}`.
 
 use std::fmt;
 use std::fs;
@@ -6,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+/// Files of which a case has one: what its candidate is.
+pub(super) const CODE: [&str; 2] = ["plan.toml", "model_new.py"];
 /// Numbers of the catalogue of known cheats.
 const CATALOGUE: std::ops::RangeInclusive<i64> = 1..=33;
 /// Half of the cases that lie directly in the corpus's folder.
@@ -134,7 +137,7 @@ impl Corpus {
     pub fn load(dir: &Path, tasks: &[String]) -> Result<Self, CorpusError> {
         let mut cases = Vec::new();
         for folder in folders(dir)? {
-            if folder.join("case.toml").exists() || folder.join("plan.toml").exists() {
+            if folder.join("case.toml").exists() || has_code(&folder) {
                 cases.push(case(&folder, FLAT, tasks)?);
                 continue;
             }
@@ -144,7 +147,8 @@ impl Corpus {
             }
         }
         if cases.is_empty() {
-            let problem = "there are no cases; a case is a folder with case.toml and plan.toml";
+            let problem = "there are no cases; a case is a folder with case.toml and plan.toml or \
+                           model_new.py";
             return Err(whole(dir, problem));
         }
         Ok(Self {
@@ -187,6 +191,10 @@ fn folders(dir: &Path) -> Result<Vec<PathBuf>, CorpusError> {
     Ok(folders)
 }
 
+fn has_code(dir: &Path) -> bool {
+    CODE.iter().any(|file| dir.join(file).is_file())
+}
+
 fn name_of(dir: &Path) -> Result<String, CorpusError> {
     let name = dir.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned)
@@ -194,10 +202,14 @@ fn name_of(dir: &Path) -> Result<String, CorpusError> {
 }
 
 fn case(dir: &Path, half: &str, tasks: &[String]) -> Result<Case, CorpusError> {
-    for file in ["case.toml", "plan.toml"] {
-        if !dir.join(file).is_file() {
-            return Err(whole(dir, format!("there is no `{file}`")));
-        }
+    if !dir.join("case.toml").is_file() {
+        return Err(whole(dir, "there is no `case.toml`"));
+    }
+    if !has_code(dir) {
+        return Err(whole(
+            dir,
+            format!("there is no `{}`, and no `{}`", CODE[0], CODE[1]),
+        ));
     }
     let fields = Fields::read(dir.join("case.toml"))?;
     let kind = match fields.text("kind")? {

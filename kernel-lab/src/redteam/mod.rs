@@ -10,6 +10,7 @@
 mod corpus;
 mod outcome;
 
+use corpus::CODE;
 pub use corpus::{Case, Corpus, CorpusError, Expect, Kind};
 pub use outcome::{Half, Outcome, Row, Trial};
 
@@ -140,10 +141,9 @@ fn stage(case: &Case) -> Result<tempfile::TempDir, HarnessError> {
         problem,
     };
     let dir = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
-    let mut files = vec![PathBuf::from("plan.toml")];
-    if case.dir.join("kernel.cpp").exists() {
-        files.push(PathBuf::from("kernel.cpp"));
-    }
+    let mut files: Vec<PathBuf> = CODE.map(PathBuf::from).to_vec();
+    files.push(PathBuf::from("kernel.cpp"));
+    files.retain(|file| case.dir.join(file).exists());
     for file in &files {
         std::fs::copy(case.dir.join(file), dir.path().join(file))
             .map_err(|error| problem(format!("failed to copy `{}`: {error}", file.display())))?;

@@ -38,6 +38,8 @@ pub struct LoadedTask {
     pub constants: Vec<(String, i64)>,
     /// Hash of source and sizes.
     pub hash: ContentHash,
+    /// What its parameters were drawn from.
+    pub seed: u64,
     /// The model.
     pub model: Model,
     /// Its buffers as a plan sees them.
@@ -169,6 +171,7 @@ impl LoadedTask {
         };
         let mut task = Self {
             hash: sized_hash(&source.hash, size, module.constants()),
+            seed,
             source: source.clone(),
             size: match size {
                 "cpu" => source.origin.word(size).to_owned(),
@@ -286,6 +289,14 @@ impl LoadedTask {
             .map_err(HarnessError::python("changing the model's parameters"))?;
         self.params = pairs.into_iter().map(|(_, tensor)| tensor).collect();
         Ok(())
+    }
+
+    /// The arguments of its model's constructor as a Python list of literals; `None`
+    /// if other values are among them.
+    pub fn init_literal(&self) -> Result<Option<String>, HarnessError> {
+        self.module
+            .init_literal()
+            .map_err(HarnessError::python("reading `get_init_inputs`"))
     }
 
     /// The op graph of one call; exported once.

@@ -86,6 +86,13 @@ pub(crate) fn raise_runner(tids: impl Iterator<Item = u32>) {
     }
 }
 
+/// Undoes it, for a while in which it does not stand still.
+pub(crate) fn lower_runner(tids: impl Iterator<Item = u32>) {
+    for tid in tids {
+        set(tid, 0);
+    }
+}
+
 /// Priority 0 is the ordinary policy. Children never inherit another.
 fn set(tid: u32, priority: i32) -> bool {
     let policy = if priority > 0 {

@@ -71,6 +71,15 @@ pub fn export(options: &ExportOptions, places: &Places) -> Result<u8, Failure> {
     let out = std::path::absolute(out)?;
     let mut winners = Vec::new();
     for row in rank::leaderboard(&state).rows {
+        if row.track.as_deref() == Some(rank::COMPARED) {
+            eprintln!(
+                "alphalab: {}: {} is a Python submission, which needs no export: its file lies in \
+                 its experiment's folder",
+                clean(&row.task),
+                row.experiment
+            );
+            continue;
+        }
         if options.all || (row.standing.is_none_or(|it| it == Standing::Won) && !row.simulated) {
             winners.push(winner(&state, &layout, row)?);
         }

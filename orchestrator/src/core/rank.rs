@@ -59,7 +59,7 @@ pub struct Row {
     pub track: Option<String>,
     /// Whether a simulator stood in for the device.
     pub simulated: bool,
-    /// The quality of its task, where that sets the row apart.
+    /// What sets the row apart: the quality of its task, or its own track.
     pub apart: Option<String>,
     /// What is to be said beside the number.
     pub caveats: Vec<String>,
@@ -104,8 +104,8 @@ pub struct Summary {
     /// Geometric mean over verified tasks, losses included, without those that
     /// are set apart.
     pub geomean: Option<f64>,
-    /// Verified tasks that are set apart: they collapse by algebra, or wrong
-    /// answers pass on them.
+    /// Verified tasks that are set apart: they collapse by algebra, wrong
+    /// answers pass on them, or only a Python submission was found.
     pub apart: usize,
     /// Geometric mean over those.
     pub geomean_apart: Option<f64>,
@@ -154,6 +154,10 @@ pub struct Leaderboard {
     /// The same by other rules of the metric.
     pub also: Vec<Also>,
 }
+
+/// Track of results that are there to be compared with and count for nothing:
+/// Python submissions to kernel-lab.
+pub const COMPARED: &str = "python";
 
 /// Ranks what the campaign has found.
 pub fn leaderboard(state: &State) -> Leaderboard {
@@ -209,14 +213,27 @@ fn control(rows: &mut [Row]) {
 impl State {
     /// The winner of a task with its number, wherever one is asked for: the best
     /// that was verified, measured again, and not demoted; of equal ones the
-    /// earliest.
+    /// earliest. What is only compared with comes after all else.
     pub fn winner(&self, task: &str) -> Option<(&Experiment, f64)> {
         let again = self.staff.remeasured.get(task)?.iter();
         again
             .filter_map(|id| self.experiments.get(id))
             .filter_map(|e| Some((e, e.verified(Split::Select)?)))
-            .reduce(|a, b| if self.better(b.1, a.1) { b } else { a })
+            .reduce(|a, b| {
+                let better = match (is_compared_only(a.0), is_compared_only(b.0)) {
+                    (true, false) => true,
+                    (false, true) => false,
+                    _ => self.better(b.1, a.1),
+                };
+                if better { b } else { a }
+            })
     }
+}
+
+/// Whether what was measured again is of [`COMPARED`].
+fn is_compared_only(experiment: &Experiment) -> bool {
+    let again = experiment.last(Split::Select);
+    again.is_some_and(|attempt| attempt.measurement.track.as_deref() == Some(COMPARED))
 }
 
 impl Task {
@@ -233,7 +250,8 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
     let measurement = &experiment.last(Split::Select)?.measurement;
     let ci = measurement.score.ci;
     let standing = standing(state, Split::Select, ci).filter(|_| !measurement.simulated);
-    let apart = state.task(&experiment.task).and_then(Task::apart);
+    let quality = state.task(&experiment.task).and_then(Task::apart);
+    let compared = is_compared_only(experiment).then_some(COMPARED);
     Some(Row {
         rank: 0,
         experiment: experiment.id,
@@ -257,11 +275,13 @@ fn row(state: &State, experiment: &Experiment, value: f64) -> Option<Row> {
         simulated: measurement.simulated,
         caveats: {
             let audit = state.audit_caveat(experiment).map(str::to_owned);
-            let apart = apart.map(|quality| format!("the task is {quality}: set apart"));
+            let apart = quality.map(|quality| format!("the task is {quality}: set apart"));
+            let compared =
+                compared.map(|_| "a Python submission: set apart from kernels".to_owned());
             let measured = measurement.caveats.iter().cloned();
-            measured.chain(audit).chain(apart).collect()
+            measured.chain(audit).chain(apart).chain(compared).collect()
         },
-        apart: apart.map(str::to_owned),
+        apart: quality.or(compared).map(str::to_owned),
         standing,
         also: measurement
             .also

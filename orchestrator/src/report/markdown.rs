@@ -192,7 +192,7 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
     if s.apart > 0 {
         writeln!(
             out,
-            "| set apart (collapsible, degenerate or ill-posed), not in that mean: {}; geometric mean | {} |",
+            "| set apart (collapsible, degenerate or ill-posed, or a Python submission), not in that mean: {}; geometric mean | {} |",
             s.apart,
             show(s.geomean_apart)
         )?;

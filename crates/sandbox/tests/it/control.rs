@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::time::{Duration, Instant};
 
-use crate::common::{Probe, backends, patient};
-use sandbox::{Backend, Child, FreezeError, Input, MemoryError, Output};
+use crate::common::{Probe, backends, patient, shell};
+use sandbox::{Backend, Child, ExitReason, FreezeError, Input, MemoryError, Output, Policy};
 
 fn everywhere() -> impl Iterator<Item = Backend> {
     backends().into_iter().chain([Backend::None])
@@ -190,5 +190,37 @@ fn memory_can_be_read_and_written_while_frozen() {
             "{backend}"
         );
         assert!(child.read_memory(address, &mut seen).is_err(), "{backend}");
+    }
+}
+
+#[test]
+fn a_sealed_program_starts_nothing_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let write = format!("echo x > {}", file.display());
+    for (backend, act) in backends()
+        .into_iter()
+        .flat_map(|backend| [(backend, write.as_str()), (backend, "/bin/true")])
+    {
+        // Both succeed before the seal.
+        let script = format!("{act} && echo before; read line; {act} && echo after");
+        let policy = Policy {
+            read_write: vec![folder.path().to_owned()],
+            ..Policy::isolated()
+        };
+        let mut child = shell(policy, patient(), backend, &script)
+            .stdin(Input::Piped)
+            .stdout(Output::Piped)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.take_stdout().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "before\n", "{backend}: {act}");
+        assert_eq!(child.descendants(), 0, "{backend}");
+        child.seal().unwrap();
+        writeln!(child.take_stdin().unwrap(), "go").unwrap();
+        assert_eq!(said.read_line(&mut line).unwrap(), 0, "{backend}: {act}");
+        assert_ne!(child.wait().unwrap(), ExitReason::Exited(0), "{backend}");
     }
 }

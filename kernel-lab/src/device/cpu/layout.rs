@@ -4,8 +4,9 @@
 //! that every call sees other addresses. Each buffer has a guard band on both
 //! sides.
 
-use kernel_runner::wire::{GUARD_BYTES, Program, WireArg, WireBuffer, WireDtype, WireStep};
+use kernel_runner::wire::{GUARD_BYTES, Module, Program, WireArg, WireBuffer, WireDtype, WireStep};
 
+use super::super::Construction;
 use crate::plan::{BoundArg, BoundPlan, BoundStep, Dtype, LibraryAttrs, Role, entry_symbol};
 
 /// Buffers start at multiples of this. A page and a line: equal offsets
@@ -75,7 +76,32 @@ pub(crate) fn program(plan: &BoundPlan, object: Option<String>, slots: usize) ->
         steps: (plan.steps.iter().enumerate())
             .map(|(index, step)| wire_step(step, lends(plan, index)))
             .collect(),
+        module: None,
         max_mapping_bytes: MAX_MAPPING_BYTES,
+    }
+}
+
+/// A module as the runner gets it; `path` is that of its file.
+pub(crate) fn module(plan: &BoundPlan, construction: &Construction, path: String) -> Module {
+    let buffers = || plan.buffers.iter().enumerate();
+    Module {
+        path,
+        seed: construction.seed,
+        init: construction.init.clone(),
+        arguments: construction.arguments.clone(),
+        params: buffers()
+            .filter_map(|(index, buffer)| match &buffer.role {
+                Role::Param(key) => Some((key.clone(), index)),
+                Role::In(_) | Role::Temp(_) | Role::Out(_) => None,
+            })
+            .collect(),
+        outputs: buffers()
+            .filter(|(_, buffer)| matches!(buffer.role, Role::Out(_)))
+            .map(|(index, _)| index)
+            .collect(),
+        dtypes: buffers()
+            .map(|(_, buffer)| buffer.dtype.name().to_owned())
+            .collect(),
     }
 }
 

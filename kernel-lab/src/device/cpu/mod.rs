@@ -2,6 +2,7 @@
 
 mod control;
 mod layout;
+mod python;
 mod runner;
 mod session;
 mod twin;
@@ -12,17 +13,19 @@ use std::time::Duration;
 
 use kernel_runner::wire::{GUARD_BYTES, Program, Request};
 
+pub(crate) use self::python::MODULE;
 pub use self::runner::Linking;
 use self::runner::{Answer, Runner, Spec, Starting};
 use self::session::{CpuSession, ended};
 use self::twin::Twins;
-use super::{Arranged, Device, Load, Wanted};
-use crate::compile::Object;
+use super::{Arranged, Code, Device, Ended, Load, Wanted};
 use crate::error::HarnessError;
 use crate::timing::priority::Own;
 
 /// Longest load: the candidate's constructors run in it.
 const LOAD: Duration = Duration::from_secs(10);
+/// Longest load of a module in Python, which may compile what it wants.
+const LOAD_MODULE: Duration = Duration::from_mins(3);
 
 /// The CPU as a device.
 #[derive(Debug)]
@@ -39,8 +42,9 @@ pub struct Cpu {
 
 impl Cpu {
     /// Candidates run on `cpus`, one thread each, in processes of the
-    /// programs in `folder`; one of these links the libraries in `libraries`.
-    pub fn new(folder: &Path, libraries: Vec<PathBuf>, cpus: Vec<usize>) -> Self {
+    /// programs in `folder`, one of which links the libraries in `libraries`, or
+    /// of the interpreter in `venv`.
+    pub fn new(folder: &Path, libraries: Vec<PathBuf>, venv: PathBuf, cpus: Vec<usize>) -> Self {
         let doctor = sandbox::doctor();
         let facts = BTreeMap::from([
             ("cpu".to_owned(), model_name()),
@@ -71,6 +75,7 @@ impl Cpu {
             spec: Spec {
                 folder: folder.to_owned(),
                 libraries,
+                venv: std::path::absolute(&venv).unwrap_or(venv),
                 cpus,
             },
             spare: None,
@@ -78,6 +83,12 @@ impl Cpu {
             twins: Twins::default(),
             facts,
         }
+    }
+
+    /// Whether a text can be a module that is a candidate, without running
+    /// anything of it. The inner error says why not.
+    pub fn check_module(&self, text: &str) -> Result<Result<(), String>, HarnessError> {
+        python::check(&self.spec, text)
     }
 }
 
@@ -93,7 +104,8 @@ impl Device for Cpu {
     fn arrange(&mut self, wanted: &Wanted<'_>) -> Result<Box<dyn Arranged>, HarnessError> {
         let Wanted {
             plan,
-            params,
+            module,
+            contents,
             slots,
         } = *wanted;
         self.linking = Linking::of(plan);
@@ -103,7 +115,8 @@ impl Device for Cpu {
         }
         .ready()?;
         let object = (!plan.kernels.is_empty()).then(|| runner.object_path());
-        let program = layout::program(plan, object, slots);
+        let mut program = layout::program(plan, object, slots);
+        program.module = module.map(|made| layout::module(plan, made, runner.module_path()));
         arrange(&mut runner, &program)?;
         // Read once, before anything hostile can change it.
         let base = runner
@@ -118,7 +131,7 @@ impl Device for Cpu {
             crate::evaluate::draw_seed()?,
         );
         session.write_guards()?;
-        for &(buffer, bytes) in params {
+        for &(buffer, bytes) in contents {
             super::Session::write(&mut session, buffer, 0, bytes)?;
         }
         Ok(Box::new(Empty(session)))
@@ -145,15 +158,30 @@ impl Device for Cpu {
 struct Empty(CpuSession);
 
 impl Arranged for Empty {
-    fn load(self: Box<Self>, object: Option<&Object>) -> Result<Load, HarnessError> {
+    fn load(self: Box<Self>, code: Code<'_>) -> Result<Load, HarnessError> {
         let mut session = self.0;
-        if let Some(object) = object {
-            session.place(&object.path)?;
+        let limit = match code {
+            Code::Nothing => LOAD,
+            Code::Object(path) => {
+                session.runner().place(path)?;
+                LOAD
+            }
+            Code::Module(text) => {
+                session.runner().place_module(text)?;
+                session.runner().lower();
+                LOAD_MODULE
+            }
+        };
+        match session.exchange(Request::Load, 0, limit)? {
+            Answer::Done(_) => {}
+            other => return Ok(Load::Ended(ended(&mut session, other, "load", limit))),
         }
-        match session.exchange(Request::Load, 0, LOAD)? {
-            Answer::Done(_) => Ok(Load::Ready(Box::new(session))),
-            other => Ok(Load::Ended(ended(&mut session, other, "load", LOAD))),
+        if let Code::Module(_) = code
+            && let Some(problem) = session.settle()?
+        {
+            return Ok(Load::Ended(Ended::Refused(problem)));
         }
+        Ok(Load::Ready(Box::new(session)))
     }
 }
 

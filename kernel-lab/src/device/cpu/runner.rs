@@ -1,16 +1,21 @@
 //! One runner process, from its start to its end, and the hand-shake with it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use kernel_runner::wire::{CONTROL_FD, Request, Status, futex_wait, futex_wake};
-use sandbox::{Child, Command, ExitReason, Freezer, Input, Limits, Output, Policy, SpawnError};
+use sandbox::{
+    Child, Command, ExitReason, FreezeError, Freezer, Input, Limits, Output, Policy, SealError,
+    SpawnError,
+};
 
 use super::control::ControlBlock;
+use super::python;
 use crate::error::HarnessError;
-use crate::plan::{BoundPlan, BoundStep};
-use crate::timing::priority::{Own, raise_runner};
+use crate::plan::{BoundPlan, BoundStep, Track};
+use crate::timing::priority::{Own, lower_runner, raise_runner};
 use crate::timing::sampler::Timed;
 
 /// Sleep between two looks at whether a silent runner is still alive. The
@@ -18,7 +23,14 @@ use crate::timing::sampler::Timed;
 const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest start of a runner: the loader maps libtorch.
 const START: Duration = Duration::from_mins(1);
-/// Name of the candidate's object in the inbox.
+/// How long processes that a module has started may take to end once it is
+/// loaded.
+const ENDING: Duration = Duration::from_secs(2);
+/// How much more processor time than its processors have a module's call may
+/// seem to use: this much of the time, and so many nanoseconds.
+const MORE_PROCESSORS: f64 = 1.1;
+const MORE_PROCESSORS_NS: f64 = 2e6;
+/// Name of the candidate's object in the room.
 const OBJECT: &str = "candidate.so";
 /// Most address space: the plan's arena, libtorch, and what a candidate
 /// allocates for itself.
@@ -32,11 +44,16 @@ pub enum Linking {
     Nothing,
     /// Library nodes, by libtorch.
     Torch,
+    /// A module in Python, by PyTorch.
+    Python,
 }
 
 impl Linking {
     /// What a plan needs.
     pub(crate) fn of(plan: &BoundPlan) -> Self {
+        if plan.track == Track::Python {
+            return Self::Python;
+        }
         let is_library = |step: &BoundStep| matches!(step, BoundStep::Library { .. });
         if plan.prepare.iter().chain(&plan.steps).any(is_library) {
             Self::Torch
@@ -45,11 +62,12 @@ impl Linking {
         }
     }
 
-    /// Name of the binary.
+    /// Name of the binary; a module in Python is run by the interpreter.
     pub const fn program(self) -> &'static str {
         match self {
             Self::Nothing => "kernel-runner",
             Self::Torch => "kernel-runner-torch",
+            Self::Python => "python",
         }
     }
 }
@@ -61,8 +79,18 @@ pub(crate) struct Spec {
     pub(crate) folder: PathBuf,
     /// Folders with the shared libraries that [`Linking::Torch`] needs.
     pub(crate) libraries: Vec<PathBuf>,
+    /// Python environment with PyTorch, for [`Linking::Python`].
+    pub(crate) venv: PathBuf,
     /// Logical processors, one thread each.
     pub(crate) cpus: Vec<usize>,
+}
+
+/// How a runner's process is started.
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) policy: Policy,
+    pub(super) limits: Limits,
 }
 
 /// How an exchange ended.
@@ -82,8 +110,11 @@ pub(crate) struct Runner {
     control: ControlBlock,
     child: Child,
     freezer: Freezer,
-    /// Folder that the runner sees, for the candidate's object.
-    inbox: tempfile::TempDir,
+    /// Folder that the runner sees, for the candidate's code.
+    room: tempfile::TempDir,
+    linking: Linking,
+    /// Processors that it may use at a time.
+    cpus: usize,
     /// Threads before a candidate was loaded.
     threads: usize,
     /// Those of them that execute kernels.
@@ -105,13 +136,12 @@ impl std::fmt::Debug for Runner {
 #[derive(Debug)]
 pub(crate) struct Starting {
     runner: Runner,
-    linking: Linking,
 }
 
 impl Starting {
     /// What it links.
     pub(crate) fn linking(&self) -> Linking {
-        self.linking
+        self.runner.linking
     }
 
     /// Waits until it answers, and freezes it.
@@ -134,14 +164,9 @@ impl Starting {
             }
         }
         // Its threads exist only now.
-        runner.freezer = runner
-            .child
-            .freezer()
-            .map_err(HarnessError::process("prepare to freeze the runner"))?;
-        runner.freeze()?;
-        runner.threads = runner.count_threads();
-        runner.workers = runner.find_workers();
-        raise_runner(runner.tids());
+        runner
+            .find_threads()
+            .map_err(HarnessError::process("freeze the runner"))?;
         Ok(runner)
     }
 }
@@ -155,31 +180,20 @@ impl Runner {
     /// Starts a runner and returns at once.
     pub(crate) fn start(spec: &Spec, linking: Linking) -> Result<Starting, HarnessError> {
         let control = ControlBlock::new()?;
-        let inbox = make_inbox()?;
-        let cpus = spec
-            .cpus
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>();
-        let program = spec.folder.join(linking.program());
-        let mut read_only = match linking {
-            Linking::Nothing => Vec::new(),
-            Linking::Torch => spec.libraries.clone(),
-        };
-        read_only.push(inbox.path().to_owned());
-        let policy = Policy::runner(read_only)
-            .env("OMP_WAIT_POLICY", "passive")
-            .env("OMP_NUM_THREADS", cpus.len().to_string())
-            .env("GOMP_CPU_AFFINITY", cpus.join(" "))
-            .env("GLIBC_TUNABLES", ALLOCATOR);
-        let limits = Limits {
-            address_space_bytes: Some(ADDRESS_SPACE_BYTES),
-            file_size_bytes: Some(0),
-            ..Limits::none()
+        let room = make_room()?;
+        let Launch {
+            program,
+            arguments,
+            policy,
+            limits,
+        } = match linking {
+            Linking::Nothing => native(spec, linking, room.path(), &[]),
+            Linking::Torch => native(spec, linking, room.path(), &spec.libraries),
+            Linking::Python => python::launch(spec, room.path())?,
         };
         let spawn = |policy: Policy| -> Result<Result<Child, SpawnError>, HarnessError> {
             Ok(Command::new(&program, policy, limits.clone())
-                .arg(cpus.join(","))
+                .args(&arguments)
                 .inherit_fd(control.duplicate()?, CONTROL_FD)
                 .stdin(Input::Null)
                 .stdout(Output::Null)
@@ -188,8 +202,8 @@ impl Runner {
         };
         let child = match spawn(policy.clone())? {
             // A checkout that only its owner may enter: no other user can
-            // run the runner there.
-            Err(SpawnError::Unreadable { .. }) => spawn(Policy {
+            // run the runner there. Python needs one, to be sealed.
+            Err(SpawnError::Unreadable { .. }) if linking != Linking::Python => spawn(Policy {
                 drop_user: false,
                 ..policy
             })?,
@@ -203,12 +217,62 @@ impl Runner {
             control,
             child,
             freezer,
-            inbox,
+            room,
+            linking,
+            cpus: spec.cpus.len(),
             threads: 0,
             workers: Vec::new(),
             host: Own::of_caller(),
         };
-        Ok(Starting { runner, linking })
+        Ok(Starting { runner })
+    }
+
+    /// Stops it and takes its threads as they are now for all that it has.
+    fn find_threads(&mut self) -> Result<(), FreezeError> {
+        self.freezer = self.child.freezer()?;
+        self.freezer.freeze()?;
+        self.threads = self.count_threads();
+        self.workers = self.find_workers();
+        raise_runner(self.tids());
+        Ok(())
+    }
+
+    /// Lets its threads wait like all others: what a module does while it is
+    /// loaded may take a minute of compiling.
+    pub(crate) fn lower(&self) {
+        lower_runner(self.tids());
+    }
+
+    /// Makes sure that a module that was just loaded has left no process behind,
+    /// and lets it start none from now on, no thread either, and write no file.
+    /// The answer says what is wrong with it.
+    pub(crate) fn seal(&mut self) -> Result<Option<String>, HarnessError> {
+        let patience = Instant::now() + ENDING;
+        let left = loop {
+            let left = self.child.descendants();
+            if left == 0 || Instant::now() > patience {
+                break left;
+            }
+            std::thread::sleep(ALIVE_EVERY);
+        };
+        if left > 0 {
+            let text = format!(
+                "{left} of the processes that it has started are still there {} s after it was \
+                 loaded",
+                ENDING.as_secs()
+            );
+            return Ok(Some(text));
+        }
+        match self.child.seal() {
+            Ok(()) => {}
+            Err(SealError::Gone) => return Ok(Some(gone())),
+            Err(error) => return Err(HarnessError::process("seal the runner")(error)),
+        }
+        // What starts late is not missed: from here on nothing can.
+        if self.find_threads().is_err() || self.child.descendants() > 0 {
+            return Ok(Some(gone()));
+        }
+        Ok(None)
     }
 
     /// One hand-shake around work of a known length. Only meaningful before
@@ -243,12 +307,22 @@ impl Runner {
 
     /// Where the runner will find the candidate's object.
     pub(crate) fn object_path(&self) -> String {
-        self.inbox.path().join(OBJECT).display().to_string()
+        self.room.path().join(OBJECT).display().to_string()
+    }
+
+    /// Where it will find a module in Python.
+    pub(crate) fn module_path(&self) -> String {
+        python::module_path(self.room.path()).display().to_string()
+    }
+
+    /// Puts a module in Python there.
+    pub(crate) fn place_module(&self, text: &str) -> Result<(), HarnessError> {
+        python::place(self.room.path(), text)
     }
 
     /// Puts a copy of the candidate's object where the runner can read it.
     pub(crate) fn place(&self, object: &Path) -> Result<(), HarnessError> {
-        let path = self.inbox.path().join(OBJECT);
+        let path = self.room.path().join(OBJECT);
         std::fs::copy(object, &path).map_err(|source| HarnessError::File {
             doing: "copy the compiled candidate to",
             path: path.clone(),
@@ -274,6 +348,13 @@ impl Runner {
         let host = self.host.clone();
         let _raised = host.raise();
         let delay_before = self.delay_ns();
+        // Where a thread runs, Python may choose.
+        let roams = self.linking == Linking::Python && request == Request::Run;
+        let used_at_start = if roams {
+            self.freezer.cpu_ns().unwrap_or(u64::MAX)
+        } else {
+            0
+        };
         let control = self.control.get();
         control.request.store(request as u32, Ordering::Release);
         control.slot.store(slot, Ordering::Release);
@@ -316,6 +397,18 @@ impl Runner {
             return self.post_mortem();
         };
         let elapsed_ns = answered_ns + used.saturating_sub(used_before) as f64;
+        if roams {
+            let during_ns = used_before.saturating_sub(used_at_start) as f64;
+            let possible_ns = answered_ns * self.cpus as f64 * MORE_PROCESSORS;
+            if during_ns > possible_ns + MORE_PROCESSORS_NS {
+                return Ok(Answer::Failed(format!(
+                    "a call of {:.3} ms used {:.3} ms of processors, more than {} can give",
+                    answered_ns / 1e6,
+                    during_ns / 1e6,
+                    self.cpus
+                )));
+            }
+        }
         let control = self.control.get();
         if control.status.load(Ordering::Acquire) != Status::Done as u32 {
             let text = String::from_utf8_lossy(&control.take()).into_owned();
@@ -335,6 +428,10 @@ impl Runner {
             .map_err(HarnessError::process("wait for the runner"))?;
         match reason {
             Some(reason) => Ok(Answer::Died(reason)),
+            // Python can have a thread wait where no signal reaches it.
+            None if self.linking == Linking::Python => Ok(Answer::Failed(
+                "its process could not be stopped".to_owned(),
+            )),
             None => Err(HarnessError::Runner {
                 doing: "stand still",
                 problem: "it could not be frozen though it is alive".to_owned(),
@@ -346,12 +443,6 @@ impl Runner {
         self.child
             .wait_timeout(Duration::ZERO)
             .map_err(HarnessError::process("look at the runner"))
-    }
-
-    fn freeze(&mut self) -> Result<(), HarnessError> {
-        self.freezer
-            .freeze()
-            .map_err(HarnessError::process("freeze the runner"))
     }
 
     /// Time that its working threads waited for a processor so far, in
@@ -444,9 +535,35 @@ impl Runner {
     }
 }
 
-fn make_inbox() -> Result<tempfile::TempDir, HarnessError> {
+/// A runner of the workspace's own, in Rust.
+fn native(spec: &Spec, linking: Linking, room: &Path, libraries: &[PathBuf]) -> Launch {
+    let texts = spec.cpus.iter().map(ToString::to_string);
+    let cpus = texts.collect::<Vec<_>>();
+    let mut read_only = libraries.to_vec();
+    read_only.push(room.to_owned());
+    Launch {
+        program: spec.folder.join(linking.program()),
+        arguments: vec![cpus.join(",").into()],
+        policy: Policy::runner(read_only)
+            .env("OMP_WAIT_POLICY", "passive")
+            .env("OMP_NUM_THREADS", cpus.len().to_string())
+            .env("GOMP_CPU_AFFINITY", cpus.join(" "))
+            .env("GLIBC_TUNABLES", ALLOCATOR),
+        limits: Limits {
+            address_space_bytes: Some(ADDRESS_SPACE_BYTES),
+            file_size_bytes: Some(0),
+            ..Limits::none()
+        },
+    }
+}
+
+fn gone() -> String {
+    "its process has ended, or started others, when it was loaded".to_owned()
+}
+
+pub(super) fn make_room() -> Result<tempfile::TempDir, HarnessError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let inbox = tempfile::Builder::new()
+    let room = tempfile::Builder::new()
         .prefix("alphalab-inbox-")
         .permissions(std::fs::Permissions::from_mode(0o755))
         .tempdir()
@@ -454,10 +571,10 @@ fn make_inbox() -> Result<tempfile::TempDir, HarnessError> {
             doing: "create a runner's inbox".to_owned(),
             source,
         })?;
-    Ok(inbox)
+    Ok(room)
 }
 
-fn make_readable(path: &Path) -> Result<(), HarnessError> {
+pub(super) fn make_readable(path: &Path) -> Result<(), HarnessError> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(|source| {
         HarnessError::File {

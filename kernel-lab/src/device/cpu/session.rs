@@ -1,6 +1,5 @@
 //! A candidate in a runner: its buffers by address, its runs, its end.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kernel_runner::wire::{GUARD_BYTES, Program, Request, WireBuffer};
@@ -21,11 +20,17 @@ pub(super) struct CpuSession {
     program: Program,
     base: u64,
     key: u64,
+    /// Where a module says that its outputs lie, by slot.
+    answers: Vec<Option<Vec<u64>>>,
+    /// Whether a module has taken over the task's parameters.
+    follows_params: bool,
 }
 
 impl CpuSession {
     pub(super) fn new(runner: Runner, twins: Twins, program: Program, base: u64, key: u64) -> Self {
         Self {
+            answers: vec![None; program.slots],
+            follows_params: true,
             runner,
             twins,
             program,
@@ -43,8 +48,42 @@ impl CpuSession {
         self.runner.exchange(request, slot, limit)
     }
 
-    pub(super) fn place(&self, object: &Path) -> Result<(), HarnessError> {
-        self.runner.place(object)
+    pub(super) fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// After a module was loaded: hears what has become of the parameters, and
+    /// seals the runner. The answer says what is wrong with the module.
+    pub(super) fn settle(&mut self) -> Result<Option<String>, HarnessError> {
+        self.follows_params = self.runner.control().take() == b"name";
+        self.runner.seal()
+    }
+
+    /// Takes down where a module says that its outputs lie. That is a claim, of
+    /// addresses in its own memory, and all that is read there is judged.
+    fn hear(&mut self, slot: usize) -> Result<(), String> {
+        let Some(module) = &self.program.module else {
+            return Ok(());
+        };
+        let text = self.runner.control().take();
+        let (addresses, rest) = text.as_chunks();
+        if addresses.len() != module.outputs.len() || !rest.is_empty() {
+            return Err(format!("{} bytes are no answer to a call", text.len()));
+        }
+        let addresses = addresses.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        self.answers[slot] = Some(addresses.collect());
+        Ok(())
+    }
+
+    /// Where to read a buffer: outputs of a module lie where it says.
+    fn address_to_read(&self, buffer: usize, slot: usize, len: usize) -> Result<u64, HarnessError> {
+        let own = self.checked(buffer, slot, len)?;
+        let module = self.program.module.iter();
+        let output = module
+            .flat_map(|module| &module.outputs)
+            .position(|&output| output == buffer);
+        let answered = output.zip(self.answers[slot].as_ref());
+        Ok(answered.map_or(own, |(output, addresses)| addresses[output]))
     }
 
     fn address(&self, buffer: &WireBuffer, slot: usize) -> u64 {
@@ -128,7 +167,7 @@ impl Session for CpuSession {
     }
 
     fn read(&mut self, buffer: usize, slot: usize, bytes: &mut [u8]) -> Result<(), HarnessError> {
-        let address = self.checked(buffer, slot, bytes.len())?;
+        let address = self.address_to_read(buffer, slot, bytes.len())?;
         self.runner.read(address, bytes)
     }
 
@@ -144,6 +183,11 @@ impl Session for CpuSession {
                     return Ok(Run::Ended(Ended::Found(Finding::ThreadLeft {
                         count: extra as u64,
                     })));
+                }
+                if let Call::Plan { slot } = call
+                    && let Err(problem) = self.hear(slot)
+                {
+                    return Ok(Run::Ended(Ended::Refused(problem)));
                 }
                 let handshake = self.twins.handshake();
                 Ok(Run::Done(Timed {
@@ -181,6 +225,10 @@ impl Session for CpuSession {
 
     fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError> {
         self.twins.measure(scrub)
+    }
+
+    fn follows_params(&self) -> bool {
+        self.follows_params
     }
 
     fn handshake_ns(&self) -> f64 {

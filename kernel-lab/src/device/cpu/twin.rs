@@ -25,6 +25,16 @@ struct Twin {
     seen: VecDeque<Timed>,
 }
 
+fn seal(runner: &mut Runner) -> Result<(), HarnessError> {
+    match runner.seal()? {
+        None => Ok(()),
+        Some(problem) => Err(HarnessError::Runner {
+            doing: "be sealed",
+            problem,
+        }),
+    }
+}
+
 /// The device's twin, shared with its session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Twins(Rc<RefCell<Option<Twin>>>);
@@ -45,8 +55,13 @@ impl Twins {
         let seen = {
             let mut slot = self.0.borrow_mut();
             if slot.as_ref().is_none_or(|twin| twin.linking != linking) {
+                let mut runner = Runner::start(spec, linking)?.ready()?;
+                if linking == Linking::Python {
+                    // As a candidate's; and nobody watches what it uses any more.
+                    seal(&mut runner)?;
+                }
                 *slot = Some(Twin {
-                    runner: Runner::start(spec, linking)?.ready()?,
+                    runner,
                     linking,
                     seen: VecDeque::new(),
                 });

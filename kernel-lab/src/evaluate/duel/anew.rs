@@ -52,7 +52,9 @@ impl Duel<'_> {
         plan: &BoundPlan,
     ) -> Result<(), Halt> {
         let is_param = |role: &Role| matches!(role, Role::Param(_));
-        if !plan.buffers.iter().any(|buffer| is_param(&buffer.role)) {
+        if !self.session.follows_params()
+            || !plan.buffers.iter().any(|buffer| is_param(&buffer.role))
+        {
             return Ok(());
         }
         let seed = inputs::one_way(self.seed, "parameters", 0);
@@ -81,7 +83,7 @@ impl Duel<'_> {
                 .map_err(HarnessError::python("reading a parameter"))?;
             self.session.write(index, 0, bytes)?;
         }
-        if !plan.prepare.is_empty() {
+        if plan.has_prepare() {
             self.prepare_params()?;
         }
         self.verify(None)

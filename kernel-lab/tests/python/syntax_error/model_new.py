@@ -1,0 +1,3 @@
+class ModelNew:
+    def forward(self, x)
+        return x
