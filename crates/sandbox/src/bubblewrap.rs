@@ -52,6 +52,9 @@ pub(crate) fn arguments(
             add(&[&"--uid", &nobody, &"--gid", &nobody]);
         }
     }
+    // bubblewrap would make it for its own user only, and programs are found by
+    // way of `/etc/alternatives`.
+    add(&[&"--perms", &"0755", &"--dir", &"/etc"]);
     for path in BASE.iter().map(Path::new) {
         match fs::read_link(path) {
             Ok(target) => add(&[&"--symlink", &target, &path]),

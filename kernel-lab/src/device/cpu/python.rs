@@ -96,6 +96,7 @@ fn policy(spec: &Spec, room: &Path) -> Policy {
     let policy = Policy::agent(&places)
         .env("TORCH_EXTENSIONS_DIR", work.join("extensions"))
         .env("TRITON_CACHE_DIR", work.join("triton"))
+        .env("CXX", "g++")
         .env("MAX_JOBS", &threads);
     // As the lab's own process.
     let own = torch_bridge::required_env(&work.join("inductor"), &spec.cpus);
