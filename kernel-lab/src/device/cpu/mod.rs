@@ -25,7 +25,7 @@ use crate::timing::priority::Own;
 /// Longest load: the candidate's constructors run in it.
 const LOAD: Duration = Duration::from_secs(10);
 /// Longest load of a module in Python, which may compile what it wants.
-const LOAD_MODULE: Duration = Duration::from_mins(3);
+const LOAD_MODULE: Duration = Duration::from_mins(5);
 
 /// The CPU as a device.
 #[derive(Debug)]
