@@ -33,9 +33,6 @@ LINES = 5
 EXERCISE = 16 << 20
 
 SYS_FUTEX, FUTEX_WAIT, FUTEX_WAKE = 202, 0, 1
-# `mallopt` parameters of glibc, and the most that they take.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-INT_MAX = 2**31 - 1
 
 libc = ctypes.CDLL(None)
 
@@ -315,10 +312,6 @@ def explain(error):
 
 
 def serve(setup):
-    for parameter, value in (
-        (M_MMAP_THRESHOLD, INT_MAX), (M_TRIM_THRESHOLD, INT_MAX), (M_ARENA_MAX, 1),
-    ):  # fmt: skip
-        libc.mallopt(parameter, value)
     # Who prints much must not wait for somebody to read it.
     os.set_blocking(2, False)
     faulthandler.enable()

@@ -17,7 +17,7 @@ use kernel_runner::wire::{CONTROL_FD, Control, MAGIC, MAILBOX_BYTES, Request, St
 use sandbox::{AgentPlaces, Command, ExitReason, Limits, Output, Policy};
 use serde_json::json;
 
-use super::runner::{Launch, Spec};
+use super::runner::{ALLOCATOR, Launch, Spec};
 use crate::error::HarnessError;
 
 /// The script.
@@ -105,7 +105,7 @@ fn policy(spec: &Spec, room: &Path) -> Policy {
         .fold(policy, |policy, (name, value)| policy.env(name, value));
     Policy {
         cpus: Some(spec.cpus.clone()),
-        ..policy
+        ..policy.env("GLIBC_TUNABLES", ALLOCATOR)
     }
 }
 

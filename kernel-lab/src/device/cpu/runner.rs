@@ -173,7 +173,7 @@ impl Starting {
 
 /// The allocator as the host has it (`torch_bridge::keep_freed_pages`): huge pages, and freed ones are
 /// kept. A library that maps each of its results afresh would be slower here than there.
-const ALLOCATOR: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=2147483647:\
+pub(super) const ALLOCATOR: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=2147483647:\
     glibc.malloc.trim_threshold=2147483647:glibc.malloc.arena_max=1";
 
 impl Runner {
