@@ -466,3 +466,27 @@ fn failures_come_first_and_baselines_have_no_second_hand() {
         BoardState::Cancelled
     );
 }
+
+#[test]
+fn a_python_submission_stands_behind_every_kernel_and_in_no_mean() {
+    let mut hand = Hand::new();
+    let pass = json!({ "verdict": "pass", "reason": "nothing was found" });
+    hand.track = Some("python".to_owned());
+    hand.measured_by_one_worker(&[2.0]);
+    hand.remeasured_best(2.0);
+    let auditor = hand.starts(Role::Auditor).expect("an auditor");
+    hand.call(auditor, "finish", pass);
+    let board = rank::leaderboard(&hand.state);
+    assert_eq!(board.rows[0].apart.as_deref(), Some("python"));
+    assert_eq!(board.rows[0].track.as_deref(), Some("python"));
+    assert_eq!((board.summary.apart, board.summary.geomean), (1, None));
+
+    // A kernel that looked better and, measured again, is not.
+    hand.track = Some("pure".to_owned());
+    hand.measured_by_one_worker(&[2.5]);
+    hand.remeasured_best(1.5);
+    let board = rank::leaderboard(&hand.state);
+    assert_eq!(board.rows[0].experiment, ExperimentId(2));
+    assert_eq!(board.rows[0].apart, None);
+    assert_eq!(board.summary.apart, 0);
+}

@@ -30,6 +30,8 @@ pub(crate) struct Hand {
     pub(crate) state: State,
     now_ms: i64,
     calls: u32,
+    /// Track of what is measured.
+    pub(crate) track: Option<String>,
 }
 
 impl Hand {
@@ -52,6 +54,7 @@ impl Hand {
             state: State::default(),
             now_ms: 0,
             calls: 0,
+            track: None,
         };
         let settings = Settings {
             staff: Some(staff),
@@ -287,7 +290,7 @@ impl Hand {
                 hash: None,
                 report: None,
                 file: None,
-                track: None,
+                track: self.track.clone(),
                 simulated: false,
                 caveats: Vec::new(),
                 also: None,
