@@ -11,6 +11,7 @@ import gc
 import json
 import math
 import operator
+import os
 import random
 import sys
 import types
@@ -206,8 +207,21 @@ def double(model):
     return copy.deepcopy(model).double()
 
 
+def _keep_headers_in_cache():
+    """Lets inductor precompile headers into its cache folder. It would keep
+    them in the system's folder for temporary files, whatever
+    TORCHINDUCTOR_CACHE_DIR says, and has no setting for that."""
+    from torch._inductor import codecache
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    folder = os.path.join(cache_dir(), "precompiled_headers")
+    codecache._HEADER_DIR = folder
+    codecache._HEADER_LOCK_DIR = os.path.join(folder, "locks")
+
+
 def compiled(model, mode):
     """`torch.compile` for the exact shapes of the first call."""
+    _keep_headers_in_cache()
     return torch.compile(model, mode=mode, dynamic=False)
 
 

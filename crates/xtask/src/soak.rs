@@ -26,6 +26,8 @@ pub(crate) enum Soak {
     RedTeam,
     /// Every shipped task with every template that fits, evaluated at the defaults; 15 min
     Kernels,
+    /// A hundred evaluations in one worker leave no process, no file and no memory behind; 6 min
+    Leaks,
     /// Every case of the corpus of sound and flawed evaluations; 25 min
     Corpus,
 }
@@ -55,6 +57,11 @@ impl Soak {
             Self::Kernels => Some(Place {
                 package: "kernel-lab",
                 target: "shipped",
+                filter: None,
+            }),
+            Self::Leaks => Some(Place {
+                package: "kernel-lab",
+                target: "leaks",
                 filter: None,
             }),
             Self::Corpus | Self::RedTeam => None,

@@ -11,7 +11,7 @@ use super::environment::of_labs;
 use protocol::{
     Candidate, Experiment, Operation, PROTOCOL_VERSION, Reply, ReplyBody, Report, Request,
 };
-use sandbox::{Child, Command, Input, Limits, Output};
+use sandbox::{Child, Command, Input, Limits, Output, Policy};
 
 /// One worker at a time: a second one would disturb what the first measures.
 static ONE: Mutex<()> = Mutex::new(());
@@ -44,8 +44,13 @@ pub(crate) fn start_on(tasks: &Path) -> Worker {
 
 /// Starts a worker on the tasks in a folder, with more arguments.
 pub(crate) fn start_with(tasks: &Path, more: &[&std::ffi::OsStr]) -> Worker {
+    start_under(of_labs(), tasks, more)
+}
+
+/// As [`start_with`], in surroundings of the caller's.
+pub(crate) fn start_under(policy: Policy, tasks: &Path, more: &[&std::ffi::OsStr]) -> Worker {
     let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), of_labs(), Limits::none())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
         .arg("serve")
         .arg("--tasks")
         .arg(tasks)
