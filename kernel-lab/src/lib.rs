@@ -32,6 +32,7 @@ pub mod redteam;
 pub mod serve;
 pub mod show;
 mod sizes;
+pub mod startup;
 pub mod suite;
 pub mod task;
 pub mod template;

@@ -1,8 +1,6 @@
 //! The `kernel-lab` program.
 
 use std::io::{BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,15 +10,13 @@ use kernel_lab::admit::{self, Document};
 use kernel_lab::bundle::{Trust, Verification};
 use kernel_lab::cli::{CandidateArgs, Cli, Command};
 use kernel_lab::error::{HarnessError, chain};
-use kernel_lab::evaluate::{Abort, Config, Depth, Lab};
-use kernel_lab::paths::{Surroundings, allowed_cpus};
+use kernel_lab::evaluate::{Abort, Config, Depth, Folder, Lab};
+use kernel_lab::paths::Surroundings;
+use kernel_lab::startup::{self, Standing};
 use kernel_lab::task::TaskLibrary;
 use kernel_lab::task::sizes::SizePolicy;
 use kernel_lab::{bundle, export, redteam, serve, show};
-use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Split};
-
-/// Marks a process that was started with the right environment.
-const READY: &str = "ALPHALAB_LAB_READY";
+use protocol::Split;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -43,17 +39,7 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
     {
         return verification(cli.json, &bundle::look(bundle)?);
     }
-    let ready = std::env::var_os(READY);
-    // The mask must be read before libgomp has pinned this thread; a process
-    // that was started again gets it from its predecessor.
-    let cpus = match &ready {
-        Some(text) => text
-            .to_string_lossy()
-            .split(',')
-            .filter_map(|cpu| cpu.parse().ok())
-            .collect(),
-        None => allowed_cpus(),
-    };
+    let Standing { cpus, ready } = startup::standing();
     let config = Surroundings::read(|name| std::env::var_os(name)).resolve(
         cli.tasks_folder(),
         cli.sizes.as_deref().map(SizePolicy::parse),
@@ -64,7 +50,7 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
         let manifest = bundle::write(attempt, &tasks, log.clone(), out)?;
         return print(cli.json, &manifest, bundle::Manifest::line).map(|()| 0);
     }
-    if ready.is_none() {
+    if !ready {
         if let Command::Verify {
             bundle, trust_task, ..
         } = &cli.command
@@ -74,9 +60,10 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
                 return verification(cli.json, &refused);
             }
         }
-        return Err(start_again(&config));
+        let arguments = std::env::args_os().skip(1);
+        return Err(startup::start_again(&config, arguments, []));
     }
-    sleep_precisely();
+    startup::sleep_precisely();
     let mut lab = Lab::start(&config)?;
     if cli.tasks.is_some() {
         lab.check_size_table()?;
@@ -84,44 +71,10 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
     command(cli, &config, &mut lab)
 }
 
-/// libgomp reads its settings when the loader maps it, before `main`: this
-/// program starts once more with the environment that fair timing needs.
-fn start_again(config: &Config) -> HarnessError {
-    let cpus = config
-        .cpus
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "exec replaces this process; nothing is spawned"
-    )]
-    let source = std::process::Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .envs(config.environment())
-        .env(READY, cpus)
-        .exec();
-    HarnessError::System {
-        doing: "start again with the environment for timing".to_owned(),
-        source,
-    }
-}
-
-/// Waiting for a runner to stand still means sleeping for microseconds, which
-/// the default timer slack would make 50.
-fn sleep_precisely() {
-    // SAFETY: sets an attribute of this thread; no memory is involved.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    }
-}
-
 fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError> {
     let abort = Abort::default();
     let mut look = |args: &CandidateArgs, depth, attempt: Option<(u32, Split)>| {
-        let folder = Folder::open(args)?;
+        let folder = Folder::open(&args.dir, args.task.as_deref())?;
         let mut progress = |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
         let report = lab.look(folder.path(), depth, attempt, &abort, &mut progress)?;
         print(cli.json, &report, show::report)
@@ -273,55 +226,4 @@ fn print<T: serde::Serialize>(
     // A reader that has gone away has seen enough.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     Ok(())
-}
-
-/// An experiment directory, made up where only files and a task are given.
-enum Folder {
-    Own(PathBuf),
-    Made(tempfile::TempDir),
-}
-
-impl Folder {
-    fn open(args: &CandidateArgs) -> Result<Self, HarnessError> {
-        let problem = |problem: String| HarnessError::Experiment {
-            dir: args.dir.clone(),
-            problem,
-        };
-        let Some(task) = &args.task else {
-            return Ok(Self::Own(args.dir.clone()));
-        };
-        let made = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
-        let mut files = Vec::new();
-        for name in ["plan.toml", "kernel.cpp", "model_new.py"] {
-            match std::fs::copy(args.dir.join(name), made.path().join(name)) {
-                Ok(_) => files.push(PathBuf::from(name)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(problem(format!("failed to read `{name}`: {error}"))),
-            }
-        }
-        if !files.iter().any(|name| name != Path::new("kernel.cpp")) {
-            return Err(problem(
-                "there is no `plan.toml`, and no `model_new.py` either".to_owned(),
-            ));
-        }
-        let id = args.dir.file_name().unwrap_or_default().to_string_lossy();
-        let experiment = Experiment {
-            schema: PROTOCOL_VERSION,
-            id: id.into_owned(),
-            task: task.clone(),
-            candidate: Candidate::Files { files },
-        };
-        let text =
-            serde_json::to_vec_pretty(&experiment).map_err(|error| problem(error.to_string()))?;
-        std::fs::write(made.path().join("experiment.json"), text)
-            .map_err(|error| problem(error.to_string()))?;
-        Ok(Self::Made(made))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Own(path) => path,
-            Self::Made(dir) => dir.path(),
-        }
-    }
 }

@@ -8,7 +8,7 @@ use crate::problem::Problems;
 use crate::soak::Soak;
 use crate::trials::{self, Trial};
 use crate::workspace::{Profile, Workspace};
-use crate::{ci, red_team, run, setup, soak, testing};
+use crate::{bench, ci, red_team, run, setup, soak, testing};
 
 /// Set up, run, test and check AlphaLab.
 #[derive(Debug, Parser)]
@@ -94,6 +94,14 @@ enum Verb {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Time verified kernels, eager PyTorch and torch.compile with Criterion; BENCHTIME
+    ///
+    /// On the tasks of a default campaign, and the first template that fits each, unless ARGS say otherwise. Writes an HTML report; ends with how many were timed and where it is.
+    Bench {
+        /// Passed on: `FILTER`, `--tasks NAME,…`, `--candidates DIR`, `--data DIR`, `--json`, and options of Criterion
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Look for known optima under noise, with the whole engine and at random; 5 min
     ///
     /// On the synthetic lab, without torch or Python. Prints a table; ends with how many were found.
@@ -134,6 +142,7 @@ impl Verb {
             Self::Scale { .. } => "scale",
             Self::Cheats { .. } => "cheats",
             Self::RedTeam { .. } => "red-team",
+            Self::Bench { .. } => "bench",
             Self::Recovery { .. } => "recovery",
         }
     }
@@ -150,6 +159,7 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         | Verb::Scale { .. }
         | Verb::Cheats { .. }
         | Verb::RedTeam { .. }
+        | Verb::Bench { .. }
         | Verb::Recovery { .. } => Profile::Release,
     };
     let workspace = Workspace::locate(profile)?;
@@ -178,6 +188,7 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         Verb::Scale { args } => trials::run(&workspace, Trial::Scale, args),
         Verb::Cheats { args } => trials::run(&workspace, Trial::Cheats, args),
         Verb::RedTeam { args } => red_team::run(&workspace, args),
+        Verb::Bench { args } => bench::run(&workspace, args),
         Verb::Recovery { args } => trials::run(&workspace, Trial::Recovery, args),
     }
 }

@@ -24,12 +24,14 @@ struct Part {
     packages: &'static [&'static str],
 }
 
+const RUNNER: Part = Part {
+    what: "building kernel-runner",
+    usually: "about 4 min the first time",
+    packages: &["kernel-runner"],
+};
+
 const BINARIES: [Part; 2] = [
-    Part {
-        what: "building kernel-runner",
-        usually: "about 4 min the first time",
-        packages: &["kernel-runner"],
-    },
+    RUNNER,
     Part {
         what: "building alphalab and kernel-lab",
         usually: "about 8 min the first time",
@@ -37,10 +39,28 @@ const BINARIES: [Part; 2] = [
     },
 ];
 
+const BENCHES: [Part; 2] = [
+    RUNNER,
+    Part {
+        what: "building the benches",
+        usually: "about 6 min the first time",
+        packages: &["benches"],
+    },
+];
+
 /// Builds the binaries that a campaign runs; `false` if one does not compile
 /// (the compiler has said why).
 pub(crate) fn binaries(workspace: &Workspace, environment: &Environment, ui: Ui) -> Result<bool> {
-    for part in &BINARIES {
+    parts(workspace, environment, ui, &BINARIES)
+}
+
+/// Builds the benches and what they run; `false` if one does not compile.
+pub(crate) fn benches(workspace: &Workspace, environment: &Environment, ui: Ui) -> Result<bool> {
+    parts(workspace, environment, ui, &BENCHES)
+}
+
+fn parts(workspace: &Workspace, environment: &Environment, ui: Ui, parts: &[Part]) -> Result<bool> {
+    for part in parts {
         let packages: Vec<&str> = part.packages.to_vec();
         let step = ui.step(part.what, part.usually);
         let built = build(workspace, Some(environment), &step, &["build"], &packages)?;

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod agents_python;
+mod bench;
 mod checks;
 mod ci;
 mod cli;

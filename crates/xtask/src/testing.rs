@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use crate::{setup, spawn};
 
 /// Packages that embed Python with torch: Cargo unites their features.
-const WITH_TORCH: [&str; 2] = ["torch-bridge", "kernel-lab"];
+const WITH_TORCH: [&str; 3] = ["torch-bridge", "kernel-lab", "benches"];
 
 /// The package that links libtorch and must not link Python.
 const RUNNER: [&str; 1] = ["kernel-runner"];

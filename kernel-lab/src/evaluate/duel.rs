@@ -1,6 +1,7 @@
 //! One candidate against the baselines: calls on fresh values, every output
 //! kept, a secret few compared with the truth afterwards.
 
+mod alone;
 mod anew;
 mod consumed;
 mod rounds;

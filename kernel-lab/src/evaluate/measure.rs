@@ -31,7 +31,7 @@ const CALL_LIMIT_FACTOR: f64 = 50.0;
 /// Clean rounds below which a result is no result.
 const MIN_CLEAN: usize = 4;
 /// Hand-shakes that are measured before the first session of a process.
-const FIRST_HANDSHAKES: usize = 5;
+pub(super) const FIRST_HANDSHAKES: usize = 5;
 /// Calls that are repeated with one value changed.
 const REPEATS: usize = 2;
 /// Calls that show whether a candidate works at all on a shape.
@@ -511,7 +511,7 @@ fn shuffled(mut specials: Vec<Special>, seed: u64) -> Vec<Special> {
 
 /// What the candidate did to end a duel; a failure of the harness stays an
 /// error.
-fn ended(halt: Halt) -> Result<Ended, HarnessError> {
+pub(super) fn ended(halt: Halt) -> Result<Ended, HarnessError> {
     match halt {
         Halt::Harness(error) => Err(error),
         Halt::Ended(ended) => Ok(ended),
@@ -520,6 +520,6 @@ fn ended(halt: Halt) -> Result<Ended, HarnessError> {
 }
 
 /// How long one call may take.
-fn call_limit(eager_ns: f64) -> Duration {
+pub(super) fn call_limit(eager_ns: f64) -> Duration {
     MIN_CALL_LIMIT.max(Duration::from_nanos((CALL_LIMIT_FACTOR * eager_ns) as u64))
 }

@@ -3,17 +3,19 @@
 //! `check` stops after the compiler, `try` looks and samples briefly, and
 //! `evaluate` does everything: held-out shape, special distributions, full
 //! sampling, secret comparisons afterwards. `judge` judges as `evaluate` does
-//! and samples briefly.
+//! and samples briefly. [`Lab::solo`] lets others sample.
 
 mod abort;
 mod candidate;
 mod duel;
 mod early;
+mod folder;
 mod idle;
 mod lab;
 mod measure;
 mod module;
 mod report;
+mod solo;
 mod verdict;
 mod weigh;
 mod written;
@@ -21,9 +23,11 @@ mod written;
 pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
 pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
+pub use folder::Folder;
 pub use lab::{Config, Lab};
 pub(crate) use lab::{OBJECT_HASH, PATIENCE, TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
+pub use solo::{Over, Solo, SoloTime};
 pub(crate) use weigh::{Weighed, compare_output, weigh};
 pub(crate) use written::Written;
 

@@ -1,0 +1,7 @@
+//! `cargo bench -p benches`: candidates against their baselines.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    benches::main()
+}

@@ -1,0 +1,7 @@
+//! `kernel-bench`: candidates against their baselines.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    benches::main()
+}
