@@ -17,7 +17,7 @@ use super::early::compile;
 use super::lab::{Bench, Lab, PATIENCE};
 use super::measure::{FIRST_HANDSHAKES, call_limit, ended};
 use super::{Depth, OnProgress, read_experiment, verdict};
-use crate::device::{Device as _, Load};
+use crate::device::{Code, Device as _, Load};
 use crate::error::HarnessError;
 use crate::timing::contention::is_contaminated;
 use crate::timing::lock::{MachineLock, default_path};
@@ -141,6 +141,13 @@ impl Lab {
         let experiment = read_experiment(dir)?;
         let material = match candidate::material(dir, &experiment, &bench.task, &self.templates)? {
             Found::Material(material) => material,
+            Found::Module(_) => {
+                return Err(HarnessError::Experiment {
+                    dir: dir.to_owned(),
+                    problem: "a Python submission is timed by `kernel-lab evaluate` alone"
+                        .to_owned(),
+                });
+            }
             Found::Unusable(_, reason) => return Err(changed(reason)),
         };
         if material.hash(&bench.task.hash) != *judged {
@@ -156,7 +163,10 @@ impl Lab {
         let scrubber = &mut self.scrubber;
         self.device
             .measure_handshakes(FIRST_HANDSHAKES, &mut || scrubber.scrub())?;
-        let mut session = match arranged.load(object.as_ref())? {
+        let code = object
+            .as_ref()
+            .map_or(Code::Nothing, |object| Code::Object(&object.path));
+        let mut session = match arranged.load(code)? {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(verdict::on_end(&ended)),
         };
