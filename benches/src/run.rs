@@ -31,9 +31,9 @@ const HOME: &str = "CRITERION_HOME";
 
 /// A fresh input for every call makes an iteration take many times as long as
 /// what is timed of it: Criterion's own defaults would take minutes a task.
-const SAMPLES: usize = 30;
+const SAMPLES: usize = 20;
 const WARM_UP: Duration = Duration::from_millis(500);
-const MEASUREMENT: Duration = Duration::from_secs(3);
+const MEASUREMENT: Duration = Duration::from_secs(5);
 
 /// `true` if all that was asked for was timed.
 pub(crate) fn main() -> Result<bool, BenchError> {

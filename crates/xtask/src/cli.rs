@@ -94,7 +94,7 @@ enum Verb {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Time verified kernels, eager PyTorch and torch.compile with Criterion; BENCHTIME
+    /// Time verified kernels, eager PyTorch and torch.compile with Criterion; half a minute a task
     ///
     /// On the tasks of a default campaign, and the first template that fits each, unless ARGS say otherwise. Writes an HTML report; ends with how many were timed and where it is.
     Bench {
