@@ -24,10 +24,18 @@ template <bool Fetch, class F> INLINE float sum_of(const float* x, i64 n, const 
     return reduce_sum(acc[0]);
 }
 
+// The same divided by n. Blocks are added up in double: a row may be all of an image, and one serial sum of that is off.
+template <bool Fetch, class F> INLINE float mean_of(const float* x, i64 n, const float* next, F f) {
+    const i64 block = 8192;
+    double total = 0.0;
+    for (i64 j = 0; j < n; j += block) total += sum_of<Fetch>(x + j, n - j < block ? n - j : block, next + j, f);
+    return total / n;
+}
+
 // Mean first, then squared distances from it: no cancellation whatever the offset of the row.
 INLINE Stats stats_of(const float* x, i64 n, const float* next) {
-    const float mean = sum_of<false>(x, n, next, [](vf v) { return v; }) / n;
-    const float var = sum_of<PREFETCH == 1>(x, n, next, [=](vf v) { return (v - mean) * (v - mean); }) / n;
+    const float mean = mean_of<false>(x, n, next, [](vf v) { return v; });
+    const float var = mean_of<PREFETCH == 1>(x, n, next, [=](vf v) { return (v - mean) * (v - mean); });
     return {mean, var};
 }
 
