@@ -84,9 +84,10 @@ template <int Degree = 6> INLINE vf softplus_(vf x) {
     return max_(x, vf{}) + log1p_unit(exp_<Degree, true>(minus_abs(x)));
 }
 
-// x tanh(softplus(x)), where the hyperbolic tangent of a logarithm is a ratio of polynomials in e^-|x|.
+// x tanh(softplus(x)), where the hyperbolic tangent of a logarithm is a ratio of polynomials in e^-|x|: the square of a
+// root, since x e^x is an ordinary number for a while after e^x has become too small for one.
 template <int Degree = 6, bool Newton = false> INLINE vf mish_(vf x) {
-    const vf t = exp_<Degree, true>(minus_abs(x));
+    const vf root = exp_<Degree, true>(minus_abs(x) * 0.5f), t = root * root;
     const vf low = t * (t + 2.0f), high = 2.0f * t + 1.0f;
     return x * quotient_<Newton>(x < vf{} ? low : high, x < vf{} ? low + 2.0f : high + 2.0f * t * t);
 }
