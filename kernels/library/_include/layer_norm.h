@@ -24,9 +24,10 @@ template <bool Fetch, class F> INLINE float sum_of(const float* x, i64 n, const 
     return reduce_sum(acc[0]);
 }
 
-// The same divided by n. Blocks are added up in double: a row may be all of an image, and one serial sum of that is off.
+// The same divided by n. Of long rows, blocks are added up in double: a row may be all of an image, and equal numbers
+// round alike, so that long chains drift.
 template <bool Fetch, class F> INLINE float mean_of(const float* x, i64 n, const float* next, F f) {
-    const i64 block = 8192;
+    const i64 block = n <= 8192 ? n : 1024;
     double total = 0.0;
     for (i64 j = 0; j < n; j += block) total += sum_of<Fetch>(x + j, n - j < block ? n - j : block, next + j, f);
     return total / n;
