@@ -21,7 +21,7 @@ use crate::baseline::Host;
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::{self, Special};
-use crate::judge::{ContentHash, Finding, Outcome, Site, poison};
+use crate::judge::{ContentHash, Finding, Outcome, Site, is_uniform, poison};
 use crate::pages::{Pages, Pool};
 use crate::plan::{BoundPlan, Dtype, Role};
 use crate::task::{Draw, Expected, LoadedTask, SETS};
@@ -474,8 +474,7 @@ impl<'a> Duel<'a> {
         const FEW_BYTES: usize = 64;
         let bytes: usize = outputs.iter().map(|pages| pages.len()).sum();
         let uniform = |(output, pages): (usize, &Pages)| {
-            let size = self.output_dtype(output).size_bytes();
-            pages.len() < size || pages[size..] == pages[..pages.len() - size]
+            is_uniform(pages, self.output_dtype(output).size_bytes())
         };
         let says_little = bytes < FEW_BYTES || outputs.iter().enumerate().all(uniform);
         if draw.special.is_some() || says_little {

@@ -34,9 +34,28 @@ impl fmt::Display for ContentHash {
     }
 }
 
+/// Whether a buffer is one element of `size` bytes over and over: such an answer
+/// may rightly be that to many inputs.
+pub fn is_uniform(bytes: &[u8], size: usize) -> bool {
+    bytes.len() < size || bytes[size..] == bytes[..bytes.len() - size]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_element_over_and_over_is_uniform() {
+        let of = |values: &[f32]| {
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            is_uniform(&bytes, 4)
+        };
+        assert!(of(&[]) && of(&[1.5]) && of(&[0.0; 33]) && of(&[-2.5; 8]));
+        // In the last element, in the first, and in the sign of a zero.
+        assert!(!of(&[0.0, 0.0, 1.0]) && !of(&[1.0, 0.0, 0.0]) && !of(&[0.0, -0.0]));
+        // Two in turn are not one.
+        assert!(!of(&[1.0, 2.0, 1.0, 2.0]));
+    }
 
     #[test]
     fn contents_and_boundaries_count() {

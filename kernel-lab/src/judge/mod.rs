@@ -21,7 +21,7 @@ pub mod tolerance;
 pub use compare::{Expected, Outcome, Site, compare};
 pub use findings::{Finding, Near, Side, ValueClass};
 pub use floor::Roofline;
-pub use hash::ContentHash;
+pub use hash::{ContentHash, is_uniform};
 pub(crate) use simd::dispatch;
 
 #[cfg(test)]

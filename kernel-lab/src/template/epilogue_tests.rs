@@ -205,3 +205,29 @@ fn what_is_not_element_wise_is_refused() {
         .is_none()
     );
 }
+
+#[test]
+fn a_general_template_is_offered_where_no_other_fits() {
+    let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/library");
+    let templates = super::load(&library).expect("the shipped library");
+    let offered = |ops: &[&str]| -> Vec<String> {
+        let mut graph = graph(Vec::new(), &[]);
+        graph.inputs.push(GraphValue {
+            name: "x".to_owned(),
+            kind: ValueKind::Input(0),
+            meta: Some(meta(&WHOLE)),
+        });
+        graph.nodes.clear();
+        let mut last = "x".to_owned();
+        for op in ops {
+            graph.nodes.push(node(op, op, &[("self", of(&last))]));
+            last = (*op).to_owned();
+        }
+        graph.outputs = vec![last];
+        let fitting = super::fitting(&templates, &graph).into_iter();
+        fitting.map(|template| template.name.clone()).collect()
+    };
+    assert_eq!(offered(&["relu.default"]), ["map"]);
+    assert_eq!(offered(&["neg.default", "exp.default"]), ["fused_map"]);
+    assert_eq!(offered(&["neg.default", "cumsum.default"]), [""; 0]);
+}
