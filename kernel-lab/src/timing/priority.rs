@@ -49,12 +49,9 @@ impl Own {
 
     fn of(tids: Vec<u32>) -> Self {
         let own = Self { tids };
-        if own.set(HOST) && own.set(0) {
-            own
-        } else {
-            own.set(0);
-            Self::default()
-        }
+        let allowed = own.set(HOST);
+        own.set(0);
+        if allowed { own } else { Self::default() }
     }
 
     /// Whether timed calls go before all others.
@@ -68,8 +65,12 @@ impl Own {
         Raised { own: self }
     }
 
+    /// Whether nobody refused. Every thread is set whatever came of those
+    /// before it: one left out would stay raised for good.
     fn set(&self, priority: i32) -> bool {
-        self.tids.iter().all(|&tid| set(tid, priority))
+        self.tids
+            .iter()
+            .fold(true, |allowed, &tid| set(tid, priority) && allowed)
     }
 }
 
@@ -93,7 +94,8 @@ pub(crate) fn lower_runner(tids: impl Iterator<Item = u32>) {
     }
 }
 
-/// Priority 0 is the ordinary policy. Children never inherit another.
+/// Priority 0 is the ordinary policy. Children never inherit another. A thread
+/// that has ended since it was listed has refused nothing.
 fn set(tid: u32, priority: i32) -> bool {
     let policy = if priority > 0 {
         libc::SCHED_FIFO
@@ -107,7 +109,7 @@ fn set(tid: u32, priority: i32) -> bool {
     let code = unsafe {
         libc::sched_setscheduler(tid.cast_signed(), policy | RESET_ON_FORK, &raw const param)
     };
-    code == 0
+    code == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 #[cfg(test)]
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn threads_are_raised_for_a_while_only() {
-        let own = Own::of_current_threads();
+        let own = Own::of_caller();
         assert_eq!(policy(), libc::SCHED_OTHER);
         let raised = own.raise();
         let expected = if own.can_raise() {
@@ -131,6 +133,19 @@ mod tests {
         };
         assert_eq!(policy(), expected);
         drop(raised);
+        assert_eq!(policy(), libc::SCHED_OTHER);
+    }
+
+    #[test]
+    fn a_thread_that_ended_leaves_no_other_raised() {
+        // SAFETY: asks for the caller's number.
+        let thread = || unsafe { libc::gettid() }.cast_unsigned();
+        let ended = std::thread::spawn(thread).join().unwrap();
+        let own = Own::of(vec![ended, thread()]);
+        let allowed = Own::of(vec![thread()]).can_raise();
+        assert_eq!(own.can_raise(), allowed);
+        assert_eq!(policy(), libc::SCHED_OTHER);
+        drop(own.raise());
         assert_eq!(policy(), libc::SCHED_OTHER);
     }
 }
