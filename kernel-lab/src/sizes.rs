@@ -177,6 +177,40 @@ impl Lab {
         Ok(self.cache.sizes().join(format!("{}.toml", hash.short())))
     }
 
+    /// The integers that a module writes out.
+    fn constants(&self, source: &TaskSource) -> Result<Vec<Constant>, HarnessError> {
+        let literals =
+            self.interp
+                .task_literals(&source.path)
+                .map_err(|fault| HarnessError::Task {
+                    task: source.name.clone(),
+                    problem: chain(&fault),
+                })?;
+        let constant = |literal: torch_bridge::Literal| Constant {
+            names: literal.names,
+            value: literal.value,
+        };
+        Ok(literals.into_iter().map(constant).collect())
+    }
+
+    /// Sizes with rows as long as the module says, but so few of them that they
+    /// take no more than this; `None` where there are none.
+    pub(crate) fn fewer_rows(
+        &self,
+        source: &TaskSource,
+        bytes: u64,
+        flops: u64,
+    ) -> Result<Option<Sizes>, HarnessError> {
+        let constants = self.constants(source)?;
+        let mut trial = OnTorch {
+            lab: self,
+            source,
+            constants: &constants,
+        };
+        let values = rule::fewer_rows(&constants, bytes, flops, &mut trial);
+        Ok(values.map(|values| overrides(&constants, &values)))
+    }
+
     /// Halves a module's constants; those that changed. The caller holds the
     /// machine's lock.
     fn choose(&self, source: &TaskSource) -> Result<Sizes, HarnessError> {
@@ -184,17 +218,7 @@ impl Lab {
             task: source.name.clone(),
             problem,
         };
-        let literals = self
-            .interp
-            .task_literals(&source.path)
-            .map_err(|fault| problem(chain(&fault)))?;
-        let constants: Vec<Constant> = literals
-            .into_iter()
-            .map(|literal| Constant {
-                names: literal.names,
-                value: literal.value,
-            })
-            .collect();
+        let constants = self.constants(source)?;
         let limits = Limits::of(self.device.parts());
         let mut trial = OnTorch {
             lab: self,
@@ -274,6 +298,7 @@ impl Trial for OnTorch<'_> {
             given_bytes: footprint.given_bytes,
             returned_bytes: footprint.returned_bytes,
             flops: footprint.flops,
+            row_bytes: footprint.row_bytes,
         })
     }
 

@@ -145,22 +145,28 @@ def literals(source, path):
 
 def footprint(module):
     """What one call takes, by a trial on the meta device, which has shapes only:
-    bytes of the inputs and parameters, bytes of the outputs, and the floating-point
-    operations of its products and convolutions."""
+    bytes of the inputs and parameters, bytes of the outputs, the floating-point
+    operations of its products and convolutions, and the bytes given if every input
+    had one row, which is what an input's first dimension counts."""
 
     def bytes_of(values):
         leaves = torch.utils._pytree.tree_leaves(values)
         return sum(v.numel() * v.element_size() for v in leaves if isinstance(v, torch.Tensor))
+
+    def rows_of(values):
+        return [v[:1] if isinstance(v, torch.Tensor) and v.ndim else v for v in values]
 
     with torch.device("meta"):
         inputs = make_inputs(module, 0)
         model = build_model(module, 0)
         with FlopCounterMode(display=False) as counter:
             outputs = model(*inputs)
+    parameters = bytes_of(list(model.state_dict().values()))
     return (
-        bytes_of(inputs) + bytes_of(list(model.state_dict().values())),
+        bytes_of(inputs) + parameters,
         bytes_of(outputs),
         counter.get_total_flops(),
+        bytes_of(rows_of(inputs)) + parameters,
     )
 
 

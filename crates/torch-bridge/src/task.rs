@@ -31,6 +31,9 @@ pub struct Footprint {
     pub returned_bytes: u64,
     /// Floating-point operations of its matrix products and convolutions.
     pub flops: u64,
+    /// Bytes of inputs and parameters if every input had one row: if its first
+    /// dimension were 1.
+    pub row_bytes: u64,
 }
 
 /// The integers written out in the file at `path`.
@@ -134,7 +137,7 @@ impl TaskModule {
     /// inputs that can't be made without values.
     pub fn footprint(&self) -> Result<Footprint, PyFault> {
         let doing = || format!("estimating what `{}` takes", self.path.display());
-        let (given_bytes, returned_bytes, flops) = self
+        let (given_bytes, returned_bytes, flops, row_bytes) = self
             .bridge
             .call("footprint", (self.module.get(),), doing)?
             .extract()
@@ -143,6 +146,7 @@ impl TaskModule {
             given_bytes,
             returned_bytes,
             flops,
+            row_bytes,
         })
     }
 

@@ -7,6 +7,7 @@
 //! algebra, [`manifest`] keeps what is published.
 
 mod document;
+mod full;
 mod graph;
 pub mod manifest;
 mod mutants;
@@ -26,13 +27,14 @@ use crate::error::{HarnessError, chain};
 use crate::evaluate::{Lab, Weighed, compare_output, weigh};
 use crate::inputs::{Special, one_way};
 use crate::judge::{Finding, Outcome, Site};
+use crate::task::sizes::SizeOrigin;
 use crate::task::{Draw, Expected, LoadedTask, TaskSource};
 use mutants::{Known, Mutant};
 use rules::Findings;
 
 /// Version of the rules, the mutants and the comparison together: a manifest
 /// made by other ones is stale.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// What parameters and inputs are derived from unless another seed is asked
 /// for: the same task gets the same verdict.
@@ -124,10 +126,12 @@ impl Lab {
             let seed = one_way(options.seed, "parameters", 0);
             LoadedTask::load(&self.interp, &source, &options.size, seed)
         };
+        let halved = matches!(&sized, Ok(sized) if sized.origin == SizeOrigin::Halved);
         let admitted = sized
             .and_then(load)
             .and_then(|mut task| Examination::of(&mut task, options.seed)?.verdict());
         match admitted {
+            Ok(admitted) if halved => self.in_full(source, admitted, options.seed),
             Err(error @ (HarnessError::Task { .. } | HarnessError::Python { .. })) => {
                 Ok(Admitted {
                     task: source.name.clone(),
@@ -144,6 +148,34 @@ impl Lab {
             }
             other => other,
         }
+    }
+
+    /// The verdict on a task whose sizes were halved, with what its own sizes
+    /// say about it.
+    fn in_full(
+        &self,
+        source: &TaskSource,
+        mut admitted: Admitted,
+        seed: u64,
+    ) -> Result<Admitted, HarnessError> {
+        let judged = matches!(admitted.quality, Quality::Degenerate | Quality::IllPosed);
+        let rows = if judged {
+            None
+        } else {
+            self.fewer_rows(source, full::BYTES, full::FLOPS)?
+        };
+        if let Some(sizes) = rows {
+            let reasons = self
+                .interp
+                .load_task(&source.path, &sizes)
+                .and_then(|module| full::no_work_passes(&module, &sizes, seed))
+                .map_err(HarnessError::python("trying long rows"))?;
+            if !reasons.is_empty() {
+                admitted.quality = Quality::Degenerate;
+                admitted.reasons.splice(0..0, reasons);
+            }
+        }
+        Ok(admitted)
     }
 }
 

@@ -109,6 +109,7 @@ fn footprint(lab: &Lab) -> Result<()> {
     );
     assert_eq!(footprint.returned_bytes, 4 * 16 * 2 * 3 * 3);
     assert_eq!(footprint.flops, 2 * 4 * 3 * 3 * (16 * 2 * 3 * 3));
+    assert_eq!(footprint.row_bytes, 4 * (4 * 5 * 5 + 2 * 4 * 3 * 3 + 2));
     // Terabytes are not allocated to find out; a window that does not fit is an error.
     let large = lab
         .try_task("written", WRITTEN, &[("M", 1 << 40)])?

@@ -39,6 +39,8 @@ pub struct Takes {
     pub returned_bytes: u64,
     /// Floating-point operations of products and convolutions.
     pub flops: u64,
+    /// Bytes of inputs and parameters if every input had one row.
+    pub row_bytes: u64,
 }
 
 /// What is small enough.
@@ -138,6 +140,51 @@ pub fn halve<T: Trial>(
     }
 }
 
+/// Rows below which none are taken away: two of them can differ.
+const FEWEST_ROWS: i64 = 2;
+
+/// Halves constants that change nothing but how many rows the inputs have,
+/// until inputs, parameters and outputs take `bytes` at most, and products and
+/// convolutions `flops`. Each row is as the module says, so what holds for one
+/// holds at the module's own sizes. `None` where that is not possible.
+pub fn fewer_rows<T: Trial>(
+    constants: &[Constant],
+    bytes: u64,
+    flops: u64,
+    trial: &mut T,
+) -> Option<Vec<i64>> {
+    let limits = Limits {
+        bytes,
+        flops,
+        eager_ms: f64::INFINITY,
+    };
+    let mut values: Vec<i64> = constants.iter().map(|constant| constant.value).collect();
+    let mut takes = trial.estimate(&values)?;
+    while !limits.allow(takes) {
+        let fewer = (0..values.len()).find_map(|next| {
+            let value = values[next];
+            if value < 2 * FEWEST_ROWS {
+                return None;
+            }
+            // An integer for every input may be written out.
+            let all = (0..values.len()).filter(|index| values[*index] == value);
+            [vec![next], all.collect()].into_iter().find_map(|chosen| {
+                let mut halved = values.clone();
+                for index in chosen {
+                    halved[index] = value / 2;
+                }
+                let found = trial.estimate(&halved)?;
+                let rows_alone = found.row_bytes == takes.row_bytes
+                    && found.given_bytes < takes.given_bytes
+                    && found.returned_bytes > 0;
+                rows_alone.then_some((halved, found))
+            })
+        });
+        (values, takes) = fewer?;
+    }
+    Some(values)
+}
+
 struct State {
     values: Vec<i64>,
     takes: Takes,
@@ -216,6 +263,7 @@ mod tests {
             given_bytes: given_bytes.unsigned_abs(),
             returned_bytes: 4,
             flops: 0,
+            row_bytes: 1,
         }
     }
 
@@ -262,6 +310,44 @@ mod tests {
         // cols 512, rows 32, cols 256, rows 16, cols 128, rows 8: 4096 bytes; then cols 64, because rows stay at 8.
         assert_eq!(tried, [[8, 128], [8, 64]]);
         assert_eq!(chosen(outcome), [8, 64]);
+    }
+
+    #[test]
+    fn rows_are_taken_away_and_nothing_else() {
+        let fewer = |constants: &[(&str, i64)], takes: &dyn Fn(&[i64]) -> Option<Takes>| {
+            let constants: Vec<Constant> = constants
+                .iter()
+                .map(|(name, value)| Constant {
+                    names: vec![(*name).to_owned()],
+                    value: *value,
+                })
+                .collect();
+            let mut made = Made {
+                takes,
+                ms_per_byte: 0.0,
+                tried: Vec::new(),
+            };
+            fewer_rows(&constants, 4100, 1000, &mut made)
+        };
+        // Two inputs of as many rows, each written out; columns stay.
+        let rows = |values: &[i64]| {
+            (values[0] == values[2]).then(|| Takes {
+                row_bytes: 8 * values[1].unsigned_abs(),
+                ..takes(8 * values[0] * values[1])
+            })
+        };
+        let constants = [("rows", 64), ("cols", 101), ("shape[0]", 64)];
+        assert_eq!(fewer(&constants, &rows), Some(vec![4, 101, 4]));
+        // Two rows of it are too large.
+        assert_eq!(
+            fewer(&[("rows", 64), ("cols", 1001), ("shape[0]", 64)], &rows),
+            None
+        );
+        // What is small enough stays.
+        assert_eq!(
+            fewer(&[("rows", 2), ("cols", 5), ("shape[0]", 2)], &rows),
+            Some(vec![2, 5, 2])
+        );
     }
 
     #[test]
