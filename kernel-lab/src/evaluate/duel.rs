@@ -35,6 +35,10 @@ pub const EAGER: usize = 1;
 /// `torch.compile`.
 pub const COMPILED: usize = 2;
 
+/// Times the limit of a call that a call on a special distribution may take:
+/// some processors take a hundred times as long for an operation on denormal
+/// numbers, and an honest kernel may have ten of them for each element.
+const SPECIAL_PATIENCE: u32 = 10;
 /// Outputs that are kept in full, in bytes; beyond it a random choice stays.
 const KEEP_BYTES: usize = 768 << 20;
 /// Baseline outputs that stay alive, so that the next call can't write into a
@@ -257,7 +261,11 @@ impl<'a> Duel<'a> {
         fresh: bool,
     ) -> Result<(), Halt> {
         self.poison(slot, draw.call)?;
-        match self.session.run(Call::Plan { slot }, self.limit)? {
+        let limit = match draw.special {
+            Some(_) => self.limit * SPECIAL_PATIENCE,
+            None => self.limit,
+        };
+        match self.session.run(Call::Plan { slot }, limit)? {
             Run::Done(_) => {}
             Run::Ended(ended) => return Err(Halt::Ended(ended)),
         }

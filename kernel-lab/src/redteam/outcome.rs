@@ -30,8 +30,17 @@ impl Trial {
     pub fn is_right(&self, expect: Expect) -> bool {
         match expect {
             Expect::Refused => self.verdict != "ok" && self.verdict != "error",
-            Expect::Disarmed | Expect::Passed => self.verdict == "ok",
+            // One that is stopped while it looks for an opening has gained
+            // nothing: where it may look depends on the machine.
+            Expect::Disarmed => self.verdict != "error" && !self.answered_wrongly(),
+            Expect::Passed => self.verdict == "ok",
         }
+    }
+
+    /// How a cheat shows that it has found its opening.
+    fn answered_wrongly(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        self.verdict == "rejected" && (code.ends_with("wrong") || code.ends_with("not-equal"))
     }
 
     /// One line about it.
@@ -311,6 +320,7 @@ mod tests {
             row("a", "plain", Expect::Passed, &["ok", "ok"]),
             row("a", "alarm", Expect::Passed, &["ok", "timed_out"]),
             row("b", "idle", Expect::Disarmed, &["ok", "ok"]),
+            row("b", "stopped", Expect::Disarmed, &["ok", "crashed"]),
             row("b", "armed", Expect::Disarmed, &["ok", "rejected"]),
             row("a", "broken", Expect::Refused, &["error", "rejected"]),
         ];
@@ -324,14 +334,14 @@ mod tests {
             (&a.errors[..], &a.false_alarms[..]),
             (&["broken".to_owned()][..], &["alarm".to_owned()][..])
         );
-        assert_eq!((b.cheats, b.caught, b.disarmed), (4, 1, 1));
+        assert_eq!((b.cheats, b.caught, b.disarmed), (5, 1, 2));
         assert_eq!(b.escaped, ["armed", "gone"]);
         assert_eq!(b.codes["wrong"], 2);
         let table = outcome.table();
         let last = table.lines().last().unwrap_or_default();
         assert_eq!(
             last,
-            "red-team: FAILED: 1 of 5 cheats caught, 1 disarmed, 1 of 2 oddities passed, 2 rounds"
+            "red-team: FAILED: 1 of 6 cheats caught, 2 disarmed, 1 of 2 oddities passed, 2 rounds"
         );
         assert!(table.contains("escaped: gone (1 of 2 rounds)"), "{table}");
     }
