@@ -68,9 +68,11 @@ impl Own {
     /// Whether nobody refused. Every thread is set whatever came of those
     /// before it: one left out would stay raised for good.
     fn set(&self, priority: i32) -> bool {
-        self.tids
-            .iter()
-            .fold(true, |allowed, &tid| set(tid, priority) && allowed)
+        let mut allowed = true;
+        for &tid in &self.tids {
+            allowed &= set(tid, priority);
+        }
+        allowed
     }
 }
 
