@@ -159,6 +159,11 @@ pub enum Command {
         #[arg(long, value_name = "EVENTS:HASH")]
         log: Option<LogHead>,
     },
+    /// Compile CUDA C++ by NVRTC, for GPUs that need not be there: PTX, machine
+    /// code, and what each kernel takes of registers and memory.
+    ///
+    /// Exit code 11 if a source does not compile for a GPU.
+    Compile(CompileArgs),
     /// Is this machine fair? A copy in the runner against a copy in the
     /// host, and the host's against itself: both ratios should be 1.
     NullTest {
@@ -212,4 +217,31 @@ impl From<SplitArg> for Split {
             SplitArg::Sealed => Self::Sealed,
         }
     }
+}
+
+/// What to compile, and for what.
+#[derive(Debug, clap::Args)]
+pub struct CompileArgs {
+    /// Source files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// GPUs to compile for: sm_80, sm_90a, sm_100 and so on.
+    #[arg(
+        long,
+        value_name = "ARCH",
+        value_delimiter = ',',
+        default_value = "sm_80"
+    )]
+    pub arch: Vec<String>,
+    /// An option for the compiler, such as --option=--use_fast_math or
+    /// --option=-DTILE=32; can be given several times.
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub option: Vec<String>,
+    /// Copy what is made to this folder: NAME.ARCH.ptx and NAME.ARCH.cubin.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Compilations at the same time; as many as there are processors where
+    /// none is given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 }

@@ -65,6 +65,12 @@ pub enum HarnessError {
         /// What is wrong.
         problem: String,
     },
+    /// CUDA C++ can't be compiled, whatever it says.
+    #[error("failed to compile CUDA C++")]
+    Cuda(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What was asked of the CUDA compiler is not possible.
+    #[error("{0}")]
+    CudaInput(String),
     /// Python or torch failed outside of a task's own code.
     #[error("failed while {doing}")]
     Python {
@@ -184,6 +190,8 @@ impl HarnessError {
             Self::Templates { .. } => "bad_template",
             Self::Corpus { .. } => "bad_corpus",
             Self::Manifest { .. } => "bad_manifest",
+            Self::Cuda(_) => "cuda",
+            Self::CudaInput(_) => "bad_cuda_request",
             Self::Python { .. } => "python",
             Self::File { .. } => "file",
             Self::System { .. } | Self::Process { .. } | Self::OutOfReach { .. } => "system",
@@ -205,6 +213,7 @@ impl HarnessError {
                 | Self::Templates { .. }
                 | Self::Corpus { .. }
                 | Self::Manifest { .. }
+                | Self::CudaInput(_)
         )
     }
 

@@ -17,6 +17,7 @@ pub mod bundle;
 pub mod cache;
 pub mod cli;
 pub mod compile;
+pub mod cuda;
 mod describe;
 pub mod device;
 pub mod error;

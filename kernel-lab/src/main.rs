@@ -15,7 +15,7 @@ use kernel_lab::paths::Surroundings;
 use kernel_lab::startup::{self, Standing};
 use kernel_lab::task::TaskLibrary;
 use kernel_lab::task::sizes::SizePolicy;
-use kernel_lab::{bundle, export, redteam, serve, show};
+use kernel_lab::{bundle, cuda, export, redteam, serve, show};
 use protocol::Split;
 
 fn main() -> ExitCode {
@@ -38,6 +38,15 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
     } = &cli.command
     {
         return verification(cli.json, &bundle::look(bundle)?);
+    }
+    if let Command::Compile(args) = &cli.command {
+        let document = cuda::compile(args, &|name| std::env::var_os(name))?;
+        print(cli.json, &document, cuda::Document::table)?;
+        return Ok(if document.all_compile() {
+            0
+        } else {
+            cuda::REFUSED
+        });
     }
     let Standing { cpus, ready } = startup::standing();
     let config = Surroundings::read(|name| std::env::var_os(name)).resolve(
@@ -152,7 +161,7 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
         }
         Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
         // Told before a lab is started.
-        Command::Bundle { .. } => Ok(()),
+        Command::Bundle { .. } | Command::Compile(_) => Ok(()),
         Command::Verify {
             bundle, trust_task, ..
         } => {

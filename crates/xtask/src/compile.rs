@@ -27,7 +27,7 @@ struct Part {
 const RUNNER: Part = Part {
     what: "building kernel-runner",
     usually: "about 4 min the first time",
-    packages: &["kernel-runner"],
+    packages: &["kernel-runner", "kernel-nvrtc"],
 };
 
 const BINARIES: [Part; 2] = [

@@ -1,0 +1,425 @@
+//! A device: memory, modules, launches.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::decode::{self, Context, FUNCTIONS, LoadError};
+use crate::exec::launch::{Asked, Launch, Outcome};
+use crate::exec::step::Code;
+use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED};
+use crate::ptx::{self, Initial, Linkage, Space, Type, Variable};
+
+/// Most threads of a block: PTX for any GPU since 2010.
+pub const MAX_THREADS: u32 = 1024;
+/// Shared memory that a block may have without asking for more.
+pub const SHARED_BYTES: u32 = 48 * 1024;
+/// Where dynamic shared memory starts: a multiple of this.
+const DYNAMIC_ALIGN: u32 = 16;
+/// Local memory of each thread beyond a function's own variables: calls.
+const STACK: u32 = 16 * 1024;
+
+/// A launch that a GPU would refuse.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LaunchError {
+    /// The module has no such kernel.
+    #[error("no kernel `{0}` in the module")]
+    Unknown(String),
+    /// Sizes that can't be.
+    #[error("{what} is {value}, at most {most} is possible")]
+    TooLarge {
+        /// What of.
+        what: &'static str,
+        /// How large it is.
+        value: u64,
+        /// How large it may be.
+        most: u64,
+    },
+    /// A size of 0.
+    #[error("{0} has a size of 0")]
+    Empty(&'static str),
+    /// `.reqntid`.
+    #[error("the kernel needs blocks of {needed:?} threads, these are of {given:?}")]
+    NotRequired {
+        /// What the kernel says.
+        needed: [u32; 3],
+        /// What the launch says.
+        given: [u32; 3],
+    },
+    /// Arguments of the wrong length.
+    #[error("the kernel takes {needed} bytes of arguments, {given} were given")]
+    Arguments {
+        /// What the kernel takes.
+        needed: usize,
+        /// What it was given.
+        given: usize,
+    },
+}
+
+/// Sizes of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Blocks.
+    pub grid: [u32; 3],
+    /// Threads of each.
+    pub block: [u32; 3],
+    /// Bytes of shared memory beyond the kernel's own.
+    pub dynamic_shared: u32,
+}
+
+/// What is run, and how carefully.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions that each warp may run.
+    pub budget: u64,
+    /// Threads of this machine.
+    pub threads: usize,
+    /// Processors that the device says it has.
+    pub processors: u32,
+    /// Whether races in global memory are looked for: the dearest of all checks.
+    pub global_races: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            budget: 1 << 28,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            processors: 108,
+            global_races: true,
+        }
+    }
+}
+
+/// A loaded module.
+#[derive(Debug)]
+pub struct Module {
+    code: Vec<Code>,
+    kernels: BTreeMap<String, u32>,
+    globals: BTreeMap<String, Arc<Allocation>>,
+    files: HashMap<u32, String>,
+    /// Where shared memory starts that a launch brings, if a variable names it.
+    dynamic_start: Option<u32>,
+}
+
+/// What a kernel needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Bytes of arguments.
+    pub param_bytes: u32,
+    /// Offset and bytes of each argument.
+    pub params: Vec<(u32, u32)>,
+    /// Bytes of shared memory of its own.
+    pub shared_bytes: u32,
+    /// Bytes of local memory of each thread.
+    pub local_bytes: u32,
+    /// Most threads of a block.
+    pub max_threads: u32,
+}
+
+impl Module {
+    /// Loads PTX. Its variables take device memory.
+    pub fn load(heap: &mut Heap, text: &str) -> Result<Self, LoadError> {
+        let tree = ptx::parse(text)?;
+        let mut globals = BTreeMap::new();
+        let mut context = Context::default();
+        let mut dynamic = Vec::new();
+        let mut pending = Vec::new();
+        for variable in &tree.variables {
+            let invalid = |what: String| LoadError::Invalid {
+                line: variable.line,
+                what,
+            };
+            match variable.space {
+                Space::Global | Space::Const => {
+                    if variable.linkage == Linkage::Extern {
+                        let what = format!("`{}` is defined elsewhere", variable.name);
+                        return Err(invalid(what));
+                    }
+                    let read_only = variable.space == Space::Const;
+                    let allocation = heap
+                        .allocate(variable.bytes().max(1), variable.name, read_only)
+                        .map_err(|error| invalid(error.to_string()))?;
+                    context.globals.insert(variable.name, allocation.base());
+                    globals.insert(variable.name.to_owned(), Arc::clone(&allocation));
+                    pending.push((variable, allocation));
+                }
+                Space::Shared if variable.bytes() == 0 => dynamic.push(variable.name),
+                Space::Shared => {
+                    let bytes = u32::try_from(variable.bytes()).ok();
+                    let offset = bytes
+                        .and_then(|bytes| context.layout.place(bytes, variable.align))
+                        .ok_or_else(|| invalid(format!("`{}` is too large", variable.name)))?;
+                    context.shared.insert(variable.name, offset);
+                }
+                _ => {
+                    let what = format!("`{}` can't lie there", variable.name);
+                    return Err(invalid(what));
+                }
+            }
+        }
+        let bodies = tree
+            .functions
+            .iter()
+            .filter(|function| function.body.is_some());
+        for (number, function) in bodies.enumerate() {
+            context.functions.insert(function.name, number as u32);
+        }
+        context.files = tree
+            .files
+            .iter()
+            .map(|(number, name)| (*number, *name))
+            .collect();
+        // What a launch brings lies behind all that functions have of their
+        // own, which is known only after they are decoded: twice, the second
+        // time with the place.
+        let dynamic_start = if dynamic.is_empty() {
+            None
+        } else {
+            for name in &dynamic {
+                context.shared.insert(name, 0);
+            }
+            let layout = context.layout.clone();
+            let code = decode::functions(&tree, &mut context)?;
+            context.layout = layout;
+            let longest = code.iter().map(|code| &code.shared);
+            let longest = longest.max_by_key(|layout| layout.end);
+            let start = longest.and_then(|layout| layout.clone().place(0, DYNAMIC_ALIGN));
+            for name in &dynamic {
+                context.shared.insert(name, start.unwrap_or_default());
+            }
+            start
+        };
+        let code = decode::functions(&tree, &mut context)?;
+        for (variable, allocation) in pending {
+            fill(variable, &allocation, &context)?;
+        }
+        let kernels = code.iter().enumerate().filter(|(_, code)| code.entry);
+        Ok(Self {
+            kernels: kernels
+                .map(|(number, code)| (code.name.clone(), number as u32))
+                .collect(),
+            globals,
+            files: tree
+                .files
+                .iter()
+                .map(|(at, name)| (*at, (*name).to_owned()))
+                .collect(),
+            dynamic_start,
+            code,
+        })
+    }
+
+    /// Names of its kernels.
+    pub fn kernels(&self) -> impl Iterator<Item = &str> {
+        self.kernels.keys().map(String::as_str)
+    }
+
+    /// A variable by its name.
+    pub fn global(&self, name: &str) -> Option<&Arc<Allocation>> {
+        self.globals.get(name)
+    }
+
+    /// What a kernel needs.
+    pub fn attributes(&self, kernel: &str) -> Option<Attributes> {
+        let code = &self.code[*self.kernels.get(kernel)? as usize];
+        Some(Attributes {
+            param_bytes: code.param_bytes,
+            params: code.params.clone(),
+            shared_bytes: code.shared.packed,
+            local_bytes: code.local_bytes,
+            max_threads: code.max_threads.unwrap_or(MAX_THREADS).min(MAX_THREADS),
+        })
+    }
+
+    /// A block's shared memory with what the launch brings. No variable
+    /// names that in a kernel without `extern`: then it is unreachable.
+    fn shared_of(&self, code: &Code, dynamic: u32) -> Layout {
+        let mut layout = code.shared.clone();
+        if let Some(at) = self.dynamic_start {
+            layout.pieces.push(Piece { at, bytes: dynamic });
+            layout.end = at + dynamic;
+        }
+        layout
+    }
+
+    /// Runs a kernel to its end.
+    pub fn launch(
+        &self,
+        heap: &Heap,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        let Some(&entry) = self.kernels.get(kernel) else {
+            return Err(LaunchError::Unknown(kernel.to_owned()));
+        };
+        let code = &self.code[entry as usize];
+        check(code, shape, arguments)?;
+        let calls = self.code.len() > self.kernels.len();
+        let local = code.local_bytes + if calls { STACK } else { 0 };
+        let mut allocations: Vec<_> = heap.allocations().map(Arc::clone).collect();
+        allocations.push(argument_memory(arguments));
+        Ok(Launch::new(Asked {
+            code: &self.code,
+            entry,
+            files: &self.files,
+            grid: shape.grid,
+            block: shape.block,
+            dynamic_shared: shape.dynamic_shared,
+            shared: self.shared_of(code, shape.dynamic_shared),
+            packed: code.shared.packed + shape.dynamic_shared,
+            local,
+            allocations,
+            released: heap.all_released(),
+            budget: limits.budget,
+            processors: limits.processors.max(1),
+            number: 1,
+            races: limits.global_races,
+        })
+        .run(limits.threads))
+    }
+}
+
+/// Kernels' arguments as memory that can only be read.
+fn argument_memory(arguments: &[u8]) -> Arc<Allocation> {
+    let memory = Allocation::at(ARGUMENTS, arguments.len().max(8) as u64, "arguments", true);
+    memory.write(0, arguments);
+    Arc::new(memory)
+}
+
+fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError> {
+    // CUDA C++ programming guide, table of technical specifications.
+    const MOST_GRID: [u32; 3] = [i32::MAX as u32, 65535, 65535];
+    const MOST_BLOCK: [u32; 3] = [1024, 1024, 64];
+    let too_large = |what, value: u64, most: u64| {
+        if value > most {
+            Err(LaunchError::TooLarge { what, value, most })
+        } else {
+            Ok(())
+        }
+    };
+    if shape.grid.contains(&0) {
+        return Err(LaunchError::Empty("the grid"));
+    }
+    if shape.block.contains(&0) {
+        return Err(LaunchError::Empty("the block"));
+    }
+    for at in 0..3 {
+        too_large(
+            "the grid",
+            u64::from(shape.grid[at]),
+            u64::from(MOST_GRID[at]),
+        )?;
+        too_large(
+            "the block",
+            u64::from(shape.block[at]),
+            u64::from(MOST_BLOCK[at]),
+        )?;
+    }
+    let threads: u64 = shape.block.iter().map(|&size| u64::from(size)).product();
+    let most = code.max_threads.unwrap_or(MAX_THREADS).min(MAX_THREADS);
+    too_large("the number of threads of a block", threads, u64::from(most))?;
+    let shared = u64::from(code.shared.packed) + u64::from(shape.dynamic_shared);
+    too_large("a block's shared memory", shared, 227 * 1024)?;
+    if let Some(needed) = code.required
+        && needed != shape.block
+    {
+        return Err(LaunchError::NotRequired {
+            needed,
+            given: shape.block,
+        });
+    }
+    let needed = code.param_bytes as usize;
+    if arguments.len() != needed {
+        return Err(LaunchError::Arguments {
+            needed,
+            given: arguments.len(),
+        });
+    }
+    Ok(())
+}
+
+/// What a variable starts with.
+fn fill(
+    variable: &Variable<'_>,
+    allocation: &Allocation,
+    context: &Context<'_>,
+) -> Result<(), LoadError> {
+    let width = variable.ty.bytes() as usize;
+    let mut bytes = vec![0; usize::try_from(variable.bytes()).unwrap_or_default()];
+    for (at, initial) in variable.initial.iter().enumerate() {
+        let bits = match *initial {
+            Initial::F32(bits) if variable.ty == Type::F64 => {
+                f64::from(f32::from_bits(bits)).to_bits()
+            }
+            Initial::F32(bits) => u64::from(bits),
+            Initial::F64(bits) if variable.ty == Type::F32 => {
+                u64::from((f64::from_bits(bits) as f32).to_bits())
+            }
+            Initial::Int(bits) | Initial::F64(bits) => bits,
+            Initial::AddressOf {
+                name,
+                offset,
+                generic,
+            } => {
+                let address = if let Some(address) = context.globals.get(name) {
+                    *address
+                } else if let Some(at) = context.shared.get(name) {
+                    u64::from(*at) + if generic { SHARED } else { 0 }
+                } else if let Some(number) = context.functions.get(name) {
+                    FUNCTIONS + u64::from(*number) * 16
+                } else {
+                    return Err(LoadError::Invalid {
+                        line: variable.line,
+                        what: format!("`{name}` is not known"),
+                    });
+                };
+                address.wrapping_add_signed(offset)
+            }
+        };
+        let Some(place) = bytes.get_mut(at * width..(at + 1) * width) else {
+            return Err(LoadError::Invalid {
+                line: variable.line,
+                what: format!("`{}` starts with more than it has room for", variable.name),
+            });
+        };
+        place.copy_from_slice(&bits.to_le_bytes()[..width.min(8)]);
+    }
+    allocation.write(0, &bytes);
+    Ok(())
+}
+
+/// The pieces of a device that go together.
+#[derive(Debug)]
+pub struct Device {
+    heap: Heap,
+}
+
+impl Device {
+    /// With so many bytes of memory.
+    pub fn new(bytes: u64) -> Self {
+        Self {
+            heap: Heap::new(bytes),
+        }
+    }
+
+    /// Its memory.
+    pub fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    /// Its memory.
+    pub fn heap_mut(&mut self) -> &mut Heap {
+        &mut self.heap
+    }
+
+    /// Takes memory and copies bytes there.
+    pub fn upload(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Allocation>, HeapError> {
+        let allocation = self.heap.allocate(bytes.len() as u64, name, false)?;
+        allocation.write(0, bytes);
+        Ok(allocation)
+    }
+}

@@ -1,0 +1,369 @@
+//! A block: its warps in turn.
+
+use super::access::Reach;
+use super::barrier::{BARRIERS, Barrier};
+use super::launch::{Counts, Launch, Stop};
+use super::rows::LANES;
+use super::shared::Shared;
+use super::step::{Code, Step, What};
+use super::trace::Seen;
+use super::warp::{Frame, Group, State, Told, Warp, tell};
+use crate::finding::Problem;
+
+/// Steps that a warp makes before another gets its turn.
+const TURN: u32 = 1 << 14;
+/// Steps between two looks at whether another block has ended the launch.
+const LOOK: u64 = 1 << 16;
+
+/// One block.
+pub(crate) struct Block<'a, 'l> {
+    pub(super) launch: &'a Launch<'l>,
+    pub(super) told: Told,
+    pub(super) shared: Shared,
+    pub(super) warps: Vec<Warp>,
+    pub(super) barriers: Vec<Barrier>,
+    /// The allocation that the last access went to.
+    last: usize,
+    /// In the grid.
+    number: u32,
+    pub(super) seen: Seen,
+    counts: Counts,
+    looked: u64,
+}
+
+impl<'a, 'l> Block<'a, 'l> {
+    /// The block of a number in the grid.
+    pub(crate) fn new(launch: &'a Launch<'l>, number: u64) -> Self {
+        let index = launch.block_at(number);
+        let threads: u32 = launch.block.iter().product();
+        let count = threads.div_ceil(LANES as u32);
+        let told = Told {
+            grid: launch.grid,
+            block: launch.block,
+            index,
+            dynamic_shared: launch.dynamic_shared,
+            total_shared: launch.packed,
+            processor: index[0] % launch.processors,
+            processors: launch.processors,
+            launch: launch.number,
+        };
+        let entry = (launch.entry, &launch.code[launch.entry as usize]);
+        let warps = (0..count).map(|number| {
+            let mut warp = Warp::new(number, launch.block, entry, launch.local, count as usize);
+            let tid = warp.tid;
+            if let Some(Some(frame)) = warp.frames.first_mut() {
+                tell(&mut frame.registers, &entry.1.specials, &told, number, &tid);
+            }
+            warp
+        });
+        Self {
+            launch,
+            told,
+            shared: Shared::new(&launch.shared),
+            warps: warps.collect(),
+            barriers: vec![Barrier::default(); BARRIERS],
+            last: 0,
+            number: number as u32,
+            seen: Seen::default(),
+            counts: Counts::default(),
+            looked: 0,
+        }
+    }
+
+    /// What its threads have run.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// To its end.
+    pub(crate) fn run(&mut self) -> Result<(), Stop> {
+        loop {
+            let mut moved = false;
+            let mut left = false;
+            for number in 0..self.warps.len() {
+                let before = self.warps[number].executed;
+                self.turn(number)?;
+                moved |= self.warps[number].executed != before;
+                left |= self.warps[number].alive != 0;
+            }
+            if !left {
+                return Ok(());
+            }
+            if !moved {
+                return self.stuck();
+            }
+        }
+    }
+
+    pub(super) fn kernel(&self) -> &'l str {
+        &self.launch.code[self.launch.entry as usize].name
+    }
+
+    pub(super) fn code_of(&self, warp: &Warp, frame: u32) -> &'l Code {
+        let frame = warp.frames[frame as usize].as_ref();
+        &self.launch.code[frame.map_or(self.launch.entry, |frame| frame.function) as usize]
+    }
+
+    /// Lets a warp run until it waits, ends, or its turn is over.
+    fn turn(&mut self, number: usize) -> Result<(), Stop> {
+        let mut steps = TURN;
+        while steps > 0 {
+            let Some(group) = self.warps[number].choose() else {
+                return Ok(());
+            };
+            let before = self.warps[number].executed;
+            self.group(number, group, steps)?;
+            let made = (self.warps[number].executed - before).max(1);
+            steps = steps.saturating_sub(u32::try_from(made).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+
+    /// Runs one group.
+    fn group(&mut self, number: usize, chosen: usize, most: u32) -> Result<(), Stop> {
+        let group = self.warps[number].groups[chosen];
+        let parted = self.warps[number].groups.len() > 1;
+        let Some(mut frame) = self.warps[number].frames[group.frame as usize].take() else {
+            return Err(Stop);
+        };
+        let launch = self.launch;
+        let code = &launch.code[frame.function as usize];
+        let mut run = Run {
+            at: group.at,
+            lanes: group.lanes,
+            steps: 0,
+        };
+        let ended = self.steps(number, chosen, code, &mut frame, &mut run, most, parted);
+        let warp = &mut self.warps[number];
+        warp.executed += u64::from(run.steps);
+        if warp.groups.len() > 1 {
+            warp.tire(run.steps);
+        }
+        let at = group.frame as usize;
+        warp.frames[at] = Some(frame);
+        let after = ended?;
+        let spent = warp.executed;
+        self.finish(number, chosen, &run, after, code)?;
+        if spent > launch.budget {
+            let warp = &self.warps[number];
+            let step = &code.steps[run.at as usize];
+            let problem = Problem::TooLong {
+                budget: launch.budget,
+            };
+            let thread = warp.thread(run.lanes.trailing_zeros() & 31);
+            launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
+            return Err(Stop);
+        }
+        if spent - self.looked.min(spent) > LOOK {
+            self.looked = spent;
+            if launch.is_over() {
+                return Err(Stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// The loop over instructions; it ends where lanes part, meet or wait.
+    #[expect(clippy::too_many_arguments, reason = "the state of one hot loop")]
+    fn steps(
+        &mut self,
+        number: usize,
+        chosen: usize,
+        code: &'l Code,
+        frame: &mut Frame,
+        run: &mut Run,
+        most: u32,
+        parted: bool,
+    ) -> Result<After, Stop> {
+        // Where others of the same activation are: there lanes meet again.
+        let own = self.warps[number].groups[chosen].frame;
+        let meet: Vec<u32> = if parted {
+            let groups = self.warps[number].groups.iter().enumerate();
+            let others = groups.filter(|(at, group)| *at != chosen && group.frame == own);
+            others.map(|(_, group)| group.at).collect()
+        } else {
+            Vec::new()
+        };
+        let start = run.at;
+        // The first place where one that was behind is no longer.
+        let ahead = meet.iter().copied().filter(|&at| at > start).min();
+        let ahead = ahead.unwrap_or(u32::MAX);
+        loop {
+            let step = &code.steps[run.at as usize];
+            let registers = &mut frame.registers;
+            let active = run.lanes & (registers.predicates[step.guard as usize] ^ step.flip);
+            run.steps += 1;
+            self.counts.add(step, active.count_ones());
+            match &step.what {
+                What::Alu(kernel, slots) => {
+                    if active != 0 {
+                        kernel.run(registers, slots, active);
+                    }
+                    run.at += 1;
+                }
+                What::Branch(target) => {
+                    if active == run.lanes {
+                        run.at = *target;
+                    } else if active == 0 {
+                        run.at += 1;
+                    } else {
+                        return Ok(After::Part(*target, active, run.at + 1));
+                    }
+                }
+                What::Load(access) => {
+                    if active != 0 {
+                        let (warp, mut reach) = self.reach(number, step);
+                        reach.load(warp, registers, access, active)?;
+                    }
+                    run.at += 1;
+                }
+                What::Store(access) => {
+                    if active != 0 {
+                        let (warp, mut reach) = self.reach(number, step);
+                        reach.store(warp, registers, access, active)?;
+                    }
+                    run.at += 1;
+                }
+                What::Atomic(atomic) => {
+                    if active != 0 {
+                        let (warp, mut reach) = self.reach(number, step);
+                        reach.atomic(warp, registers, atomic, active)?;
+                    }
+                    run.at += 1;
+                }
+                What::Return if active == run.lanes => return Ok(After::Return),
+                What::Exit if active == run.lanes => return Ok(After::End),
+                What::Return | What::Exit if active == 0 => run.at += 1,
+                // Some of the lanes: they go apart, and come here again alone.
+                What::Return | What::Exit => return Ok(After::Part(run.at, active, run.at + 1)),
+                what => match self.rare(number, step, what, frame, run, active)? {
+                    Some(after) => return Ok(after),
+                    None => run.at += 1,
+                },
+            }
+            if parted
+                && (run.at >= ahead || run.at < start || run.steps >= 64 || meet.contains(&run.at))
+            {
+                return Ok(After::Again);
+            }
+            if run.steps >= most {
+                return Ok(After::Again);
+            }
+        }
+    }
+
+    fn reach<'s>(&'s mut self, number: usize, step: &'s Step) -> (&'s Warp, Reach<'s, 'l>) {
+        let kernel = &self.launch.code[self.launch.entry as usize].name;
+        let reach = Reach {
+            launch: self.launch,
+            shared: &mut self.shared,
+            block: self.told.index,
+            kernel,
+            step,
+            last: &mut self.last,
+            number: self.number,
+            seen: &mut self.seen,
+        };
+        (&self.warps[number], reach)
+    }
+
+    pub(super) fn end_with(
+        &self,
+        number: usize,
+        step: &Step,
+        active: u32,
+        problem: Problem,
+    ) -> Result<Option<After>, Stop> {
+        let thread = self.warps[number].thread(active.trailing_zeros() & 31);
+        self.launch
+            .report(self.kernel(), step, self.told.index, thread, problem, None)?;
+        Err(Stop)
+    }
+
+    /// What happens to the group after it stopped.
+    fn finish(
+        &mut self,
+        number: usize,
+        chosen: usize,
+        run: &Run,
+        after: After,
+        code: &Code,
+    ) -> Result<(), Stop> {
+        let warp = &mut self.warps[number];
+        warp.groups[chosen].at = run.at;
+        match after {
+            After::Again => {}
+            After::Arrive => {
+                warp.groups[chosen].at += 1;
+                return self.open_barriers();
+            }
+            After::Part(at, lanes, rest) => {
+                let frame = warp.groups[chosen].frame;
+                warp.groups[chosen].lanes &= !lanes;
+                warp.groups[chosen].at = rest;
+                warp.groups.push(Group {
+                    frame,
+                    at,
+                    lanes,
+                    state: State::Ready,
+                });
+            }
+            After::Wait(barrier) => {
+                warp.groups[chosen].state = State::Barrier(barrier);
+                return self.open_barriers();
+            }
+            After::Await(lanes, members) => {
+                let group = &mut warp.groups[chosen];
+                let waiting = Group {
+                    lanes,
+                    state: State::Members(members),
+                    ..*group
+                };
+                group.lanes &= !lanes;
+                warp.groups.retain(|group| group.lanes != 0);
+                warp.groups.push(waiting);
+            }
+            After::End => {
+                warp.end(run.lanes);
+                return self.open_barriers();
+            }
+            After::Call(frame, lanes) => {
+                let frame = warp.add_frame(frame);
+                warp.groups[chosen].lanes &= !lanes;
+                warp.groups.retain(|group| group.lanes != 0);
+                warp.groups.push(Group {
+                    frame,
+                    at: 0,
+                    lanes,
+                    state: State::Ready,
+                });
+            }
+            After::Return => return self.give_back(number, chosen, run, code),
+        }
+        Ok(())
+    }
+}
+
+/// How far a group has come.
+pub(super) struct Run {
+    pub(super) at: u32,
+    pub(super) lanes: u32,
+    pub(super) steps: u32,
+}
+
+/// What a group stopped for.
+pub(super) enum After {
+    Again,
+    /// It goes on there for these lanes, and there for the others.
+    Part(u32, u32, u32),
+    /// All of them at a barrier.
+    Wait(u32),
+    /// These lanes for those; the others come here again.
+    Await(u32, u32),
+    /// It has come to a barrier that it does not wait at.
+    Arrive,
+    Return,
+    End,
+    /// These lanes go into a function, the others come here again.
+    Call(Frame, u32),
+}

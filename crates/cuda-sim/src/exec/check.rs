@@ -1,0 +1,380 @@
+//! What is checked before a warp touches memory.
+
+use std::sync::Arc;
+
+use super::access::Reach;
+use super::lane::lanes;
+use super::launch::{Launch, Stop};
+use super::rows::LANES;
+use super::shared::{Race, Way};
+use super::trace::Who;
+use super::warp::Warp;
+use crate::finding::{Buffer, Problem, Touched};
+use crate::memory::{Allocation, Cells};
+use crate::ptx::Space;
+
+/// Who lanes go to.
+pub(super) enum Found<'a> {
+    One(&'a Allocation),
+    Each(Box<[Option<Arc<Allocation>>; LANES]>),
+}
+
+impl Found<'_> {
+    pub(super) fn of(&self, lane: u32) -> Option<&Allocation> {
+        match self {
+            Self::One(allocation) => Some(allocation),
+            Self::Each(each) => each[lane as usize].as_deref(),
+        }
+    }
+}
+
+/// The lane that another thread has, if it is one that has made its access in
+/// the same instruction: lanes go by their number.
+fn beside(warp: &Warp, active: u32, lane: u32, other: u32) -> Option<u32> {
+    let of_this_warp = other / LANES as u32 == warp.number;
+    let other = other % LANES as u32;
+    (of_this_warp && other < lane && active >> other & 1 == 1).then_some(other)
+}
+
+/// Least and greatest address of active lanes, and all of them or-ed.
+#[inline]
+fn span(addresses: &[u64; LANES], active: u32) -> (u64, u64, u64) {
+    let mut least = u64::MAX;
+    let mut most = 0;
+    let mut bits = 0;
+    for (lane, &address) in addresses.iter().enumerate() {
+        let there = active >> lane & 1 == 1;
+        least = least.min(if there { address } else { u64::MAX });
+        most = most.max(if there { address } else { 0 });
+        bits |= if there { address } else { 0 };
+    }
+    (least, most, bits)
+}
+
+impl<'a> Reach<'a, '_> {
+    fn report(
+        &self,
+        warp: &Warp,
+        lane: u32,
+        problem: Problem,
+        touched: Option<Touched>,
+    ) -> Result<(), Stop> {
+        self.launch.report(
+            self.kernel,
+            self.step,
+            self.block,
+            warp.thread(lane),
+            problem,
+            touched,
+        )
+    }
+
+    /// The allocations that lanes go to, once all is checked.
+    pub(super) fn global(
+        &mut self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        way: Way,
+    ) -> Result<Found<'a>, Stop> {
+        let (least, most, bits) = span(addresses, active);
+        let end = most.saturating_add(u64::from(width));
+        let launch: &'a Launch<'_> = self.launch;
+        let mut number = *self.last;
+        let inside = |allocation: &Allocation| {
+            least >= allocation.base() && end <= allocation.base() + allocation.bytes()
+        };
+        if !launch
+            .allocations
+            .get(number)
+            .is_some_and(|found| inside(found))
+        {
+            let after = launch
+                .allocations
+                .partition_point(|found| found.base() <= least);
+            number = after.saturating_sub(1);
+        }
+        let aligned = bits & u64::from(width - 1) == 0;
+        match launch.allocations.get(number) {
+            Some(found) if aligned && inside(found) => {
+                *self.last = number;
+                let (at, length) = (least - found.base(), end - least);
+                let write = way != Way::Read;
+                if write && found.is_read_only() {
+                    return self.fail(warp, addresses, active, width, way);
+                }
+                if way != Way::Write && found.unwritten(at, length).is_some() {
+                    self.unwritten(warp, addresses, active, width, found)?;
+                }
+                if write {
+                    if length == u64::from(width) * u64::from(active.count_ones()) {
+                        found.mark(at, length);
+                    } else {
+                        for lane in lanes(active) {
+                            found.mark(addresses[lane as usize] - found.base(), u64::from(width));
+                        }
+                    }
+                }
+                Ok(Found::One(found))
+            }
+            _ => self.fail(warp, addresses, active, width, way),
+        }
+    }
+
+    /// Looks for races with accesses before. `same` says whether a lane writes
+    /// what is there already, or what a lane beside it writes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an access and all that is known of it"
+    )]
+    pub(super) fn trace(
+        &mut self,
+        warp: &Warp,
+        found: &Found<'_>,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        (way, strong): (Way, bool),
+        same: impl Fn(u32, Option<u32>) -> bool,
+    ) -> Result<(), Stop> {
+        let launch = self.launch;
+        let Some(traces) = &launch.traces else {
+            return Ok(());
+        };
+        if strong {
+            self.seen.publish(self.number, &traces.published);
+        }
+        let who = Who {
+            block: self.number,
+            warp: warp.number,
+            clock: &warp.clock,
+            seen: *self.seen,
+            write: way != Way::Read,
+            strong,
+        };
+        let number = self.number;
+        let mut races = Vec::new();
+        let mut note = |lane: u32, race: (u32, Race)| {
+            let (block, Race { before, other }) = race;
+            let beside = beside(warp, active, lane, other).filter(|_| block == number);
+            if !(before == "wrote" && way == Way::Write && same(lane, beside)) {
+                races.push((lane, race));
+            }
+        };
+        match found {
+            Found::One(allocation) if allocation.is_read_only() => {}
+            Found::One(allocation) => {
+                if let Some(trace) = traces.of(*self.last, allocation.bytes()) {
+                    let accesses = lanes(active)
+                        .map(|lane| (lane, addresses[lane as usize] - allocation.base()));
+                    trace.touch(accesses, width, &who, &traces.published, &mut note);
+                }
+            }
+            Found::Each(each) => {
+                for lane in lanes(active) {
+                    let Some(allocation) = &each[lane as usize] else {
+                        continue;
+                    };
+                    let number = launch.number_at(allocation.base());
+                    if let Some(trace) = traces.of(number, allocation.bytes()) {
+                        let at = addresses[lane as usize] - allocation.base();
+                        let access = std::iter::once((lane, at));
+                        trace.touch(access, width, &who, &traces.published, &mut note);
+                    }
+                }
+            }
+        }
+        for (lane, (block, race)) in races {
+            let problem = Problem::Race {
+                now: way.now(),
+                before: race.before,
+                other: launch.thread(race.other),
+                block: (block != self.number).then(|| launch.block_at(u64::from(block))),
+            };
+            let touched = self.touched(Space::Global, addresses[lane as usize], width);
+            self.report(warp, lane, problem, Some(touched))?;
+        }
+        Ok(())
+    }
+
+    /// After an access that sees what others have published.
+    pub(super) fn look(&mut self) {
+        if let Some(traces) = &self.launch.traces {
+            self.seen.look(&traces.published);
+        }
+    }
+
+    fn unwritten(
+        &self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        found: &Allocation,
+    ) -> Result<(), Stop> {
+        for lane in lanes(active) {
+            let address = addresses[lane as usize];
+            if found
+                .unwritten(address - found.base(), u64::from(width))
+                .is_some()
+            {
+                let touched = self.touched(Space::Global, address, width);
+                self.report(warp, lane, Problem::Uninitialised, Some(touched))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lane by lane, for accesses to several allocations, and to find the
+    /// one that is wrong.
+    fn fail(
+        &self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        way: Way,
+    ) -> Result<Found<'a>, Stop> {
+        let write = way != Way::Read;
+        let mut each: [Option<Arc<Allocation>>; LANES] = std::array::from_fn(|_| None);
+        for lane in lanes(active) {
+            let address = addresses[lane as usize];
+            let found = self.launch.find(address, width);
+            let touched = || Some(self.touched(Space::Global, address, width));
+            let Some(found) = found else {
+                let released = self.launch.released(address);
+                let problem = match released {
+                    Some(_) => Problem::UseAfterFree { write },
+                    None => Problem::OutOfBounds { write },
+                };
+                let mut touched = self.touched(Space::Global, address, width);
+                if let Some(released) = released {
+                    touched.buffer = Some(Buffer {
+                        name: released.name.clone(),
+                        bytes: released.bytes,
+                        offset: (address - released.base).cast_signed(),
+                    });
+                }
+                self.report(warp, lane, problem, Some(touched))?;
+                return Err(Stop);
+            };
+            if !address.is_multiple_of(u64::from(width)) {
+                self.report(warp, lane, Problem::Misaligned { write }, touched())?;
+                return Err(Stop);
+            }
+            if write && found.is_read_only() {
+                self.report(warp, lane, Problem::ReadOnly, touched())?;
+                return Err(Stop);
+            }
+            let at = address - found.base();
+            if way != Way::Write && found.unwritten(at, u64::from(width)).is_some() {
+                self.report(warp, lane, Problem::Uninitialised, touched())?;
+            }
+            if write {
+                found.mark(at, u64::from(width));
+            }
+            each[lane as usize] = Some(Arc::clone(found));
+        }
+        Ok(Found::Each(Box::new(each)))
+    }
+
+    fn touched(&self, space: Space, address: u64, bytes: u32) -> Touched {
+        let buffer = match space {
+            Space::Global => self.launch.nearest(address).map(|found| Buffer {
+                name: found.name().to_owned(),
+                bytes: found.bytes(),
+                offset: address.wrapping_sub(found.base()).cast_signed(),
+            }),
+            _ => None,
+        };
+        Touched {
+            space,
+            address,
+            bytes,
+            buffer,
+        }
+    }
+
+    pub(super) fn check_shared(
+        &mut self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        way: Way,
+        same: impl Fn(&Cells, u32, Option<u32>) -> bool,
+    ) -> Result<(), Stop> {
+        let write = way != Way::Read;
+        let size = self.shared.cells.bytes();
+        let (_, most, bits) = span(addresses, active);
+        if most.saturating_add(u64::from(width)) > size || bits & u64::from(width - 1) != 0 {
+            for lane in lanes(active) {
+                let address = addresses[lane as usize];
+                let touched = Some(self.touched(Space::Shared, address, width));
+                if address.saturating_add(u64::from(width)) > size {
+                    self.report(warp, lane, Problem::OutOfBounds { write }, touched)?;
+                    return Err(Stop);
+                }
+                if !address.is_multiple_of(u64::from(width)) {
+                    self.report(warp, lane, Problem::Misaligned { write }, touched)?;
+                    return Err(Stop);
+                }
+            }
+        }
+        for lane in lanes(active) {
+            let address = addresses[lane as usize];
+            let thread = warp.number * LANES as u32 + lane;
+            let fault = self.shared.touch(address, width, way, thread, &warp.clock);
+            if fault.outside {
+                let touched = self.touched(Space::Shared, address, width);
+                self.report(warp, lane, Problem::OutOfBounds { write }, Some(touched))?;
+            }
+            let same = |race: &Race| {
+                let beside = beside(warp, active, lane, race.other);
+                let both = race.before == "wrote" && way == Way::Write;
+                both && same(&self.shared.cells, lane, beside)
+            };
+            if let Some(race) = fault.race.filter(|race| !same(race)) {
+                let problem = Problem::Race {
+                    now: way.now(),
+                    before: race.before,
+                    other: self.launch.thread(race.other),
+                    block: None,
+                };
+                let touched = self.touched(Space::Shared, address, width);
+                self.report(warp, lane, problem, Some(touched))?;
+            }
+            if fault.unwritten {
+                let touched = self.touched(Space::Shared, address, width);
+                self.report(warp, lane, Problem::Uninitialised, Some(touched))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_local(
+        &self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        way: Way,
+    ) -> Result<(), Stop> {
+        let write = way != Way::Read;
+        let size = warp.local.bytes() / LANES as u64;
+        for lane in lanes(active) {
+            let address = addresses[lane as usize];
+            let touched = || Some(self.touched(Space::Local, address, width));
+            if address.saturating_add(u64::from(width)) > size {
+                self.report(warp, lane, Problem::OutOfBounds { write }, touched())?;
+                return Err(Stop);
+            }
+            if !address.is_multiple_of(u64::from(width)) {
+                self.report(warp, lane, Problem::Misaligned { write }, touched())?;
+                return Err(Stop);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Registers of a warp: 32 lanes side by side, so that one instruction is one
+//! loop that the compiler turns into vector code.
+
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
+/// Lanes of a warp.
+pub(crate) const LANES: usize = 32;
+/// Every lane.
+pub(crate) const ALL: u32 = u32::MAX;
+
+/// One register of at most 32 bits in every lane.
+pub(crate) type Row32 = [u32; LANES];
+/// One register of 64 bits in every lane.
+pub(crate) type Row64 = [u64; LANES];
+
+/// The registers of one function's activation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registers {
+    /// Registers of 8, 16 and 32 bits. What is above a narrow one's width has
+    /// no meaning: whoever reads takes the width that the instruction names.
+    pub(crate) words: Vec<Row32>,
+    /// Registers of 64 bits.
+    pub(crate) longs: Vec<Row64>,
+    /// Predicates: one bit a lane.
+    pub(crate) predicates: Vec<u32>,
+}
+
+/// How many registers of each kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub(crate) words: u32,
+    pub(crate) longs: u32,
+    pub(crate) predicates: u32,
+}
+
+/// Which registers an instruction works on: results, then operands; the
+/// instruction's kernel knows of which kind each is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slots {
+    /// Result.
+    pub(crate) d: u32,
+    /// Second result.
+    pub(crate) e: u32,
+    /// Operands.
+    pub(crate) s: [u32; 4],
+    /// What the instruction has as a number of its own.
+    pub(crate) imm: u32,
+}
+
+/// Where a register lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// In [`Registers::words`].
+    Word,
+    /// In [`Registers::longs`].
+    Long,
+    /// In [`Registers::predicates`].
+    Predicate,
+}
+
+/// What a lane holds in a register.
+pub(crate) trait Lane: Copy {
+    /// Where such registers lie.
+    const KIND: Kind;
+    /// Bits of a lane.
+    type Bits: Copy;
+    fn row(registers: &Registers, slot: u32) -> &[Self::Bits; LANES];
+    fn row_mut(registers: &mut Registers, slot: u32) -> &mut [Self::Bits; LANES];
+    fn read(bits: Self::Bits) -> Self;
+    fn write(self) -> Self::Bits;
+}
+
+macro_rules! lane {
+    ($ty:ty, $bits:ty, $kind:ident, $file:ident, $read:expr, $write:expr) => {
+        impl Lane for $ty {
+            const KIND: Kind = Kind::$kind;
+            type Bits = $bits;
+            #[inline(always)]
+            fn row(registers: &Registers, slot: u32) -> &[$bits; LANES] {
+                &registers.$file[slot as usize]
+            }
+            #[inline(always)]
+            fn row_mut(registers: &mut Registers, slot: u32) -> &mut [$bits; LANES] {
+                &mut registers.$file[slot as usize]
+            }
+            #[inline(always)]
+            fn read(bits: $bits) -> Self {
+                let read: fn($bits) -> Self = $read;
+                read(bits)
+            }
+            #[inline(always)]
+            fn write(self) -> $bits {
+                let write: fn(Self) -> $bits = $write;
+                write(self)
+            }
+        }
+    };
+}
+
+lane!(u8, u32, Word, words, |bits| bits as u8, u32::from);
+// PTX ISA 9.0, 9.4.1: a signed result is extended by its sign to the width of
+// its register.
+lane!(i8, u32, Word, words, |bits| bits as i8, |value| {
+    i32::from(value).cast_unsigned()
+});
+lane!(u16, u32, Word, words, |bits| bits as u16, u32::from);
+lane!(i16, u32, Word, words, |bits| bits as i16, |value| {
+    i32::from(value).cast_unsigned()
+});
+lane!(u32, u32, Word, words, |bits| bits, |value| value);
+lane!(i32, u32, Word, words, u32::cast_signed, i32::cast_unsigned);
+lane!(f32, u32, Word, words, f32::from_bits, f32::to_bits);
+lane!(u64, u64, Long, longs, |bits| bits, |value| value);
+lane!(i64, u64, Long, longs, u64::cast_signed, i64::cast_unsigned);
+lane!(f64, u64, Long, longs, f64::from_bits, f64::to_bits);
+
+impl Registers {
+    /// All zero.
+    pub(crate) fn new(demand: Demand) -> Self {
+        Self {
+            words: vec![[0; LANES]; demand.words as usize],
+            longs: vec![[0; LANES]; demand.longs as usize],
+            predicates: vec![0; demand.predicates as usize],
+        }
+    }
+
+    /// Writes the lanes of `mask`.
+    #[inline(always)]
+    pub(crate) fn write<D: Lane>(&mut self, slot: u32, mask: u32, value: impl Fn(usize) -> D) {
+        let row = D::row_mut(self, slot);
+        if mask == ALL {
+            for (lane, bits) in row.iter_mut().enumerate() {
+                *bits = value(lane).write();
+            }
+        } else {
+            for (lane, bits) in row.iter_mut().enumerate() {
+                let new = value(lane).write();
+                *bits = if mask >> lane & 1 == 1 { new } else { *bits };
+            }
+        }
+    }
+
+    /// `d = f(a)`.
+    #[inline(always)]
+    pub(crate) fn map1<D: Lane, A: Lane>(&mut self, s: &Slots, mask: u32, f: impl Fn(A) -> D) {
+        let a = *A::row(self, s.s[0]);
+        self.write(s.d, mask, |lane| f(A::read(a[lane])));
+    }
+
+    /// `d = f(a, b)`.
+    #[inline(always)]
+    pub(crate) fn map2<D: Lane, A: Lane, B: Lane>(
+        &mut self,
+        s: &Slots,
+        mask: u32,
+        f: impl Fn(A, B) -> D,
+    ) {
+        let a = *A::row(self, s.s[0]);
+        let b = *B::row(self, s.s[1]);
+        self.write(s.d, mask, |lane| f(A::read(a[lane]), B::read(b[lane])));
+    }
+
+    /// `d = f(a, b, c)`.
+    #[inline(always)]
+    pub(crate) fn map3<D: Lane, A: Lane, B: Lane, C: Lane>(
+        &mut self,
+        s: &Slots,
+        mask: u32,
+        f: impl Fn(A, B, C) -> D,
+    ) {
+        let a = *A::row(self, s.s[0]);
+        let b = *B::row(self, s.s[1]);
+        let c = *C::row(self, s.s[2]);
+        self.write(s.d, mask, |lane| {
+            f(A::read(a[lane]), B::read(b[lane]), C::read(c[lane]))
+        });
+    }
+
+    /// Which lanes `f(a, b)` holds in.
+    #[inline(always)]
+    pub(crate) fn test2<A: Lane>(&self, s: &Slots, f: impl Fn(A, A) -> bool) -> u32 {
+        let a = A::row(self, s.s[0]);
+        let b = A::row(self, s.s[1]);
+        let mut held = 0;
+        for lane in 0..LANES {
+            held |= u32::from(f(A::read(a[lane]), A::read(b[lane]))) << lane;
+        }
+        held
+    }
+
+    /// Sets the predicate in the lanes of `mask`.
+    #[inline(always)]
+    pub(crate) fn set_predicate(&mut self, slot: u32, mask: u32, held: u32) {
+        let bits = &mut self.predicates[slot as usize];
+        *bits = *bits & !mask | held & mask;
+    }
+}

@@ -1,0 +1,86 @@
+//! What the system does when a kernel calls it: printing, failed assertions.
+
+use super::block::Block;
+use super::lane::{lanes, read_local, write_local};
+use super::print;
+use super::rows::LANES;
+use super::step::Call;
+use super::warp::Frame;
+use crate::memory::{LOCAL, SHARED, WINDOW};
+
+impl Block<'_, '_> {
+    /// The bytes of an argument in one lane.
+    fn argument(&self, number: usize, call: &Call, frame: &Frame, lane: u32, at: usize) -> u64 {
+        let Some((offset, _)) = call.arguments.get(at) else {
+            return 0;
+        };
+        read_local(
+            &self.warps[number].local,
+            lane,
+            u64::from(frame.local + offset),
+            8,
+        )
+    }
+
+    /// The text that an argument points to.
+    pub(super) fn text_argument(
+        &self,
+        number: usize,
+        call: &Call,
+        frame: &Frame,
+        active: u32,
+        at: usize,
+    ) -> String {
+        let address = self.argument(number, call, frame, active.trailing_zeros(), at);
+        String::from_utf8_lossy(&self.text(number, active.trailing_zeros(), address)).into_owned()
+    }
+
+    /// A byte at a generic address, if there is one.
+    fn byte(&self, number: usize, lane: u32, address: u64) -> Option<u8> {
+        if address.wrapping_sub(LOCAL) < WINDOW {
+            let at = address - LOCAL;
+            let size = self.warps[number].local.bytes() / LANES as u64;
+            return (at < size).then(|| read_local(&self.warps[number].local, lane, at, 1) as u8);
+        }
+        if address.wrapping_sub(SHARED) < WINDOW {
+            let at = address - SHARED;
+            return (at < self.shared.cells.bytes()).then(|| self.shared.cells.load(at));
+        }
+        let found = self.launch.find(address, 1)?;
+        Some(found.cells().load(address - found.base()))
+    }
+
+    /// Up to a zero byte.
+    fn text(&self, number: usize, lane: u32, address: u64) -> Vec<u8> {
+        (0..4096)
+            .map_while(|at| self.byte(number, lane, address.wrapping_add(at)))
+            .take_while(|byte| *byte != 0)
+            .collect()
+    }
+
+    pub(super) fn printf(&self, number: usize, call: &Call, frame: &Frame, active: u32) {
+        for lane in lanes(active) {
+            let format = self.argument(number, call, frame, lane, 0);
+            let values = self.argument(number, call, frame, lane, 1);
+            let format = self.text(number, lane, format);
+            let text = print::formatted(
+                &format,
+                |at, bytes| {
+                    (0..bytes).fold(0, |value, byte| {
+                        let found = self.byte(number, lane, values.wrapping_add(at + byte));
+                        value | u64::from(found.unwrap_or_default()) << (byte * 8)
+                    })
+                },
+                |address| self.text(number, lane, address),
+            );
+            self.launch.print(&text);
+        }
+        // It answers how many arguments there were, which nobody reads.
+        if let Some((offset, _)) = call.results.first() {
+            for lane in lanes(active) {
+                let at = u64::from(frame.local + offset);
+                write_local(&self.warps[number].local, lane, at, 4, 0);
+            }
+        }
+    }
+}

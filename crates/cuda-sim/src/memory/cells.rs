@@ -1,0 +1,136 @@
+//! Bytes that threads of a simulated device read and write at the same time.
+//!
+//! A kernel's own data race must not become one of this program: every access
+//! is a relaxed atomic one of its width, which costs what an ordinary access
+//! does. Accesses of different widths to the same bytes at the same time have
+//! no meaning on a GPU either; on the processors that this runs on each reads
+//! and writes what it covers.
+
+#![expect(
+    clippy::inline_always,
+    reason = "an access is a few instructions in the middle of a loop over lanes"
+)]
+#![expect(
+    unsafe_code,
+    reason = "views of one buffer as atomics of several widths"
+)]
+
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+/// A zeroed buffer.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    words: Box<[AtomicU64]>,
+    bytes: u64,
+}
+
+/// An unsigned integer that is accessed at once.
+pub(crate) trait Cell: Copy {
+    /// Reads it `at` so many bytes into the buffer, a multiple of its width.
+    fn load(cells: &Cells, at: u64) -> Self;
+    /// Writes it there.
+    fn store(self, cells: &Cells, at: u64);
+}
+
+macro_rules! cell {
+    ($ty:ty, $atomic:ty, $view:ident) => {
+        impl Cells {
+            /// What lies `at` so many bytes into the buffer, a multiple of
+            /// its width.
+            #[inline(always)]
+            pub(crate) fn $view(&self, at: u64) -> &$atomic {
+                const WIDTH: u64 = size_of::<$ty>() as u64;
+                assert!(
+                    at.is_multiple_of(WIDTH) && at < self.bytes && WIDTH <= self.bytes - at,
+                    "checked by whoever asks"
+                );
+                // SAFETY: the buffer has `bytes` bytes or more, of which these
+                // are, and starts at a multiple of eight, so they lie at a
+                // multiple of their width. They are only ever accessed as
+                // atomics.
+                unsafe {
+                    let start = self.words.as_ptr().cast::<u8>().cast_mut();
+                    <$atomic>::from_ptr(start.add(at as usize).cast())
+                }
+            }
+        }
+
+        impl Cell for $ty {
+            #[inline(always)]
+            fn load(cells: &Cells, at: u64) -> Self {
+                cells.$view(at).load(Ordering::Relaxed)
+            }
+            #[inline(always)]
+            fn store(self, cells: &Cells, at: u64) {
+                cells.$view(at).store(self, Ordering::Relaxed);
+            }
+        }
+    };
+}
+
+cell!(u8, AtomicU8, view8);
+cell!(u16, AtomicU16, view16);
+cell!(u32, AtomicU32, view32);
+cell!(u64, AtomicU64, view64);
+
+impl Cells {
+    /// So many bytes, all zero.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let words = bytes.div_ceil(8) as usize;
+        Self {
+            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            bytes,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    #[inline(always)]
+    pub(crate) fn load<T: Cell>(&self, at: u64) -> T {
+        T::load(self, at)
+    }
+
+    #[inline(always)]
+    pub(crate) fn store<T: Cell>(&self, at: u64, value: T) {
+        value.store(self, at);
+    }
+
+    /// Copies out of it from `at` on.
+    pub(crate) fn read(&self, at: u64, into: &mut [u8]) {
+        let mut at = at;
+        let mut rest = into;
+        while !rest.is_empty() {
+            if at.is_multiple_of(8) && rest.len() >= 8 {
+                let (head, tail) = rest.split_at_mut(8);
+                head.copy_from_slice(&self.load::<u64>(at).to_le_bytes());
+                rest = tail;
+                at += 8;
+            } else {
+                rest[0] = self.load(at);
+                rest = &mut rest[1..];
+                at += 1;
+            }
+        }
+    }
+
+    /// Copies into it from `at` on.
+    pub(crate) fn write(&self, at: u64, from: &[u8]) {
+        let mut at = at;
+        let mut rest = from;
+        while !rest.is_empty() {
+            if let (true, Some((word, tail))) =
+                (at.is_multiple_of(8), rest.split_first_chunk::<8>())
+            {
+                self.store(at, u64::from_le_bytes(*word));
+                rest = tail;
+                at += 8;
+            } else {
+                self.store(at, rest[0]);
+                rest = &rest[1..];
+                at += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! Comparisons and selections: PTX ISA 9.0, section 9.7.6 and 9.7.7.
+
+#![expect(
+    clippy::float_cmp,
+    reason = "instructions compare exactly, and so does what undoes a rounding"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
+use super::alu::{Alu, Class, Modifiers, alu};
+use super::float::flushed;
+use super::narrow::{Brain, Half, Narrow};
+use crate::exec::kernel::{Kernel, kernel};
+use crate::exec::rows::{Kind, Lane, Registers, Slots};
+use crate::ptx::Type;
+
+/// How a comparison's result meets the predicate that it is given.
+const COMBINE: u32 = 3;
+/// The comparison's number.
+const WHICH: u32 = 4;
+
+/// Comparisons; those from `equ` on hold where one side is no number.
+const COMPARISONS: [(&str, u32); 18] = [
+    ("eq", 0),
+    ("ne", 1),
+    ("lt", 2),
+    ("le", 3),
+    ("gt", 4),
+    ("ge", 5),
+    ("lo", 2),
+    ("ls", 3),
+    ("hi", 4),
+    ("hs", 5),
+    ("equ", 6),
+    ("neu", 7),
+    ("ltu", 8),
+    ("leu", 9),
+    ("gtu", 10),
+    ("geu", 11),
+    ("num", 12),
+    ("nan", 13),
+];
+
+pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    match opcode {
+        "setp" => setp(modifiers),
+        "set" => set(modifiers),
+        "selp" => selp(modifiers.ty()?),
+        "slct" => slct(modifiers),
+        "testp" => testp(modifiers),
+        _ => None,
+    }
+}
+
+/// Which lanes a comparison holds in. `ne` of what is no number does not:
+/// only the unordered form does.
+#[inline(always)]
+fn ordered<A: Lane + PartialOrd>(registers: &Registers, s: &Slots, f: impl Fn(A) -> A) -> u32 {
+    match s.imm >> WHICH & 15 {
+        0 => registers.test2(s, |a: A, b: A| f(a) == f(b)),
+        1 => registers.test2(s, |a: A, b: A| f(a) < f(b) || f(a) > f(b)),
+        2 => registers.test2(s, |a: A, b: A| f(a) < f(b)),
+        3 => registers.test2(s, |a: A, b: A| f(a) <= f(b)),
+        4 => registers.test2(s, |a: A, b: A| f(a) > f(b)),
+        5 => registers.test2(s, |a: A, b: A| f(a) >= f(b)),
+        6 => !registers.test2(s, |a: A, b: A| f(a) < f(b) || f(a) > f(b)),
+        7 => !registers.test2(s, |a: A, b: A| f(a) == f(b)),
+        8 => !registers.test2(s, |a: A, b: A| f(a) >= f(b)),
+        9 => !registers.test2(s, |a: A, b: A| f(a) > f(b)),
+        10 => !registers.test2(s, |a: A, b: A| f(a) <= f(b)),
+        11 => !registers.test2(s, |a: A, b: A| f(a) < f(b)),
+        12 => registers.test2(s, |a: A, b: A| f(a).partial_cmp(&f(b)).is_some()),
+        _ => !registers.test2(s, |a: A, b: A| f(a).partial_cmp(&f(b)).is_some()),
+    }
+}
+
+/// With the third operand, a predicate: and, or, exclusive or.
+#[inline(always)]
+fn combined(registers: &Registers, s: &Slots, held: u32) -> u32 {
+    match s.imm & COMBINE {
+        0 => held,
+        1 => held & registers.predicates[s.s[2] as usize],
+        2 => held | registers.predicates[s.s[2] as usize],
+        _ => held ^ registers.predicates[s.s[2] as usize],
+    }
+}
+
+#[inline(always)]
+fn conclude(registers: &mut Registers, s: &Slots, mask: u32, held: u32) {
+    let first = combined(registers, s, held);
+    let second = combined(registers, s, !held);
+    registers.set_predicate(s.d, mask, first);
+    registers.set_predicate(s.e, mask, second);
+}
+
+#[inline(always)]
+fn same<A>(a: A) -> A {
+    a
+}
+
+macro_rules! comparing {
+    ($ty:ty) => {
+        kernel!(|r, s, m| {
+            let held = ordered::<$ty>(r, s, same);
+            conclude(r, s, m, held);
+        })
+    };
+}
+
+/// Two of 16 bits in a register: one predicate each.
+#[inline(always)]
+fn pair<N: Narrow>(registers: &mut Registers, s: &Slots, mask: u32) {
+    let (first, second) = halves::<N>(registers, s);
+    let first = combined(registers, s, first);
+    let second = combined(registers, s, second);
+    registers.set_predicate(s.d, mask, first);
+    registers.set_predicate(s.e, mask, second);
+}
+
+#[inline(always)]
+fn halves<N: Narrow>(registers: &Registers, s: &Slots) -> (u32, u32) {
+    let half = |shift: u32| {
+        let wide = |word: u32| N::wide((word >> shift) as u16);
+        let words = *u32::row(registers, s.s[0]);
+        let others = *u32::row(registers, s.s[1]);
+        let which = s.imm >> WHICH & 15;
+        (0..32).fold(0, |held, lane| {
+            let holds = holds(which, wide(words[lane]), wide(others[lane]));
+            held | u32::from(holds) << lane
+        })
+    };
+    (half(0), half(16))
+}
+
+#[inline(always)]
+fn holds(which: u32, a: f32, b: f32) -> bool {
+    let unordered = a.is_nan() || b.is_nan();
+    match which {
+        0 => a == b,
+        1 => !unordered && a != b,
+        2 => a < b,
+        3 => a <= b,
+        4 => a > b,
+        5 => a >= b,
+        6 => unordered || a == b,
+        7 => unordered || a != b,
+        8 => unordered || a < b,
+        9 => unordered || a <= b,
+        10 => unordered || a > b,
+        11 => unordered || a >= b,
+        12 => !unordered,
+        _ => unordered,
+    }
+}
+
+#[inline(always)]
+fn single<N: Narrow>(registers: &mut Registers, s: &Slots, mask: u32) {
+    let (held, _) = halves::<N>(registers, s);
+    conclude(registers, s, mask, held);
+}
+
+/// The comparison's kernel, where its operands lie, and whether they are two
+/// in a register.
+fn comparison(ty: Type, flush: bool) -> Option<(Kernel, Kind, bool)> {
+    Some(match ty {
+        Type::S16 => (comparing!(i16), Kind::Word, false),
+        Type::U16 | Type::B16 => (comparing!(u16), Kind::Word, false),
+        Type::S32 => (comparing!(i32), Kind::Word, false),
+        Type::U32 | Type::B32 => (comparing!(u32), Kind::Word, false),
+        Type::S64 => (comparing!(i64), Kind::Long, false),
+        Type::U64 | Type::B64 => (comparing!(u64), Kind::Long, false),
+        Type::F32 if flush => (
+            kernel!(|r, s, m| {
+                let held = ordered::<f32>(r, s, flushed);
+                conclude(r, s, m, held);
+            }),
+            Kind::Word,
+            false,
+        ),
+        Type::F32 => (comparing!(f32), Kind::Word, false),
+        Type::F64 => (comparing!(f64), Kind::Long, false),
+        Type::F16 => (
+            kernel!(|r, s, m| single::<Half>(r, s, m)),
+            Kind::Word,
+            false,
+        ),
+        Type::Bf16 => (
+            kernel!(|r, s, m| single::<Brain>(r, s, m)),
+            Kind::Word,
+            false,
+        ),
+        Type::F16x2 => (kernel!(|r, s, m| pair::<Half>(r, s, m)), Kind::Word, true),
+        Type::Bf16x2 => (kernel!(|r, s, m| pair::<Brain>(r, s, m)), Kind::Word, true),
+        _ => return None,
+    })
+}
+
+fn base() -> Alu {
+    alu!((a: u32, b: u32) -> u32 { a ^ b })
+}
+
+fn class(ty: Type) -> Class {
+    match ty {
+        Type::F32 => Class::F32,
+        Type::F64 => Class::F64,
+        Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2 => Class::F16,
+        _ => Class::Integer,
+    }
+}
+
+fn combination(modifiers: &mut Modifiers<'_>) -> Option<u32> {
+    modifiers.one_of(&[("and", 1), ("or", 2), ("xor", 3)])
+}
+
+/// Flushing that means something: of halves it would need the format's own.
+fn flushes(modifiers: &mut Modifiers<'_>, ty: Type) -> Option<bool> {
+    let flush = modifiers.flag("ftz");
+    (!flush || ty == Type::F32).then_some(flush)
+}
+
+fn setp(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    let ty = modifiers.ty()?;
+    let which = modifiers.one_of(&COMPARISONS)?;
+    let combine = combination(modifiers);
+    let flush = flushes(modifiers, ty)?;
+    let (kernel, kind, _) = comparison(ty, flush)?;
+    let mut alu = base()
+        .class(class(ty))
+        .imm(which << WHICH | combine.unwrap_or(0));
+    alu.kernel = kernel;
+    alu.single = ty == Type::F32;
+    alu.d = Kind::Predicate;
+    alu.e = Some(Kind::Predicate);
+    alu.s = vec![kind; 2];
+    if combine.is_some() {
+        alu.s.push(Kind::Predicate);
+    }
+    Some(alu)
+}
+
+/// The first number in `words` where lanes hold, else 0.
+macro_rules! setting {
+    ($ty:ty, $f:expr, $yes:expr) => {
+        kernel!(|r, s, m| {
+            let held = ordered::<$ty>(r, s, $f);
+            let held = combined(r, s, held);
+            let yes: fn(u32) -> u32 = $yes;
+            let yes = yes(s.imm);
+            r.write(
+                s.d,
+                m,
+                |lane| if held >> lane & 1 == 1 { yes } else { 0_u32 },
+            );
+        })
+    };
+}
+
+/// What `set` answers for yes: its bits start at 8 of `Slots::imm`.
+fn set(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    #[inline(always)]
+    fn yes(imm: u32) -> u32 {
+        match imm >> 8 & 7 {
+            0 => u32::MAX,
+            1 => 1.0_f32.to_bits(),
+            2 => 0xffff,
+            3 => u32::from(Half::ONE),
+            _ => u32::from(Brain::ONE),
+        }
+    }
+    let of = modifiers.ty()?;
+    let to = modifiers.ty()?;
+    let which = modifiers.one_of(&COMPARISONS)?;
+    let combine = combination(modifiers);
+    let flush = flushes(modifiers, of)?;
+    let answer = match to {
+        Type::U32 | Type::S32 => 0,
+        Type::F32 => 1,
+        Type::U16 | Type::S16 => 2,
+        Type::F16 | Type::F16x2 => 3,
+        Type::Bf16 | Type::Bf16x2 => 4,
+        _ => return None,
+    };
+    let kernel = match of {
+        Type::S16 => setting!(i16, same, yes),
+        Type::U16 | Type::B16 => setting!(u16, same, yes),
+        Type::S32 => setting!(i32, same, yes),
+        Type::U32 | Type::B32 => setting!(u32, same, yes),
+        Type::S64 => setting!(i64, same, yes),
+        Type::U64 | Type::B64 => setting!(u64, same, yes),
+        Type::F32 if flush => setting!(f32, flushed, yes),
+        Type::F32 => setting!(f32, same, yes),
+        Type::F64 => setting!(f64, same, yes),
+        Type::F16 | Type::F16x2 => kernel!(|r, s, m| {
+            let (low, high) = halves::<Half>(r, s);
+            put(r, s, m, [low, high], yes(s.imm));
+        }),
+        Type::Bf16 | Type::Bf16x2 => kernel!(|r, s, m| {
+            let (low, high) = halves::<Brain>(r, s);
+            put(r, s, m, [low, high], yes(s.imm));
+        }),
+        _ => return None,
+    };
+    let two = matches!(of, Type::F16x2 | Type::Bf16x2);
+    if two
+        && (combine.is_some() || !matches!(to, Type::F16x2 | Type::Bf16x2 | Type::U32 | Type::S32))
+    {
+        return None;
+    }
+    let mut alu = base().class(class(of));
+    alu.imm = which << WHICH | combine.unwrap_or(0) | answer << 8 | u32::from(two) << 11;
+    alu.kernel = kernel;
+    alu.single = of == Type::F32;
+    let kind = if of.bytes() == 8 {
+        Kind::Long
+    } else {
+        Kind::Word
+    };
+    alu.s = vec![kind; 2];
+    if combine.is_some() {
+        alu.s.push(Kind::Predicate);
+    }
+    Some(alu)
+}
+
+#[inline(always)]
+fn put(registers: &mut Registers, s: &Slots, mask: u32, held: [u32; 2], yes: u32) {
+    let two = s.imm >> 11 & 1 == 1;
+    let low = combined(registers, s, held[0]);
+    // Of two in a register, each half of the answer is as wide as it is.
+    let narrow = if two { yes & 0xffff } else { yes };
+    registers.write(s.d, mask, |lane| {
+        let bit = |held: u32| if held >> lane & 1 == 1 { narrow } else { 0 };
+        if two {
+            bit(low) | bit(held[1]) << 16
+        } else {
+            bit(low)
+        }
+    });
+}
+
+fn selp(ty: Type) -> Option<Alu> {
+    let mut alu = match ty.bytes() {
+        2 | 4 => {
+            let mut alu = alu!((a: u32, b: u32) -> u32 { a ^ b });
+            alu.kernel = kernel!(|r, s, m| {
+                let held = r.predicates[s.s[2] as usize];
+                let (a, b) = (*u32::row(r, s.s[0]), *u32::row(r, s.s[1]));
+                r.write(s.d, m, |lane| {
+                    if held >> lane & 1 == 1 {
+                        a[lane]
+                    } else {
+                        b[lane]
+                    }
+                });
+            });
+            alu
+        }
+        8 => {
+            let mut alu = alu!((a: u64, b: u64) -> u64 { a ^ b });
+            alu.kernel = kernel!(|r, s, m| {
+                let held = r.predicates[s.s[2] as usize];
+                let (a, b) = (*u64::row(r, s.s[0]), *u64::row(r, s.s[1]));
+                r.write(s.d, m, |lane| {
+                    if held >> lane & 1 == 1 {
+                        a[lane]
+                    } else {
+                        b[lane]
+                    }
+                });
+            });
+            alu
+        }
+        _ => return None,
+    };
+    alu.single = ty == Type::F32;
+    alu.s.push(Kind::Predicate);
+    Some(alu.class(Class::Move))
+}
+
+/// The first where the third is not negative.
+fn slct(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    let by = modifiers.ty()?;
+    let ty = modifiers.ty()?;
+    let flush = modifiers.flag("ftz");
+    if flush && by != Type::F32 {
+        return None;
+    }
+    let alu = match (by, ty.bytes()) {
+        (Type::S32, 2 | 4) => {
+            alu!((a: u32, b: u32, c: i32) -> u32 { if c >= 0 { a } else { b } })
+        }
+        (Type::S32, 8) => alu!((a: u64, b: u64, c: i32) -> u64 { if c >= 0 { a } else { b } }),
+        // A negative zero is not negative.
+        (Type::F32, 2 | 4) if flush => {
+            alu!((a: u32, b: u32, c: f32) -> u32 { if flushed(c) >= 0.0 { a } else { b } })
+        }
+        (Type::F32, 2 | 4) => {
+            alu!((a: u32, b: u32, c: f32) -> u32 { if c >= 0.0 { a } else { b } })
+        }
+        (Type::F32, 8) if !flush => {
+            alu!((a: u64, b: u64, c: f32) -> u64 { if c >= 0.0 { a } else { b } })
+        }
+        _ => return None,
+    };
+    Some(alu.class(Class::Move))
+}
+
+fn testp(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    const KINDS: [(&str, u32); 6] = [
+        ("finite", 0),
+        ("infinite", 1),
+        ("number", 2),
+        ("notanumber", 3),
+        ("normal", 4),
+        ("subnormal", 5),
+    ];
+    #[inline(always)]
+    fn is(which: u32, category: std::num::FpCategory) -> bool {
+        use std::num::FpCategory::{Infinite, Nan, Normal, Subnormal};
+        match which {
+            0 => !matches!(category, Infinite | Nan),
+            1 => category == Infinite,
+            2 => category != Nan,
+            3 => category == Nan,
+            4 => category == Normal,
+            _ => category == Subnormal,
+        }
+    }
+    let ty = modifiers.ty()?;
+    let which = modifiers.one_of(&KINDS)?;
+    let mut alu = match ty {
+        Type::F32 => {
+            let mut alu = alu!((a: f32) -> f32 { a });
+            alu.kernel = kernel!(|r, s, m| {
+                let row = *f32::row(r, s.s[0]);
+                let held = (0..32).fold(0, |held, lane| {
+                    held | u32::from(is(s.imm, f32::from_bits(row[lane]).classify())) << lane
+                });
+                r.set_predicate(s.d, m, held);
+            });
+            alu
+        }
+        Type::F64 => {
+            let mut alu = alu!((a: f64) -> f64 { a });
+            alu.kernel = kernel!(|r, s, m| {
+                let row = *f64::row(r, s.s[0]);
+                let held = (0..32).fold(0, |held, lane| {
+                    held | u32::from(is(s.imm, f64::from_bits(row[lane]).classify())) << lane
+                });
+                r.set_predicate(s.d, m, held);
+            });
+            alu
+        }
+        _ => return None,
+    };
+    alu.d = Kind::Predicate;
+    Some(alu.class(class(ty)).imm(which))
+}

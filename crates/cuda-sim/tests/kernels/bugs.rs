@@ -1,0 +1,141 @@
+//! Kernels with a bug, which must be found at its line, and kernels without,
+//! in which nothing may be found.
+//!
+//! `tests/bugs/*.cu` mark a bug's line by `// BUG:` and the codes of what may
+//! be found there; a race may show at either of two lines. The PTX beside them
+//! was compiled by NVRTC 13.0 for sm_80 with `-lineinfo`.
+
+use crate::harness::{Arg, Bench, numbers, shape};
+use cuda_sim::{Finding, Outcome, Shape};
+
+/// Elements of the buffers.
+const N: usize = 101;
+
+/// How a kernel is launched, by its name.
+fn shape_of(kernel: &str) -> Shape {
+    let flat = |block| shape(1, block);
+    match kernel.trim_end_matches("_ok") {
+        "transpose_without_barrier" => Shape {
+            block: [16, 8, 1],
+            ..flat(1)
+        },
+        "too_little_dynamic" => Shape {
+            dynamic_shared: 256,
+            ..flat(128)
+        },
+        "barrier_for_too_many"
+        | "barrier_for_half_a_warp"
+        | "barrier_that_there_is_not"
+        | "warps_at_different_barriers"
+        | "one_warp_stays_away"
+        | "arrive_and_wait"
+        | "nobody_arrives" => flat(64),
+        "warp_without_barrier"
+        | "shuffle_with_absent_lanes"
+        | "shuffle_from_lanes_that_ended"
+        | "mask_of_half_the_lanes"
+        | "vote_in_a_branch"
+        | "warp_barrier_in_a_branch"
+        | "reduction_with_absent_lanes" => flat(32),
+        "recursion_without_end" => flat(1),
+        blocks if blocks.starts_with("blocks_") => shape(4, 32),
+        _ => flat(128),
+    }
+}
+
+fn launch(file: &str, kernel: &str) -> Outcome {
+    let mut bench = Bench::of_file("bugs", file);
+    bench.limits.budget = 1 << 18;
+    let x = bench.upload("x", &numbers(3, N));
+    let y = bench.empty("y", N * 4);
+    if kernel.ends_with("_after_free") {
+        bench.device.heap_mut().release(x.base()).unwrap();
+    }
+    let x = if kernel.starts_with("null_pointer") {
+        Arg::U64(0)
+    } else {
+        Arg::Buffer(x)
+    };
+    let args = [x, Arg::Buffer(y), Arg::I32(N as i32)];
+    bench.launch(kernel, shape_of(kernel), &args)
+}
+
+/// Lines, and the codes of what may be found there.
+type Marks = Vec<(u32, Vec<String>)>;
+
+/// The kernels of a file, with the lines at which something may be found:
+/// what is marked outside of kernels belongs to the one behind it.
+fn kernels(text: &str) -> Vec<(String, Marks)> {
+    let mut kernels: Vec<(String, Marks)> = Vec::new();
+    let mut pending = Vec::new();
+    let mut inside = false;
+    for (line, number) in text.lines().zip(1..) {
+        if let Some(rest) = line.strip_prefix("extern \"C\" __global__ void ") {
+            let (name, _) = rest.split_once('(').unwrap();
+            kernels.push((name.to_owned(), std::mem::take(&mut pending)));
+            inside = true;
+        }
+        if let Some((_, codes)) = line.split_once("// BUG: ") {
+            let codes = codes.split(", ").map(str::to_owned).collect();
+            if inside {
+                kernels.last_mut().unwrap().1.push((number, codes));
+            } else {
+                pending.push((number, codes));
+            }
+        }
+        inside &= line != "}";
+    }
+    kernels
+}
+
+fn is_marked(marks: &[(u32, Vec<String>)], finding: &Finding) -> bool {
+    let (_, line) = finding.source.as_ref().unwrap();
+    let code = finding.problem.code();
+    let mut marked = marks.iter().filter(|(number, _)| number == line);
+    marked.any(|(_, codes)| codes.iter().any(|known| known == code))
+}
+
+fn check(file: &str) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bugs/");
+    let text = std::fs::read_to_string(format!("{root}{file}.cu")).unwrap();
+    let mut wrong = Vec::new();
+    for (kernel, marks) in kernels(&text) {
+        let outcome = launch(file, &kernel);
+        let right = kernel.ends_with("_ok");
+        assert_eq!(right, marks.is_empty(), "{kernel}");
+        if !right && outcome.findings.is_empty() {
+            wrong.push(format!("{kernel}: nothing was found"));
+        }
+        for finding in &outcome.findings {
+            if !is_marked(&marks, finding) {
+                wrong.push(format!("{kernel}: {finding}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn memory() {
+    check("memory");
+}
+
+#[test]
+fn races() {
+    check("races");
+}
+
+#[test]
+fn races_between_blocks() {
+    check("global");
+}
+
+#[test]
+fn barriers() {
+    check("barriers");
+}
+
+#[test]
+fn control() {
+    check("control");
+}

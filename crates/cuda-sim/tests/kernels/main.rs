@@ -1,0 +1,10 @@
+//! Kernels in CUDA C++, compiled by NVRTC: those given, those with a bug, and
+//! those that use what the language has.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bugs;
+mod given;
+mod given_types;
+mod harness;
+mod language;
