@@ -161,11 +161,19 @@ impl Family {
             return;
         }
         let started = Instant::now();
+        let mut looked_in_vain = 0;
         while started.elapsed() < DYING {
             let left = self.stragglers(false);
             if left.is_empty() {
-                return;
+                // A process whose parent ended while we looked belonged to
+                // nobody at that moment; by the next look it has come to us.
+                looked_in_vain += 1;
+                if looked_in_vain == 2 {
+                    return;
+                }
+                continue;
             }
+            looked_in_vain = 0;
             for pid in left {
                 if let Ok(process) = PidFd::open(pid) {
                     let _ = process.signal(libc::SIGKILL);
