@@ -32,8 +32,7 @@ pub(crate) struct Launch<'l> {
     pub(crate) packed: u32,
     /// Bytes of local memory of each thread.
     pub(crate) local: u32,
-    /// By address. The first are the arguments, which lie behind all others;
-    /// see [`Launch::new`].
+    /// By address; the arguments lie behind all others.
     pub(crate) allocations: Vec<Arc<Allocation>>,
     /// Memory that was given back.
     pub(crate) released: Vec<Released>,
