@@ -77,8 +77,19 @@ pub struct Limits {
     pub threads: usize,
     /// Processors that the device says it has.
     pub processors: u32,
-    /// Whether races in global memory are looked for: the dearest of all checks.
-    pub global_races: bool,
+    /// What is looked for.
+    pub checks: Checks,
+}
+
+/// What is looked for while a kernel runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checks {
+    /// Where accesses go: bounds, alignment, memory that was given back, and
+    /// global memory that nobody has written; and barriers.
+    Memory,
+    /// Races and shared memory that nobody has written too: the dearer part.
+    #[default]
+    All,
 }
 
 impl Default for Limits {
@@ -87,7 +98,7 @@ impl Default for Limits {
             budget: 1 << 28,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             processors: 108,
-            global_races: true,
+            checks: Checks::All,
         }
     }
 }
@@ -277,7 +288,7 @@ impl Module {
             budget: limits.budget,
             processors: limits.processors.max(1),
             number: 1,
-            races: limits.global_races,
+            checks: limits.checks,
         })
         .run(limits.threads))
     }

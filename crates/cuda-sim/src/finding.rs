@@ -32,8 +32,8 @@ pub enum Problem {
         now: &'static str,
         /// What the other one did.
         before: &'static str,
-        /// Which thread that was.
-        other: [u32; 3],
+        /// Which thread that was, if it is known.
+        other: Option<[u32; 3]>,
         /// Of which block, if it was another one.
         block: Option<[u32; 3]>,
     },
@@ -253,7 +253,10 @@ impl fmt::Display for Finding {
             block,
         } = &self.problem
         {
-            write!(f, " {now} what thread {}", Triple(*other))?;
+            match other {
+                Some(other) => write!(f, " {now} what thread {}", Triple(*other))?,
+                None => write!(f, " {now} what another thread")?,
+            }
             match block {
                 Some(block) => {
                     let block = Triple(*block);

@@ -64,7 +64,7 @@ pub mod ptx;
 
 pub use decode::LoadError;
 pub use device::{
-    Attributes, Device, LaunchError, Limits, MAX_THREADS, Module, SHARED_BYTES, Shape,
+    Attributes, Checks, Device, LaunchError, Limits, MAX_THREADS, Module, SHARED_BYTES, Shape,
 };
 pub use exec::launch::{Counts, Outcome};
 pub use finding::{Buffer, Finding, Problem, Touched};

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::names::{Names, Symbol, kind};
+use super::rename::rename;
 use super::{Context, LoadError, place};
-use crate::exec::rows::{ALL, Demand, Kind, LANES, Registers, Slots};
+use crate::exec::rows::{ALL, Demand, Kind, Kinds, LANES, Registers, Slots};
 use crate::exec::step::{Code, NOWHERE, RESERVED, Register, Special, Step, TRUE, What};
 use crate::memory::Layout;
 use crate::ops::{self, Alu, Class};
@@ -65,6 +66,7 @@ pub(crate) fn function<'a>(
     decoder.guard = (TRUE, 0);
     decoder.emit(What::Return, Class::Control);
     decoder.link();
+    decoder.rename();
     Ok(decoder.finish(function, params, results))
 }
 
@@ -270,6 +272,7 @@ impl<'a> Decoder<'a, '_> {
         let mut slots = Slots {
             imm: alu.imm,
             e: NOWHERE,
+            kinds: Kinds::new(alu.d, alu.e, &alu.s),
             ..Slots::default()
         };
         for (at, kind) in alu.s.iter().enumerate() {
@@ -293,6 +296,7 @@ impl<'a> Decoder<'a, '_> {
         let slots = Slots {
             d: to,
             s: [from; 4],
+            kinds: Kinds::new(alu.d, alu.e, &alu.s),
             ..Slots::default()
         };
         // In all lanes: the temporary is this instruction's own.
@@ -393,6 +397,17 @@ impl<'a> Decoder<'a, '_> {
                 _ => {}
             }
         }
+    }
+
+    /// As few registers as may be: what a warp has at hand stays in the cache.
+    fn rename(&mut self) {
+        let constants = self.constants.iter_mut();
+        let constants = constants.map(|((kind, _), slot)| (*kind, slot));
+        let specials = self.specials.values_mut().map(|slot| (Kind::Word, slot));
+        let mut pinned: Vec<_> = constants.chain(specials).collect();
+        // Their order must not be the hash table's.
+        pinned.sort_by_key(|(_, slot)| **slot);
+        self.demand = rename(&mut self.steps, &mut pinned);
     }
 
     fn finish(self, function: &Function<'a>, params: Pieces, results: Pieces) -> Code {

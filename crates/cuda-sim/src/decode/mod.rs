@@ -8,6 +8,7 @@ mod function;
 mod memory;
 mod names;
 mod operands;
+mod rename;
 mod warp;
 
 use std::collections::HashMap;

@@ -1,14 +1,18 @@
 //! Loads and stores of a warp.
 
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::check::Found;
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
-use super::rows::{ALL, Kind, LANES, Registers};
+use super::rows::{Kind, LANES, Registers};
 use super::shared::{Shared, Way};
-use super::step::{Access, Register, Step, Target};
+use super::step::{Access, Step, Target};
+use super::survey::{self, Form};
 use super::trace::Seen;
 use super::warp::Warp;
-use crate::memory::{Cells, LOCAL, SHARED, WINDOW};
+use crate::memory::{Cell, Cells, LOCAL, SHARED, WINDOW};
 use crate::ptx::Space;
 
 /// One warp's view of memory while it runs an instruction.
@@ -30,19 +34,6 @@ struct Parts {
     shared: u32,
     local: u32,
     global: u32,
-}
-
-/// The addresses of a target in all lanes.
-fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
-    match target.base {
-        None => [target.offset; LANES],
-        Some(Register {
-            kind: Kind::Long,
-            slot,
-        }) => registers.longs[slot as usize].map(|base| base.wrapping_add(target.offset)),
-        Some(Register { slot, .. }) => registers.words[slot as usize]
-            .map(|base| u64::from(base.wrapping_add(target.offset as u32))),
-    }
 }
 
 /// Makes addresses relative to their window, and says which memory they are in.
@@ -93,34 +84,41 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
-        let mut addresses = addresses(registers, &access.target);
-        let width = access.bytes * access.values.len() as u32;
+        let mut addresses = survey::addresses(registers, &access.target);
+        let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
         if parts.global != 0 {
-            let at = self.global(warp, &addresses, parts.global, width, Way::Read)?;
+            let survey = survey::survey(&addresses, parts.global, u64::from(width));
+            let at = self.global(warp, &addresses, parts.global, width, Way::Read, &survey)?;
             let how = (Way::Read, access.strong);
-            self.trace(warp, &at, &addresses, parts.global, width, how, |_, _| {
-                false
-            })?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
-                match &at {
-                    Found::One(allocation) => {
-                        let base = allocation.base();
-                        read(registers, *value, access, parts.global, |lane| {
-                            (allocation.cells(), addresses[lane] - base + offset)
-                        });
-                    }
-                    Found::Each(found) => {
-                        let nowhere = &self.launch.allocations[0];
-                        read(registers, *value, access, parts.global, |lane| {
-                            let allocation = found[lane].as_ref().unwrap_or(nowhere);
-                            (
-                                allocation.cells(),
-                                addresses[lane] - allocation.base() + offset,
-                            )
-                        });
+            self.trace(
+                warp,
+                &at,
+                &addresses,
+                parts.global,
+                width,
+                how,
+                survey.form,
+                |_, _| false,
+            )?;
+            match &at {
+                Found::One(found) => {
+                    let place = (found.cells(), found.base());
+                    fill(
+                        registers,
+                        access,
+                        &addresses,
+                        parts.global,
+                        survey.form,
+                        place,
+                    );
+                }
+                Found::Each(each) => {
+                    for lane in lanes(parts.global) {
+                        if let Some(found) = &each[lane as usize] {
+                            let place = (found.cells(), found.base());
+                            fill(registers, access, &addresses, 1 << lane, Form::Any, place);
+                        }
                     }
                 }
             }
@@ -129,37 +127,34 @@ impl Reach<'_, '_> {
             }
         }
         if parts.shared != 0 {
+            let survey = survey::survey(&addresses, parts.shared, u64::from(width));
             self.check_shared(
                 warp,
                 &addresses,
                 parts.shared,
                 width,
                 Way::Read,
+                &survey,
                 |_, _, _| false,
             )?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
-                let cells = &self.shared.cells;
-                read(registers, *value, access, parts.shared, |lane| {
-                    (cells, addresses[lane] + offset)
-                });
-            }
+            let place = (&self.shared.cells, 0);
+            fill(
+                registers,
+                access,
+                &addresses,
+                parts.shared,
+                survey.form,
+                place,
+            );
         }
         if parts.local != 0 {
             self.check_local(warp, &addresses, parts.local, width, Way::Read)?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
+            for (value, offset) in access.elements() {
                 for lane in lanes(parts.local) {
                     let at = addresses[lane as usize] + offset;
                     let bits = read_local(&warp.local, lane, at, access.bytes);
-                    put(
-                        registers,
-                        *value,
-                        lane,
-                        extended(bits, access.bytes, access.signed),
-                    );
+                    let bits = extended(bits, access.bytes, access.signed);
+                    put(registers, value, lane, bits);
                 }
             }
         }
@@ -174,11 +169,12 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
-        let mut addresses = addresses(registers, &access.target);
-        let width = access.bytes * access.values.len() as u32;
+        let mut addresses = survey::addresses(registers, &access.target);
+        let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
         if parts.global != 0 {
-            let at = self.global(warp, &addresses, parts.global, width, Way::Write)?;
+            let survey = survey::survey(&addresses, parts.global, u64::from(width));
+            let at = self.global(warp, &addresses, parts.global, width, Way::Write, &survey)?;
             let how = (Way::Write, access.strong);
             // Threads may all write the same: a flag, a result that all have.
             let same = |lane: u32, beside| {
@@ -188,59 +184,70 @@ impl Reach<'_, '_> {
                     writes_the_same(registers, access, place, lane, beside)
                 })
             };
-            self.trace(warp, &at, &addresses, parts.global, width, how, same)?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
-                match &at {
-                    Found::One(allocation) => {
-                        let base = allocation.base();
-                        write(registers, *value, access.bytes, parts.global, |lane| {
-                            (allocation.cells(), addresses[lane] - base + offset)
-                        });
-                    }
-                    Found::Each(found) => {
-                        let nowhere = &self.launch.allocations[0];
-                        write(registers, *value, access.bytes, parts.global, |lane| {
-                            let allocation = found[lane].as_ref().unwrap_or(nowhere);
-                            (
-                                allocation.cells(),
-                                addresses[lane] - allocation.base() + offset,
-                            )
-                        });
+            self.trace(
+                warp,
+                &at,
+                &addresses,
+                parts.global,
+                width,
+                how,
+                survey.form,
+                same,
+            )?;
+            match &at {
+                Found::One(found) => {
+                    let place = (found.cells(), found.base());
+                    spill(
+                        registers,
+                        access,
+                        &addresses,
+                        parts.global,
+                        survey.form,
+                        place,
+                    );
+                }
+                Found::Each(each) => {
+                    for lane in lanes(parts.global) {
+                        if let Some(found) = &each[lane as usize] {
+                            let place = (found.cells(), found.base());
+                            spill(registers, access, &addresses, 1 << lane, Form::Any, place);
+                        }
                     }
                 }
             }
         }
         if parts.shared != 0 {
+            let survey = survey::survey(&addresses, parts.shared, u64::from(width));
             let same = |cells: &Cells, lane: u32, beside| {
                 let place = (cells, addresses[lane as usize]);
                 writes_the_same(registers, access, place, lane, beside)
             };
-            self.check_shared(warp, &addresses, parts.shared, width, Way::Write, same)?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
-                let cells = &self.shared.cells;
-                write(registers, *value, access.bytes, parts.shared, |lane| {
-                    (cells, addresses[lane] + offset)
-                });
-            }
+            self.check_shared(
+                warp,
+                &addresses,
+                parts.shared,
+                width,
+                Way::Write,
+                &survey,
+                same,
+            )?;
+            let place = (&self.shared.cells, 0);
+            spill(
+                registers,
+                access,
+                &addresses,
+                parts.shared,
+                survey.form,
+                place,
+            );
         }
         if parts.local != 0 {
             self.check_local(warp, &addresses, parts.local, width, Way::Write)?;
-            for (element, value) in access.values.iter().enumerate() {
-                let Some(value) = value else { continue };
-                let offset = element as u64 * u64::from(access.bytes);
+            for (value, offset) in access.elements() {
                 for lane in lanes(parts.local) {
                     let at = addresses[lane as usize] + offset;
-                    write_local(
-                        &warp.local,
-                        lane,
-                        at,
-                        access.bytes,
-                        get(registers, *value, lane),
-                    );
+                    let bits = get(registers, value, lane);
+                    write_local(&warp.local, lane, at, access.bytes, bits);
                 }
             }
         }
@@ -269,77 +276,108 @@ fn writes_the_same(
     })
 }
 
-/// Fills the register of an element.
-#[inline]
-fn read<'c>(
+/// Reads into the registers of an access, from memory that starts at an
+/// address.
+fn fill(
     registers: &mut Registers,
-    value: Register,
     access: &Access,
+    addresses: &[u64; LANES],
     active: u32,
-    at: impl Fn(usize) -> (&'c Cells, u64),
+    form: Form,
+    (cells, base): (&Cells, u64),
 ) {
-    match (access.bytes, value.kind) {
-        (4, Kind::Word) => {
-            let row = &mut registers.words[value.slot as usize];
-            if active == ALL {
-                for (lane, word) in row.iter_mut().enumerate() {
-                    let (cells, at) = at(lane);
-                    *word = cells.load(at);
+    let first = addresses[active.trailing_zeros() as usize & 31] - base;
+    let per_lane = access.values.len();
+    for (value, offset) in access.elements() {
+        match (form, access.bytes, value.kind) {
+            (Form::Row, 4, Kind::Word) => {
+                let row = &mut registers.words[value.slot as usize];
+                let memory = u32::run(cells, first, LANES * per_lane);
+                row_from(row, memory, offset as usize / 4, per_lane);
+            }
+            (Form::Same, bytes, kind) if kind != Kind::Predicate => {
+                let bits = extended(one(cells, first + offset, bytes), bytes, access.signed);
+                if kind == Kind::Word {
+                    registers.write(value.slot, active, |_| bits as u32);
+                } else {
+                    registers.write(value.slot, active, |_| bits);
                 }
-            } else {
+            }
+            (_, 4, Kind::Word) => {
+                let row = &mut registers.words[value.slot as usize];
                 for lane in lanes(active) {
-                    let (cells, at) = at(lane as usize);
-                    row[lane as usize] = cells.load(at);
+                    row[lane as usize] = cells.load(addresses[lane as usize] - base + offset);
                 }
             }
-        }
-        (8, Kind::Long) => {
-            let row = &mut registers.longs[value.slot as usize];
-            for lane in lanes(active) {
-                let (cells, at) = at(lane as usize);
-                row[lane as usize] = cells.load(at);
-            }
-        }
-        (bytes, _) => {
-            for lane in lanes(active) {
-                let (cells, at) = at(lane as usize);
-                let bits = match bytes {
-                    1 => u64::from(cells.load::<u8>(at)),
-                    2 => u64::from(cells.load::<u16>(at)),
-                    4 => u64::from(cells.load::<u32>(at)),
-                    _ => cells.load(at),
-                };
-                put(registers, value, lane, extended(bits, bytes, access.signed));
+            (_, bytes, _) => {
+                for lane in lanes(active) {
+                    let bits = one(cells, addresses[lane as usize] - base + offset, bytes);
+                    put(registers, value, lane, extended(bits, bytes, access.signed));
+                }
             }
         }
     }
 }
 
+/// The element of a number out of so many that each lane has in memory.
 #[inline]
-fn write<'c>(
+fn row_from(row: &mut [u32; LANES], memory: &[AtomicU32], element: usize, per_lane: usize) {
+    match per_lane {
+        1 => row.iter_mut().zip(memory).for_each(|(word, cell)| {
+            *word = cell.load(Relaxed);
+        }),
+        _ => row
+            .iter_mut()
+            .zip(memory.chunks_exact(per_lane))
+            .for_each(|(word, cells)| *word = cells[element].load(Relaxed)),
+    }
+}
+
+fn one(cells: &Cells, at: u64, bytes: u32) -> u64 {
+    match bytes {
+        1 => u64::from(cells.load::<u8>(at)),
+        2 => u64::from(cells.load::<u16>(at)),
+        4 => u64::from(cells.load::<u32>(at)),
+        _ => cells.load(at),
+    }
+}
+
+/// As `fill`, the other way.
+fn spill(
     registers: &Registers,
-    value: Register,
-    bytes: u32,
+    access: &Access,
+    addresses: &[u64; LANES],
     active: u32,
-    at: impl Fn(usize) -> (&'c Cells, u64),
+    form: Form,
+    (cells, base): (&Cells, u64),
 ) {
-    match (bytes, value.kind) {
-        (4, Kind::Word) => {
-            let row = &registers.words[value.slot as usize];
-            for lane in lanes(active) {
-                let (cells, at) = at(lane as usize);
-                cells.store(at, row[lane as usize]);
+    let per_lane = access.values.len();
+    for (value, offset) in access.elements() {
+        match (form, access.bytes, value.kind) {
+            (Form::Row, 4, Kind::Word) => {
+                let row = &registers.words[value.slot as usize];
+                let memory = u32::run(cells, addresses[0] - base, LANES * per_lane);
+                let element = offset as usize / 4;
+                for (word, cells) in row.iter().zip(memory.chunks_exact(per_lane)) {
+                    cells[element].store(*word, Relaxed);
+                }
             }
-        }
-        _ => {
-            for lane in lanes(active) {
-                let (cells, at) = at(lane as usize);
-                let bits = get(registers, value, lane);
-                match bytes {
-                    1 => cells.store(at, bits as u8),
-                    2 => cells.store(at, bits as u16),
-                    4 => cells.store(at, bits as u32),
-                    _ => cells.store(at, bits),
+            (_, 4, Kind::Word) => {
+                let row = &registers.words[value.slot as usize];
+                for lane in lanes(active) {
+                    cells.store(addresses[lane as usize] - base + offset, row[lane as usize]);
+                }
+            }
+            (_, bytes, _) => {
+                for lane in lanes(active) {
+                    let at = addresses[lane as usize] - base + offset;
+                    let bits = get(registers, value, lane);
+                    match bytes {
+                        1 => cells.store(at, bits as u8),
+                        2 => cells.store(at, bits as u16),
+                        4 => cells.store(at, bits as u32),
+                        _ => cells.store(at, bits),
+                    }
                 }
             }
         }
@@ -352,7 +390,7 @@ pub(super) fn atomic_addresses(
     target: &Target,
     active: u32,
 ) -> ([u64; LANES], [u32; 3]) {
-    let mut addresses = addresses(registers, target);
+    let mut addresses = survey::addresses(registers, target);
     let parts = part(target.space, &mut addresses, active);
     (addresses, [parts.global, parts.shared, parts.local])
 }

@@ -12,6 +12,7 @@ use super::launch::Stop;
 use super::rows::{LANES, Registers};
 use super::shared::Way;
 use super::step::{Atomic, Change, Number};
+use super::survey;
 use super::warp::Warp;
 use crate::memory::Cells;
 use crate::ops::{add_brains, add_halves, add_singles};
@@ -38,9 +39,19 @@ impl Reach<'_, '_> {
             changed(atomic, old, [by, other], flush)
         };
         if global != 0 {
-            let found = self.global(warp, &addresses, global, bytes, Way::Atomic)?;
+            let survey = survey::survey(&addresses, global, u64::from(bytes));
+            let found = self.global(warp, &addresses, global, bytes, Way::Atomic, &survey)?;
             let how = (Way::Atomic, true);
-            self.trace(warp, &found, &addresses, global, bytes, how, |_, _| false)?;
+            self.trace(
+                warp,
+                &found,
+                &addresses,
+                global,
+                bytes,
+                how,
+                survey.form,
+                |_, _| false,
+            )?;
             for lane in lanes(global) {
                 let allocation = match &found {
                     Found::One(allocation) => *allocation,
@@ -58,9 +69,16 @@ impl Reach<'_, '_> {
             self.look();
         }
         if shared != 0 {
-            self.check_shared(warp, &addresses, shared, bytes, Way::Atomic, |_, _, _| {
-                false
-            })?;
+            let survey = survey::survey(&addresses, shared, u64::from(bytes));
+            self.check_shared(
+                warp,
+                &addresses,
+                shared,
+                bytes,
+                Way::Atomic,
+                &survey,
+                |_, _, _| false,
+            )?;
             for lane in lanes(shared) {
                 let at = addresses[lane as usize];
                 let cells = &self.shared.cells;

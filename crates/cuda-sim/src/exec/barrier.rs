@@ -1,10 +1,10 @@
 //! Barriers of a block, and lanes that wait for each other.
 
 use super::block::{After, Block, Run};
+use super::clock::Clock;
 use super::lane::{get, lanes, put};
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
-use super::shared::Clock;
 use super::step::{Step, Tally, What};
 use super::together::parts;
 use super::warp::{Group, State, Warp};
@@ -213,7 +213,7 @@ impl Block<'_, '_> {
     }
 
     fn release(&mut self, number: usize, id: u32, barrier: &Barrier) {
-        let code = self.launch.code;
+        let code = self.launch.asked.code;
         let warp = &mut self.warps[number];
         for at in 0..warp.groups.len() {
             let group = warp.groups[at];

@@ -7,7 +7,7 @@ use super::rows::LANES;
 use super::shared::Shared;
 use super::step::{Code, Step, What};
 use super::trace::Seen;
-use super::warp::{Frame, Group, State, Told, Warp, tell};
+use super::warp::{Frame, Group, State, Told, Warp};
 use crate::finding::Problem;
 
 /// Steps that a warp makes before another gets its turn.
@@ -32,41 +32,52 @@ pub(crate) struct Block<'a, 'l> {
 }
 
 impl<'a, 'l> Block<'a, 'l> {
-    /// The block of a number in the grid.
-    pub(crate) fn new(launch: &'a Launch<'l>, number: u64) -> Self {
-        let index = launch.block_at(number);
-        let threads: u32 = launch.block.iter().product();
+    /// For blocks of a launch, one after the other.
+    pub(crate) fn new(launch: &'a Launch<'l>) -> Self {
+        let asked = &launch.asked;
+        let threads: u32 = asked.block.iter().product();
         let count = threads.div_ceil(LANES as u32);
         let told = Told {
-            grid: launch.grid,
-            block: launch.block,
-            index,
-            dynamic_shared: launch.dynamic_shared,
-            total_shared: launch.packed,
-            processor: index[0] % launch.processors,
-            processors: launch.processors,
-            launch: launch.number,
+            grid: asked.grid,
+            block: asked.block,
+            index: [0; 3],
+            dynamic_shared: asked.dynamic_shared,
+            total_shared: asked.packed,
+            processor: 0,
+            processors: asked.processors,
+            launch: asked.number,
         };
-        let entry = (launch.entry, &launch.code[launch.entry as usize]);
-        let warps = (0..count).map(|number| {
-            let mut warp = Warp::new(number, launch.block, entry, launch.local, count as usize);
-            let tid = warp.tid;
-            if let Some(Some(frame)) = warp.frames.first_mut() {
-                tell(&mut frame.registers, &entry.1.specials, &told, number, &tid);
-            }
-            warp
-        });
+        let entry = (asked.entry, &asked.code[asked.entry as usize]);
+        let warp = |number| Warp::new(number, asked.block, entry, asked.local, count as usize);
         Self {
             launch,
             told,
-            shared: Shared::new(&launch.shared),
-            warps: warps.collect(),
+            shared: Shared::new(&asked.shared),
+            warps: (0..count).map(warp).collect(),
             barriers: vec![Barrier::default(); BARRIERS],
             last: 0,
-            number: number as u32,
+            number: 0,
             seen: Seen::default(),
             counts: Counts::default(),
             looked: 0,
+        }
+    }
+
+    /// Makes it the block of a number in the grid.
+    pub(crate) fn start(&mut self, number: u64) {
+        let asked = &self.launch.asked;
+        self.number = number as u32;
+        self.told.index = self.launch.block_at(number);
+        self.told.processor = self.told.index[0] % asked.processors;
+        self.seen = Seen::default();
+        self.looked = 0;
+        self.barriers.fill(Barrier::default());
+        self.shared.renew();
+        let ticks = self.warps.iter().map(|warp| warp.clock.tick());
+        let tick = ticks.max().unwrap_or_default() + 1;
+        let entry = (asked.entry, &asked.code[asked.entry as usize]);
+        for warp in &mut self.warps {
+            warp.start(entry, &self.told, tick);
         }
     }
 
@@ -96,12 +107,13 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     pub(super) fn kernel(&self) -> &'l str {
-        &self.launch.code[self.launch.entry as usize].name
+        &self.launch.asked.code[self.launch.asked.entry as usize].name
     }
 
     pub(super) fn code_of(&self, warp: &Warp, frame: u32) -> &'l Code {
         let frame = warp.frames[frame as usize].as_ref();
-        &self.launch.code[frame.map_or(self.launch.entry, |frame| frame.function) as usize]
+        &self.launch.asked.code
+            [frame.map_or(self.launch.asked.entry, |frame| frame.function) as usize]
     }
 
     /// Lets a warp run until it waits, ends, or its turn is over.
@@ -127,7 +139,7 @@ impl<'a, 'l> Block<'a, 'l> {
             return Err(Stop);
         };
         let launch = self.launch;
-        let code = &launch.code[frame.function as usize];
+        let code = &launch.asked.code[frame.function as usize];
         let mut run = Run {
             at: group.at,
             lanes: group.lanes,
@@ -144,11 +156,11 @@ impl<'a, 'l> Block<'a, 'l> {
         let after = ended?;
         let spent = warp.executed;
         self.finish(number, chosen, &run, after, code)?;
-        if spent > launch.budget {
+        if spent > launch.asked.budget {
             let warp = &self.warps[number];
             let step = &code.steps[run.at as usize];
             let problem = Problem::TooLong {
-                budget: launch.budget,
+                budget: launch.asked.budget,
             };
             let thread = warp.thread(run.lanes.trailing_zeros() & 31);
             launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
@@ -253,7 +265,7 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     fn reach<'s>(&'s mut self, number: usize, step: &'s Step) -> (&'s Warp, Reach<'s, 'l>) {
-        let kernel = &self.launch.code[self.launch.entry as usize].name;
+        let kernel = &self.launch.asked.code[self.launch.asked.entry as usize].name;
         let reach = Reach {
             launch: self.launch,
             shared: &mut self.shared,

@@ -53,6 +53,7 @@ impl Block<'_, '_> {
         }
         let launch = self.launch;
         let Some(code) = launch
+            .asked
             .code
             .get(function as usize)
             .filter(|code| !code.entry)
@@ -60,7 +61,7 @@ impl Block<'_, '_> {
             let what = "call of what is no function".to_owned();
             return self.end_with(number, step, active, Problem::InvalidTarget { what });
         };
-        let own = &launch.code[frame.function as usize];
+        let own = &launch.asked.code[frame.function as usize];
         let local = frame.local + own.local_bytes;
         let size = self.warps[number].local.bytes() / LANES as u64;
         if frame.depth >= MAX_DEPTH || u64::from(local + code.local_bytes) > size {
@@ -118,7 +119,7 @@ impl Block<'_, '_> {
         let Some(frame) = &warp.frames[caller as usize] else {
             return Err(Stop);
         };
-        let step = &launch.code[frame.function as usize].steps[at as usize - 1];
+        let step = &launch.asked.code[frame.function as usize].steps[at as usize - 1];
         if let What::Call(call) = &step.what {
             for (to, from) in call.results.iter().zip(&code.results) {
                 let (from, bytes) = (callee.local + from.0, from.1.min(to.1));

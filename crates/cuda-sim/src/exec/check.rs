@@ -7,8 +7,10 @@ use super::lane::lanes;
 use super::launch::{Launch, Stop};
 use super::rows::LANES;
 use super::shared::{Race, Way};
+use super::survey::{Form, Survey};
 use super::trace::Who;
 use super::warp::Warp;
+use crate::device::Checks;
 use crate::finding::{Buffer, Problem, Touched};
 use crate::memory::{Allocation, Cells};
 use crate::ptx::Space;
@@ -30,25 +32,21 @@ impl Found<'_> {
 
 /// The lane that another thread has, if it is one that has made its access in
 /// the same instruction: lanes go by their number.
-fn beside(warp: &Warp, active: u32, lane: u32, other: u32) -> Option<u32> {
+fn beside(warp: &Warp, active: u32, lane: u32, other: Option<u32>) -> Option<u32> {
+    let other = other?;
     let of_this_warp = other / LANES as u32 == warp.number;
     let other = other % LANES as u32;
     (of_this_warp && other < lane && active >> other & 1 == 1).then_some(other)
 }
 
-/// Least and greatest address of active lanes, and all of them or-ed.
-#[inline]
-fn span(addresses: &[u64; LANES], active: u32) -> (u64, u64, u64) {
-    let mut least = u64::MAX;
-    let mut most = 0;
-    let mut bits = 0;
-    for (lane, &address) in addresses.iter().enumerate() {
-        let there = active >> lane & 1 == 1;
-        least = least.min(if there { address } else { u64::MAX });
-        most = most.max(if there { address } else { 0 });
-        bits |= if there { address } else { 0 };
+/// Of lanes that read the same, the first and the last: whoever writes there
+/// is at most one of them.
+fn told_apart(form: Form, way: Way, active: u32) -> u32 {
+    if form == Form::Same && way == Way::Read {
+        1 << active.trailing_zeros() | 1 << (31 - active.leading_zeros())
+    } else {
+        active
     }
-    (least, most, bits)
 }
 
 impl<'a> Reach<'a, '_> {
@@ -77,8 +75,11 @@ impl<'a> Reach<'a, '_> {
         active: u32,
         width: u32,
         way: Way,
+        survey: &Survey,
     ) -> Result<Found<'a>, Stop> {
-        let (least, most, bits) = span(addresses, active);
+        let Survey {
+            least, most, bits, ..
+        } = *survey;
         let end = most.saturating_add(u64::from(width));
         let launch: &'a Launch<'_> = self.launch;
         let mut number = *self.last;
@@ -86,17 +87,19 @@ impl<'a> Reach<'a, '_> {
             least >= allocation.base() && end <= allocation.base() + allocation.bytes()
         };
         if !launch
+            .asked
             .allocations
             .get(number)
             .is_some_and(|found| inside(found))
         {
             let after = launch
+                .asked
                 .allocations
                 .partition_point(|found| found.base() <= least);
             number = after.saturating_sub(1);
         }
         let aligned = bits & u64::from(width - 1) == 0;
-        match launch.allocations.get(number) {
+        match launch.asked.allocations.get(number) {
             Some(found) if aligned && inside(found) => {
                 *self.last = number;
                 let (at, length) = (least - found.base(), end - least);
@@ -104,11 +107,16 @@ impl<'a> Reach<'a, '_> {
                 if write && found.is_read_only() {
                     return self.fail(warp, addresses, active, width, way);
                 }
-                if way != Way::Write && found.unwritten(at, length).is_some() {
+                // Places that lie far apart are looked at one by one.
+                let dense = length <= u64::from(width) * LANES as u64 * 4;
+                if way != Way::Write
+                    && !found.is_complete()
+                    && !(dense && found.unwritten(at, length).is_none())
+                {
                     self.unwritten(warp, addresses, active, width, found)?;
                 }
-                if write {
-                    if length == u64::from(width) * u64::from(active.count_ones()) {
+                if write && !found.is_complete() {
+                    if survey.form != Form::Any {
                         found.mark(at, length);
                     } else {
                         for lane in lanes(active) {
@@ -136,6 +144,7 @@ impl<'a> Reach<'a, '_> {
         active: u32,
         width: u32,
         (way, strong): (Way, bool),
+        form: Form,
         same: impl Fn(u32, Option<u32>) -> bool,
     ) -> Result<(), Stop> {
         let launch = self.launch;
@@ -166,7 +175,7 @@ impl<'a> Reach<'a, '_> {
             Found::One(allocation) if allocation.is_read_only() => {}
             Found::One(allocation) => {
                 if let Some(trace) = traces.of(*self.last, allocation.bytes()) {
-                    let accesses = lanes(active)
+                    let accesses = lanes(told_apart(form, way, active))
                         .map(|lane| (lane, addresses[lane as usize] - allocation.base()));
                     trace.touch(accesses, width, &who, &traces.published, &mut note);
                 }
@@ -189,7 +198,7 @@ impl<'a> Reach<'a, '_> {
             let problem = Problem::Race {
                 now: way.now(),
                 before: race.before,
-                other: launch.thread(race.other),
+                other: race.other.map(|other| launch.thread(other)),
                 block: (block != self.number).then(|| launch.block_at(u64::from(block))),
             };
             let touched = self.touched(Space::Global, addresses[lane as usize], width);
@@ -303,11 +312,12 @@ impl<'a> Reach<'a, '_> {
         active: u32,
         width: u32,
         way: Way,
+        survey: &Survey,
         same: impl Fn(&Cells, u32, Option<u32>) -> bool,
     ) -> Result<(), Stop> {
         let write = way != Way::Read;
         let size = self.shared.cells.bytes();
-        let (_, most, bits) = span(addresses, active);
+        let Survey { most, bits, .. } = *survey;
         if most.saturating_add(u64::from(width)) > size || bits & u64::from(width - 1) != 0 {
             for lane in lanes(active) {
                 let address = addresses[lane as usize];
@@ -322,13 +332,16 @@ impl<'a> Reach<'a, '_> {
                 }
             }
         }
-        for lane in lanes(active) {
+        if self.launch.asked.checks == Checks::Memory {
+            return self.check_inside(warp, addresses, active, width, write);
+        }
+        for lane in lanes(told_apart(survey.form, way, active)) {
             let address = addresses[lane as usize];
             let thread = warp.number * LANES as u32 + lane;
             let fault = self.shared.touch(address, width, way, thread, &warp.clock);
+            let Some(fault) = fault else { continue };
             if fault.outside {
-                let touched = self.touched(Space::Shared, address, width);
-                self.report(warp, lane, Problem::OutOfBounds { write }, Some(touched))?;
+                self.outside(warp, lane, address, width, write)?;
             }
             let same = |race: &Race| {
                 let beside = beside(warp, active, lane, race.other);
@@ -339,7 +352,7 @@ impl<'a> Reach<'a, '_> {
                 let problem = Problem::Race {
                     now: way.now(),
                     before: race.before,
-                    other: self.launch.thread(race.other),
+                    other: race.other.map(|other| self.launch.thread(other)),
                     block: None,
                 };
                 let touched = self.touched(Space::Shared, address, width);
@@ -351,6 +364,39 @@ impl<'a> Reach<'a, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether lanes stay within variables.
+    fn check_inside(
+        &self,
+        warp: &Warp,
+        addresses: &[u64; LANES],
+        active: u32,
+        width: u32,
+        write: bool,
+    ) -> Result<(), Stop> {
+        if !self.shared.has_gaps() {
+            return Ok(());
+        }
+        for lane in lanes(active) {
+            let address = addresses[lane as usize];
+            if !self.shared.is_inside(address, width) {
+                self.outside(warp, lane, address, width, write)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn outside(
+        &self,
+        warp: &Warp,
+        lane: u32,
+        address: u64,
+        width: u32,
+        write: bool,
+    ) -> Result<(), Stop> {
+        let touched = self.touched(Space::Shared, address, width);
+        self.report(warp, lane, Problem::OutOfBounds { write }, Some(touched))
     }
 
     pub(super) fn check_local(

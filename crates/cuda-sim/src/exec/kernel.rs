@@ -29,7 +29,7 @@ impl std::fmt::Debug for Kernel {
 
 /// What this processor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+pub(crate) enum Level {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -63,6 +63,16 @@ impl Level {
     }
 }
 
+impl Level {
+    /// Asked once.
+    #[inline]
+    pub(crate) fn get() -> Self {
+        static LEVEL: std::sync::LazyLock<Level> =
+            std::sync::LazyLock::new(Level::of_this_processor);
+        *LEVEL
+    }
+}
+
 /// A kernel in the form for this processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Ready {
@@ -78,9 +88,7 @@ impl std::fmt::Debug for Ready {
 impl Kernel {
     /// Chooses by what the processor can do.
     pub(crate) fn ready(self) -> Ready {
-        static LEVEL: std::sync::LazyLock<Level> =
-            std::sync::LazyLock::new(Level::of_this_processor);
-        let run = match *LEVEL {
+        let run = match Level::get() {
             Level::Portable => self.portable,
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => self.avx2,
@@ -135,3 +143,42 @@ macro_rules! kernel {
     }};
 }
 pub(crate) use kernel;
+
+/// A function compiled for several processors, of which calls take the one for
+/// this: `for_processor!(fn sum(a: &[u64; 32]) -> u64 { ... });`.
+macro_rules! for_processor {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$doc])*
+        #[expect(
+            unsafe_code,
+            reason = "functions compiled for a processor are called after it was asked what it can do"
+        )]
+        #[inline]
+        pub(super) fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(
+                enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt"
+            )]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+            match $crate::exec::kernel::Level::get() {
+                $crate::exec::kernel::Level::Portable => body($($arg),*),
+                // SAFETY: the processor has what they were compiled for.
+                #[cfg(target_arch = "x86_64")]
+                $crate::exec::kernel::Level::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::exec::kernel::Level::Avx512 => unsafe { avx512($($arg),*) },
+            }
+        }
+    };
+}
+pub(crate) use for_processor;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::block::Block;
 use super::step::{Code, Step};
 use super::trace::Traces;
+use crate::device::Checks;
 use crate::finding::{Finding, Problem, Touched};
 use crate::memory::{Allocation, Layout, Released};
 use crate::ops::Class;
@@ -20,6 +21,18 @@ const MOST_FINDINGS: usize = 64;
 
 /// What all blocks of a launch share.
 pub(crate) struct Launch<'l> {
+    pub(crate) asked: Asked<'l>,
+    /// Who touched what, if that is looked after.
+    pub(crate) traces: Option<Traces>,
+    findings: Mutex<Vec<Finding>>,
+    printed: Mutex<Vec<u8>>,
+    over: AtomicBool,
+    next: AtomicU64,
+    counts: Mutex<Counts>,
+}
+
+/// How a launch is asked for.
+pub(crate) struct Asked<'l> {
     pub(crate) code: &'l [Code],
     pub(crate) entry: u32,
     pub(crate) files: &'l HashMap<u32, String>,
@@ -40,33 +53,7 @@ pub(crate) struct Launch<'l> {
     pub(crate) budget: u64,
     pub(crate) processors: u32,
     pub(crate) number: u32,
-    /// Who touched what, if that is looked after.
-    pub(crate) traces: Option<Traces>,
-    findings: Mutex<Vec<Finding>>,
-    printed: Mutex<Vec<u8>>,
-    over: AtomicBool,
-    next: AtomicU64,
-    counts: Mutex<Counts>,
-}
-
-/// How a launch is asked for.
-pub(crate) struct Asked<'l> {
-    pub(crate) code: &'l [Code],
-    pub(crate) entry: u32,
-    pub(crate) files: &'l HashMap<u32, String>,
-    pub(crate) grid: [u32; 3],
-    pub(crate) block: [u32; 3],
-    pub(crate) dynamic_shared: u32,
-    pub(crate) shared: Layout,
-    pub(crate) packed: u32,
-    pub(crate) local: u32,
-    pub(crate) allocations: Vec<Arc<Allocation>>,
-    pub(crate) released: Vec<Released>,
-    pub(crate) budget: u64,
-    pub(crate) processors: u32,
-    pub(crate) number: u32,
-    /// Whether races in global memory are looked for.
-    pub(crate) races: bool,
+    pub(crate) checks: Checks,
 }
 
 /// What threads ran.
@@ -125,23 +112,10 @@ impl Outcome {
 
 impl<'l> Launch<'l> {
     pub(crate) fn new(asked: Asked<'l>) -> Self {
-        let traces = Traces::new(asked.allocations.len());
+        let traces = (asked.checks == Checks::All).then(|| Traces::new(asked.allocations.len()));
         Self {
-            code: asked.code,
-            entry: asked.entry,
-            files: asked.files,
-            grid: asked.grid,
-            block: asked.block,
-            dynamic_shared: asked.dynamic_shared,
-            shared: asked.shared,
-            packed: asked.packed,
-            local: asked.local,
-            allocations: asked.allocations,
-            released: asked.released,
-            budget: asked.budget,
-            processors: asked.processors,
-            number: asked.number,
-            traces: asked.races.then_some(traces),
+            asked,
+            traces,
             findings: Mutex::new(Vec::new()),
             printed: Mutex::new(Vec::new()),
             over: AtomicBool::new(false),
@@ -152,7 +126,12 @@ impl<'l> Launch<'l> {
 
     /// Runs all blocks, on so many threads of this machine.
     pub(crate) fn run(self, threads: usize) -> Outcome {
-        let blocks: u64 = self.grid.iter().map(|&count| u64::from(count)).product();
+        let blocks: u64 = self
+            .asked
+            .grid
+            .iter()
+            .map(|&count| u64::from(count))
+            .product();
         let threads = threads
             .min(usize::try_from(blocks).unwrap_or(usize::MAX))
             .max(1);
@@ -184,21 +163,20 @@ impl<'l> Launch<'l> {
     }
 
     fn work(&self, blocks: u64) {
+        let mut block = Block::new(self);
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= blocks || self.over.load(Ordering::Relaxed) {
-                return;
+                break;
             }
-            let mut block = Block::new(self, number);
-            let ended = block.run();
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            counts.join(block.counts());
-            drop(counts);
-            if ended.is_err() {
+            block.start(number);
+            if block.run().is_err() {
                 self.over.store(true, Ordering::Relaxed);
-                return;
+                break;
             }
         }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.join(block.counts());
     }
 
     /// Whether another block has ended the launch.
@@ -208,13 +186,13 @@ impl<'l> Launch<'l> {
 
     /// The block of a number in the grid.
     pub(crate) fn block_at(&self, number: u64) -> [u32; 3] {
-        let [x, y, _] = self.grid.map(u64::from);
+        let [x, y, _] = self.asked.grid.map(u64::from);
         [number % x, number / x % y, number / x / y].map(|at| at as u32)
     }
 
     /// The thread of a number in a block.
     pub(crate) fn thread(&self, number: u32) -> [u32; 3] {
-        let [x, y, _] = self.block;
+        let [x, y, _] = self.asked.block;
         [number % x, number / x % y, number / x / y]
     }
 
@@ -227,12 +205,13 @@ impl<'l> Launch<'l> {
 
     /// The allocation at or before an address.
     pub(crate) fn near(&self, address: u64) -> Option<&Arc<Allocation>> {
-        self.allocations.get(self.number_at(address))
+        self.asked.allocations.get(self.number_at(address))
     }
 
     /// Its number; one that there is not if there is none.
     pub(crate) fn number_at(&self, address: u64) -> usize {
         let after = self
+            .asked
             .allocations
             .partition_point(|found| found.base() <= address);
         after.wrapping_sub(1)
@@ -241,10 +220,11 @@ impl<'l> Launch<'l> {
     /// The allocation that an address is in or closest to.
     pub(crate) fn nearest(&self, address: u64) -> Option<&Arc<Allocation>> {
         let after = self
+            .asked
             .allocations
             .partition_point(|found| found.base() <= address);
-        let next = self.allocations.get(after);
-        let Some(before) = after.checked_sub(1).map(|at| &self.allocations[at]) else {
+        let next = self.asked.allocations.get(after);
+        let Some(before) = after.checked_sub(1).map(|at| &self.asked.allocations[at]) else {
             return next;
         };
         let behind = address.saturating_sub(before.base() + before.bytes());
@@ -256,7 +236,8 @@ impl<'l> Launch<'l> {
 
     /// What an address belonged to once.
     pub(crate) fn released(&self, address: u64) -> Option<&Released> {
-        self.released
+        self.asked
+            .released
             .iter()
             .find(|piece| address.wrapping_sub(piece.base) < piece.bytes)
     }
@@ -279,7 +260,7 @@ impl<'l> Launch<'l> {
         let fatal = problem.is_fatal();
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         let source = step.location.map(|location| {
-            let name = self.files.get(&location.place.file);
+            let name = self.asked.files.get(&location.place.file);
             let name = name.map_or("?", |name| name.rsplit('/').next().unwrap_or(name));
             (name.to_owned(), location.place.line)
         });

@@ -3,7 +3,7 @@
 use super::block::{After, Block, Run};
 use super::lane::{get, lanes, put};
 use super::launch::Stop;
-use super::rows::{LANES, Registers};
+use super::rows::Registers;
 use super::step::{Step, What};
 use super::together::{self, parts_of};
 use super::warp::Frame;
@@ -26,7 +26,7 @@ impl Block<'_, '_> {
         match what {
             What::LocalAddress(register, offset) => {
                 let address = u64::from(frame.local + offset);
-                for lane in 0..LANES as u32 {
+                for lane in lanes(active) {
                     put(registers, *register, lane, address);
                 }
             }
@@ -110,7 +110,7 @@ impl Block<'_, '_> {
                 if let Some(after) = self.gather(number, step, *members, registers, run, active)? {
                     return Ok(Some(after));
                 }
-                self.warps[number].clock.met += 1;
+                self.warps[number].clock.meet();
             }
             What::Shuffle { members, .. }
             | What::Vote { members, .. }

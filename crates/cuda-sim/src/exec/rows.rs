@@ -17,7 +17,7 @@ pub(crate) type Row32 = [u32; LANES];
 pub(crate) type Row64 = [u64; LANES];
 
 /// The registers of one function's activation.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Registers {
     /// Registers of 8, 16 and 32 bits. What is above a narrow one's width has
     /// no meaning: whoever reads takes the width that the instruction names.
@@ -28,6 +28,23 @@ pub(crate) struct Registers {
     pub(crate) predicates: Vec<u32>,
 }
 
+impl Clone for Registers {
+    fn clone(&self) -> Self {
+        Self {
+            words: self.words.clone(),
+            longs: self.longs.clone(),
+            predicates: self.predicates.clone(),
+        }
+    }
+
+    /// In the memory that there is.
+    fn clone_from(&mut self, other: &Self) {
+        self.words.clone_from(&other.words);
+        self.longs.clone_from(&other.longs);
+        self.predicates.clone_from(&other.predicates);
+    }
+}
+
 /// How many registers of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Demand {
@@ -36,8 +53,7 @@ pub(crate) struct Demand {
     pub(crate) predicates: u32,
 }
 
-/// Which registers an instruction works on: results, then operands; the
-/// instruction's kernel knows of which kind each is.
+/// Which registers an instruction works on: results, then operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots {
     /// Result.
@@ -48,10 +64,55 @@ pub(crate) struct Slots {
     pub(crate) s: [u32; 4],
     /// What the instruction has as a number of its own.
     pub(crate) imm: u32,
+    /// Of which kind they are.
+    pub(crate) kinds: Kinds,
+}
+
+/// Kinds of the registers of an instruction, two bits each: the result, a
+/// second one, operands. 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds(u16);
+
+impl Kinds {
+    pub(crate) fn new(d: Kind, e: Option<Kind>, s: &[Kind]) -> Self {
+        let bits = |kind| match kind {
+            Kind::Word => 1,
+            Kind::Long => 2,
+            Kind::Predicate => 3,
+        };
+        let operands = s.iter().enumerate();
+        let operands = operands.map(|(at, kind)| bits(*kind) << (4 + 2 * at));
+        Self(bits(d) | e.map_or(0, bits) << 2 | operands.sum::<u16>())
+    }
+
+    fn of(self, at: usize) -> Option<Kind> {
+        match self.0 >> (2 * at) & 3 {
+            0 => None,
+            1 => Some(Kind::Word),
+            2 => Some(Kind::Long),
+            _ => Some(Kind::Predicate),
+        }
+    }
+}
+
+impl Slots {
+    /// Results with their kinds.
+    pub(crate) fn results(&mut self) -> impl Iterator<Item = (Kind, &mut u32)> {
+        let kinds = self.kinds;
+        let slots = [&mut self.d, &mut self.e].into_iter().enumerate();
+        slots.filter_map(move |(at, slot)| Some((kinds.of(at)?, slot)))
+    }
+
+    /// Operands with their kinds.
+    pub(crate) fn operands(&mut self) -> impl Iterator<Item = (Kind, &mut u32)> {
+        let kinds = self.kinds;
+        let slots = self.s.iter_mut().enumerate();
+        slots.filter_map(move |(at, slot)| Some((kinds.of(2 + at)?, slot)))
+    }
 }
 
 /// Where a register lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// In [`Registers::words`].
     Word,

@@ -1,20 +1,7 @@
 //! A block's memory, with who touched it last.
 
-use super::rows::LANES;
+use super::clock::{Clock, Stamp};
 use crate::memory::{Cells, Layout};
-
-/// A thread at a time: its number, and how many barriers its warp has passed
-/// (its own warp's clock), and how often its lanes have met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stamp {
-    /// Number in the block and one; 0 is nobody.
-    thread: u16,
-    /// Bytes of the word, one bit each.
-    bytes: u8,
-    atomic: bool,
-    clock: u32,
-    met: u32,
-}
 
 /// What is known about four bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,52 +11,6 @@ struct Word {
     changer: Stamp,
     /// Two different threads suffice: whoever writes is at most one of them.
     readers: [Stamp; 2],
-    written: u8,
-    /// Bytes that belong to no variable.
-    outside: u8,
-}
-
-/// What a warp knows of the others.
-#[derive(Clone, Debug)]
-pub(crate) struct Clock {
-    /// Of each warp: accesses with a lower number came before.
-    seen: Vec<u32>,
-    /// How often the lanes of this warp have met.
-    pub(crate) met: u32,
-}
-
-impl Clock {
-    pub(crate) fn new(warps: usize) -> Self {
-        Self {
-            seen: vec![0; warps],
-            met: 0,
-        }
-    }
-
-    /// What is known of a warp: its accesses with a lower number came before.
-    pub(crate) fn of(&self, warp: usize) -> u32 {
-        self.seen[warp]
-    }
-
-    /// All of these warps have met at a barrier.
-    pub(crate) fn join(clocks: &mut [&mut Self], numbers: &[usize]) {
-        for (clock, &own) in clocks.iter_mut().zip(numbers) {
-            clock.seen[own] += 1;
-            clock.met += 1;
-        }
-        let Some(first) = clocks.first() else {
-            return;
-        };
-        let mut all = first.seen.clone();
-        for clock in clocks.iter() {
-            for (most, seen) in all.iter_mut().zip(&clock.seen) {
-                *most = (*most).max(*seen);
-            }
-        }
-        for clock in clocks.iter_mut() {
-            clock.seen.clone_from(&all);
-        }
-    }
 }
 
 /// How an access is named.
@@ -90,11 +31,12 @@ impl Way {
     }
 }
 
-/// A race: what the other thread did, and its number.
+/// A race: what the other thread did, and its number in its block; `None` if
+/// all that is known is that there was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Race {
     pub(crate) before: &'static str,
-    pub(crate) other: u32,
+    pub(crate) other: Option<u32>,
 }
 
 /// What is wrong with an access.
@@ -107,28 +49,64 @@ pub(crate) struct Fault {
     pub(crate) outside: bool,
 }
 
+impl Fault {
+    fn is_any(&self) -> bool {
+        self.race.is_some() || self.unwritten || self.outside
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.race = self.race.or(other.race);
+        self.unwritten |= other.unwritten;
+        self.outside |= other.outside;
+    }
+}
+
 /// Shared memory of one block.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) cells: Cells,
     words: Vec<Word>,
+    /// Of each word: which bytes belong to a variable, as bits 4 to 7, and
+    /// which of them somebody has written, as bits 0 to 3.
+    bytes: Vec<u8>,
+    fresh: Vec<u8>,
+    gaps: bool,
 }
 
 impl Shared {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let mut words = vec![Word::default(); layout.end.div_ceil(4) as usize];
+        let mut fresh = vec![0xf0_u8; layout.end.div_ceil(4) as usize];
         for (start, end) in layout.gaps() {
             for at in start..end {
-                words[(at / 4) as usize].outside |= 1 << (at % 4);
+                fresh[(at / 4) as usize] &= !(0x10 << (at % 4));
             }
         }
         Self {
             cells: Cells::new(u64::from(layout.end)),
-            words,
+            words: vec![Word::default(); fresh.len()],
+            bytes: fresh.clone(),
+            fresh,
+            gaps: !layout.gaps().is_empty(),
         }
     }
 
-    /// Notes an access, and says what is wrong with it.
+    /// As nobody has touched it, for another block, whose clocks go on from
+    /// where they are: then all stamps lie in the past.
+    pub(crate) fn renew(&mut self) {
+        self.bytes.copy_from_slice(&self.fresh);
+    }
+
+    /// Whether there is anything between variables.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.gaps
+    }
+
+    /// Whether bytes belong to variables, without a note of the access.
+    pub(crate) fn is_inside(&self, at: u64, bytes: u32) -> bool {
+        pieces(at, bytes).all(|(word, mask)| self.bytes[word] >> 4 & mask == mask)
+    }
+
+    /// Notes an access of a thread, and says what is wrong with it.
     #[inline]
     pub(crate) fn touch(
         &mut self,
@@ -137,90 +115,127 @@ impl Shared {
         way: Way,
         thread: u32,
         clock: &Clock,
-    ) -> Fault {
+    ) -> Option<Fault> {
         let mut fault = Fault::default();
-        let end = at + u64::from(bytes);
-        let mut at = at;
-        while at < end {
-            let first = at % 4;
-            let count = (4 - first).min(end - at);
-            let mask = ((1_u8 << count) - 1) << first;
-            let found = self.touch_word((at / 4) as usize, mask, way, thread, clock);
-            fault.race = fault.race.or(found.race);
-            fault.unwritten |= found.unwritten;
-            fault.outside |= found.outside;
-            at += count;
+        if bytes == 4 {
+            let now = clock.stamp(thread, 15);
+            fault = self.touch_word((at / 4) as usize, way, now, clock);
+        } else {
+            for (word, mask) in pieces(at, bytes) {
+                let now = clock.stamp(thread, mask);
+                fault.join(&self.touch_word(word, way, now, clock));
+            }
         }
-        fault
+        fault.is_any().then_some(fault)
     }
 
     #[inline]
-    fn touch_word(
-        &mut self,
-        word: usize,
-        bytes: u8,
-        way: Way,
-        thread: u32,
-        clock: &Clock,
-    ) -> Fault {
+    fn touch_word(&mut self, word: usize, way: Way, now: Stamp, clock: &Clock) -> Fault {
+        let state = &mut self.bytes[word];
         let word = &mut self.words[word];
-        let warp = thread as usize / LANES;
-        let now = Stamp {
-            thread: thread as u16 + 1,
-            bytes,
-            atomic: way == Way::Atomic,
-            clock: clock.seen[warp],
-            met: clock.met,
+        let mask = now.bytes();
+        let mut fault = Fault {
+            race: None,
+            unwritten: way != Way::Write && *state & mask != mask,
+            outside: *state >> 4 & mask != mask,
         };
-        let conflicts = |stamp: &Stamp| {
-            if stamp.thread == 0 || stamp.thread == now.thread || stamp.bytes & bytes == 0 {
-                return false;
-            }
-            let other = usize::from(stamp.thread - 1) / LANES;
-            let ordered = if other == warp {
-                stamp.met < clock.met
-            } else {
-                stamp.clock < clock.seen[other]
-            };
-            !(ordered || stamp.atomic && now.atomic)
-        };
-        let race_with = |stamp: &Stamp, before| Race {
-            before,
-            other: u32::from(stamp.thread - 1),
-        };
-        let mut race = None;
-        if conflicts(&word.writer) {
-            race = Some(race_with(&word.writer, "wrote"));
-        } else if conflicts(&word.changer) {
-            race = Some(race_with(&word.changer, "changed"));
+        if !clock.is_behind(word.writer, now) && clock.conflict(word.writer, now) {
+            fault.race = Some(race_with(word.writer, "wrote"));
+        } else if way != Way::Atomic
+            && !clock.is_behind(word.changer, now)
+            && clock.conflict(word.changer, now)
+        {
+            fault.race = Some(race_with(word.changer, "changed"));
         }
-        let outside = word.outside & bytes != 0;
-        let unwritten = way != Way::Write && word.written & bytes != bytes;
-        match way {
-            Way::Read => {
-                if word.readers[0].thread != now.thread {
-                    word.readers[1] = word.readers[0];
-                }
-                word.readers[0] = now;
+        if way == Way::Read {
+            if !word.readers[0].is_of_thread_of(now) {
+                word.readers[1] = word.readers[0];
             }
-            Way::Write | Way::Atomic => {
-                for reader in &word.readers {
-                    if race.is_none() && conflicts(reader) {
-                        race = Some(race_with(reader, "read"));
-                    }
-                }
-                if way == Way::Write {
-                    word.writer = now;
-                } else {
-                    word.changer = now;
-                }
-                word.written |= bytes;
+            word.readers[0] = now;
+            return fault;
+        }
+        for reader in word.readers {
+            if fault.race.is_none() && !clock.is_behind(reader, now) && clock.conflict(reader, now)
+            {
+                fault.race = Some(race_with(reader, "read"));
             }
         }
-        Fault {
-            race,
-            unwritten,
-            outside,
+        if way == Way::Write {
+            word.writer = now;
+        } else {
+            word.changer = now;
         }
+        *state |= mask;
+        fault
+    }
+}
+
+fn race_with(stamp: Stamp, before: &'static str) -> Race {
+    Race {
+        before,
+        other: stamp.thread(),
+    }
+}
+
+/// The words that bytes lie in, and which of each they are, one bit each.
+fn pieces(at: u64, bytes: u32) -> impl Iterator<Item = (usize, u8)> {
+    let end = at + u64::from(bytes);
+    let mut at = at;
+    std::iter::from_fn(move || {
+        if at >= end {
+            return None;
+        }
+        let first = at % 4;
+        let count = (4 - first).min(end - at);
+        let mask = ((1_u8 << count) - 1) << first;
+        let word = (at / 4) as usize;
+        at += count;
+        Some((word, mask))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::rows::LANES;
+
+    #[test]
+    fn pieces_of_an_access() {
+        let of = |at, bytes| pieces(at, bytes).collect::<Vec<_>>();
+        assert_eq!(of(8, 4), [(2, 15)]);
+        assert_eq!(of(8, 8), [(2, 15), (3, 15)]);
+        assert_eq!(of(6, 2), [(1, 0b1100)]);
+        assert_eq!(of(7, 1), [(1, 0b1000)]);
+        assert_eq!(of(0, 16).len(), 4);
+    }
+
+    #[test]
+    fn who_wrote_before_a_barrier_is_no_race() {
+        let layout = {
+            let mut layout = Layout::default();
+            layout.place(64, 4);
+            layout
+        };
+        let mut shared = Shared::new(&layout);
+        let mut clocks = [Clock::new(2, 1), Clock::new(2, 1)];
+        assert_eq!(shared.touch(8, 4, Way::Write, 3, &clocks[0]), None);
+        let seen = shared.touch(8, 4, Way::Read, 33, &clocks[1]).unwrap();
+        assert_eq!(seen.race.unwrap().other, Some(3));
+        let [a, b] = &mut clocks;
+        Clock::join(&mut [a, b], &[0, 1]);
+        assert_eq!(
+            shared.touch(8, 4, Way::Read, LANES as u32, &clocks[1]),
+            None
+        );
+        // Who reads twice is one reader.
+        let fault = shared.touch(8, 4, Way::Write, LANES as u32, &clocks[1]);
+        assert_eq!(fault, None);
+        assert!(
+            shared
+                .touch(12, 4, Way::Read, 0, &clocks[0])
+                .unwrap()
+                .unwritten
+        );
+        assert!(shared.is_inside(60, 4));
     }
 }

@@ -85,6 +85,21 @@ pub(crate) struct Access {
     pub(crate) values: Vec<Option<Register>>,
 }
 
+impl Access {
+    /// Bytes of all elements.
+    pub(crate) fn width(&self) -> u32 {
+        self.bytes * self.values.len() as u32
+    }
+
+    /// Registers that are asked for, and how far behind the address their
+    /// elements lie.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = (Register, u64)> {
+        let bytes = u64::from(self.bytes);
+        let values = self.values.iter().enumerate();
+        values.filter_map(move |(at, value)| Some(((*value)?, at as u64 * bytes)))
+    }
+}
+
 /// What an atomic does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {

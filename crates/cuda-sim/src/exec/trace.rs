@@ -1,47 +1,82 @@
 //! Who touched global memory last in a launch.
 //!
 //! Two accesses to the same bytes, one of which is an ordinary write, race
-//! unless something orders them. Within a block that is a barrier. Between blocks, and within
-//! one without a barrier, it is a fence: a block that has passed one and then
-//! changes something atomically has *published* all that it wrote before, and
-//! who does an atomic or a volatile access after that has seen it. Whose flag
-//! that was is not asked: some races stay unseen, but a program that keeps to
-//! the rules has none.
+//! unless something orders them. Within a block that is a barrier. Between
+//! blocks, and within one without a barrier, it is a fence: a block that has
+//! passed one and then changes something atomically has *published* all that
+//! it wrote before, and who does an atomic or a volatile access after that has
+//! seen it. Whose flag that was is not asked: some races stay unseen, but a
+//! program that keeps to the rules has none.
+//!
+//! Of each piece of memory the last writer is known and one reader, with a
+//! note that there were more. A piece is as long as the narrowest access to
+//! its segment so far.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::clock::Clock;
 use super::rows::LANES;
-use super::shared::{Clock, Race};
+use super::shared::Race;
 
 /// Bytes of memory that are looked after under one lock.
-const SEGMENT: u64 = 1024;
-const WORDS: usize = SEGMENT as usize / 4;
+const SEGMENT: u64 = 4096;
+/// A longer access is one to several pieces.
+const LONGEST_PIECE: u32 = 16;
+/// Blocks with a higher number are not looked after.
+const MOST_BLOCKS: u32 = (1 << 28) - 1;
+/// Nor is a block after so many barriers.
+const MOST_TICKS: u32 = u16::MAX as u32;
 
-/// A thread at a time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stamp {
-    /// Number of the block and one; 0 is nobody.
-    block: u32,
-    thread: u16,
-    /// Bytes of the word, one bit each.
-    bytes: u8,
-    /// The warp's own clock, and how often its lanes have met.
-    clock: u32,
-    met: u32,
-    /// How often the block had published.
-    epoch: u32,
+/// A thread at a time. From the top: number of the block and one, of 28 bits;
+/// its warp's tick, of 16; its number, of 10; how often the block had
+/// published, of 8; and two notes. Nobody is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stamp(u64);
+
+impl Stamp {
+    const BLOCK: u32 = 36;
+    const TICK: u32 = 20;
+    const THREAD: u32 = 10;
+    const EPOCH: u32 = 2;
+    /// Of a reader: there was another one, which nothing orders with this one.
+    const SEVERAL: u64 = 2;
+    /// Of a writer: it was atomic or volatile.
+    const STRONG: u64 = 1;
+    /// Bits that say which thread it is.
+    const WHO: u64 = u64::MAX << Self::BLOCK | 0x3ff << Self::THREAD;
+
+    fn block(self) -> u32 {
+        (self.0 >> Self::BLOCK) as u32 - 1
+    }
+
+    fn tick(self) -> u32 {
+        (self.0 >> Self::TICK) as u32 & 0xffff
+    }
+
+    fn thread(self) -> u32 {
+        (self.0 >> Self::THREAD) as u32 & 0x3ff
+    }
+
+    fn epoch(self) -> u32 {
+        (self.0 >> Self::EPOCH) as u32 & 0xff
+    }
+
+    fn is(self, note: u64) -> bool {
+        self.0 & note != 0
+    }
+
+    fn with(self, note: u64) -> Self {
+        Self(self.0 | note)
+    }
 }
 
-/// What is known about four bytes.
+/// What is known about a piece.
 #[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    /// Who wrote last, and who changed it atomically or by a volatile access.
+struct Piece {
     writer: Stamp,
-    changer: Stamp,
-    /// Two different threads suffice: whoever writes is at most one of them.
-    readers: [Stamp; 2],
+    reader: Stamp,
 }
 
 /// Of one allocation.
@@ -51,7 +86,39 @@ pub(crate) struct Trace {
 }
 
 /// Nothing is known of a segment that nobody has touched.
-type Segment = Option<Box<[Word]>>;
+#[derive(Debug, Default)]
+struct Segment {
+    /// Bytes of a piece.
+    length: u32,
+    pieces: Vec<Piece>,
+}
+
+impl Segment {
+    /// Makes pieces of at most so many bytes; the answer is how many they have.
+    #[inline]
+    fn split(&mut self, bytes: u32) -> u32 {
+        if self.length == 0 || bytes < self.length {
+            self.split_further(bytes);
+        }
+        self.length
+    }
+
+    #[cold]
+    fn split_further(&mut self, bytes: u32) {
+        let length = bytes.min(LONGEST_PIECE);
+        let count = SEGMENT as usize / length as usize;
+        self.pieces = if self.length == 0 {
+            vec![Piece::default(); count]
+        } else {
+            let of = (self.length / length) as usize;
+            let pieces = self.pieces.iter();
+            pieces
+                .flat_map(|piece| std::iter::repeat_n(*piece, of))
+                .collect()
+        };
+        self.length = length;
+    }
+}
 
 /// Who accesses.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +179,8 @@ impl Published {
         times.entry(block).or_default().push(now);
     }
 
-    /// Whether what a block did in an epoch was published by then.
+    /// Whether what a block did in an epoch was published by then. Stamps have
+    /// room for 255 epochs: beyond them, whatever was published counts.
     fn had(&self, block: u32, epoch: u32, until: u64) -> bool {
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let time = times
@@ -122,11 +190,148 @@ impl Published {
     }
 }
 
+/// What is asked about each piece of an access, worked out once.
+struct Question<'q> {
+    who: &'q Who<'q>,
+    published: &'q Published,
+    /// The stamps of lane 0.
+    first: Stamp,
+    /// Stamps of the own block that surely lie in the past: from here on, so many.
+    past: u64,
+    span: u64,
+}
+
+impl<'q> Question<'q> {
+    /// `None` if this block is not looked after.
+    fn new(who: &'q Who<'q>, published: &'q Published) -> Option<Self> {
+        let tick = who.clock.age();
+        if who.block >= MOST_BLOCKS || tick >= MOST_TICKS {
+            return None;
+        }
+        let past = u64::from(who.block + 1) << Stamp::BLOCK;
+        let thread = who.warp * LANES as u32;
+        Some(Self {
+            who,
+            published,
+            first: Stamp(
+                past | u64::from(tick) << Stamp::TICK
+                    | u64::from(thread) << Stamp::THREAD
+                    | u64::from(who.seen.epoch.min(0xff)) << Stamp::EPOCH,
+            ),
+            past,
+            span: u64::from(who.clock.age_of_all()) << Stamp::TICK,
+        })
+    }
+
+    #[inline(always)]
+    fn now(&self, lane: u32) -> Stamp {
+        Stamp(self.first.0 + (u64::from(lane) << Stamp::THREAD))
+    }
+
+    /// Nobody, the same thread, or before a barrier of the whole block: most are.
+    #[inline(always)]
+    fn is_behind(&self, stamp: Stamp, now: Stamp) -> bool {
+        stamp.0 == 0
+            || stamp.0.wrapping_sub(self.past) < self.span
+            || (stamp.0 ^ now.0) & Stamp::WHO == 0
+    }
+
+    /// Whether nothing orders an access by another thread before one now.
+    fn conflict(&self, stamp: Stamp) -> bool {
+        let clock = self.who.clock;
+        let ordered = stamp.block() == self.who.block
+            && stamp.tick() < clock.age_of(stamp.thread() as usize / LANES);
+        !ordered
+            && !self
+                .published
+                .had(stamp.block(), stamp.epoch(), self.who.seen.until)
+    }
+
+    #[inline(always)]
+    fn races(&self, stamp: Stamp, now: Stamp) -> bool {
+        !self.is_behind(stamp, now) && self.conflict(stamp)
+    }
+
+    /// Notes an access to a piece.
+    #[inline(always)]
+    fn touch(&self, piece: &mut Piece, now: Stamp) -> Option<(u32, Race)> {
+        if self.who.write {
+            return self.write(piece, now);
+        }
+        // Reads and changes of whole words do each other no harm: a loop of
+        // compare-and-swap starts with a read.
+        let writer = piece.writer;
+        let race = !writer.is(Stamp::STRONG) && self.races(writer, now);
+        if piece.reader != now {
+            self.read(piece, now);
+        }
+        race.then(|| race_with(writer, "wrote"))
+    }
+
+    #[inline(always)]
+    fn read(&self, piece: &mut Piece, now: Stamp) {
+        let reader = piece.reader;
+        if self.is_behind(reader, now) {
+            let again = (reader.0 ^ now.0) & !(Stamp::SEVERAL | Stamp::STRONG) == 0;
+            if !again {
+                piece.reader = now;
+            }
+        } else if !reader.is(Stamp::SEVERAL) && self.conflict(reader) {
+            // One of another block is kept: of those of this one the next
+            // barrier takes care.
+            let own = reader.block() == self.who.block;
+            piece.reader = if own { now } else { reader }.with(Stamp::SEVERAL);
+        } else if !reader.is(Stamp::SEVERAL) {
+            piece.reader = now;
+        }
+    }
+
+    #[inline(always)]
+    fn write(&self, piece: &mut Piece, now: Stamp) -> Option<(u32, Race)> {
+        let Piece { writer, reader } = *piece;
+        if self.who.strong {
+            let plain = writer.0 != 0 && !writer.is(Stamp::STRONG);
+            let race = plain && self.races(writer, now);
+            // An ordinary write of the own block says more to others.
+            if !plain || !race && writer.block() != self.who.block {
+                piece.writer = now.with(Stamp::STRONG);
+            }
+            return race.then(|| race_with(writer, "wrote"));
+        }
+        piece.writer = now;
+        let several = reader.is(Stamp::SEVERAL);
+        if !several && self.is_behind(writer, now) && self.is_behind(reader, now) {
+            return None;
+        }
+        if self.races(writer, now) {
+            let strong = writer.is(Stamp::STRONG);
+            return Some(race_with(writer, if strong { "changed" } else { "wrote" }));
+        }
+        if self.races(reader, now) {
+            return Some(race_with(reader, "read"));
+        }
+        // The one that is known is this thread itself; the other is not.
+        let again = several && (reader.0 ^ now.0) & !(Stamp::SEVERAL | Stamp::STRONG) == 0;
+        again.then_some((
+            self.who.block,
+            Race {
+                before: "read",
+                other: None,
+            },
+        ))
+    }
+}
+
+fn race_with(stamp: Stamp, before: &'static str) -> (u32, Race) {
+    let other = Some(stamp.thread());
+    (stamp.block(), Race { before, other })
+}
+
 impl Trace {
     fn new(bytes: u64) -> Self {
         let count = bytes.div_ceil(SEGMENT);
         Self {
-            segments: (0..count).map(|_| Mutex::new(None)).collect(),
+            segments: (0..count).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -140,6 +345,9 @@ impl Trace {
         published: &Published,
         mut found: impl FnMut(u32, (u32, Race)),
     ) {
+        let Some(question) = Question::new(who, published) else {
+            return;
+        };
         let mut held: Option<(u64, MutexGuard<'_, Segment>)> = None;
         for (lane, at) in accesses {
             // An access is as wide as it is aligned: it lies in one segment.
@@ -153,85 +361,18 @@ impl Trace {
                     held.insert((number, segment))
                 }
             };
-            let words = segment.get_or_insert_with(|| vec![Word::default(); WORDS].into());
-            let end = at + u64::from(bytes);
-            let mut at = at;
+            let length = segment.split(bytes);
+            let first = (at % SEGMENT) as usize / length as usize;
+            let count = (bytes / length) as usize;
+            let now = question.now(lane);
             let mut race = None;
-            while at < end {
-                let first = at % 4;
-                let count = (4 - first).min(end - at);
-                let mask = ((1_u8 << count) - 1) << first;
-                let word = &mut words[(at % SEGMENT / 4) as usize];
-                race = race.or(word.touch(mask, lane, who, published));
-                at += count;
+            for piece in &mut segment.pieces[first..first + count] {
+                race = race.or(question.touch(piece, now));
             }
             if let Some(race) = race {
                 found(lane, race);
             }
         }
-    }
-}
-
-impl Word {
-    fn touch(
-        &mut self,
-        bytes: u8,
-        lane: u32,
-        who: &Who<'_>,
-        published: &Published,
-    ) -> Option<(u32, Race)> {
-        let warp = who.warp as usize;
-        let now = Stamp {
-            block: who.block + 1,
-            thread: (who.warp * LANES as u32 + lane) as u16,
-            bytes,
-            clock: who.clock.of(warp),
-            met: who.clock.met,
-            epoch: who.seen.epoch,
-        };
-        let conflicts = |stamp: &Stamp| {
-            let own = stamp.block == now.block && stamp.thread == now.thread;
-            if stamp.block == 0 || own || stamp.bytes & bytes == 0 {
-                return false;
-            }
-            let other = usize::from(stamp.thread) / LANES;
-            let ordered = stamp.block == now.block
-                && if other == warp {
-                    stamp.met < now.met
-                } else {
-                    stamp.clock < who.clock.of(other)
-                };
-            !ordered && !published.had(stamp.block - 1, stamp.epoch, who.seen.until)
-        };
-        let race_with = |stamp: &Stamp, before| {
-            let other = u32::from(stamp.thread);
-            (stamp.block - 1, Race { before, other })
-        };
-        let mut race = conflicts(&self.writer).then(|| race_with(&self.writer, "wrote"));
-        // Reads and changes of whole words do each other no harm: a loop of
-        // compare-and-swap starts with a read.
-        if who.write && !who.strong {
-            if race.is_none() && conflicts(&self.changer) {
-                race = Some(race_with(&self.changer, "changed"));
-            }
-            for reader in &self.readers {
-                if race.is_none() && conflicts(reader) {
-                    race = Some(race_with(reader, "read"));
-                }
-            }
-        }
-        match (who.write, who.strong) {
-            (true, true) => self.changer = now,
-            (true, false) => self.writer = now,
-            (false, _) => {
-                let last = self.readers[0];
-                if (last.block, last.thread) != (now.block, now.thread) {
-                    self.readers[1] = last;
-                }
-                self.readers[0] = now;
-            }
-        }
-        race
     }
 }
 

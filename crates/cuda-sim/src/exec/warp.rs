@@ -6,8 +6,8 @@
 //! spins there for long lets others go, or a lane that waits for another of
 //! its own warp would wait for ever.
 
+use super::clock::Clock;
 use super::rows::{ALL, LANES, Registers};
-use super::shared::Clock;
 use super::step::{Code, Special};
 use crate::memory::Cells;
 
@@ -26,6 +26,19 @@ pub(crate) struct Frame {
     pub(crate) caller: Option<(u32, u32)>,
     /// Calls that it is in.
     pub(crate) depth: u32,
+}
+
+impl Frame {
+    /// A kernel's own.
+    fn first(function: u32, registers: Registers) -> Self {
+        Self {
+            function,
+            registers,
+            local: 0,
+            caller: None,
+            depth: 0,
+        }
+    }
 }
 
 /// What a group is up to.
@@ -52,7 +65,9 @@ pub(crate) struct Group {
 pub(crate) struct Warp {
     /// In its block.
     pub(crate) number: u32,
-    /// Lanes that have not ended.
+    /// Lanes that have a thread.
+    lanes: u32,
+    /// Those that have not ended.
     pub(crate) alive: u32,
     pub(crate) frames: Vec<Option<Frame>>,
     pub(crate) groups: Vec<Group>,
@@ -84,29 +99,46 @@ impl Warp {
             std::array::from_fn(|lane| thread(lane) / block[0] % block[1]),
             std::array::from_fn(|lane| thread(lane) / block[0] / block[1]),
         ];
-        let frame = Frame {
-            function: entry.0,
-            registers: entry.1.template.clone(),
-            local: 0,
-            caller: None,
-            depth: 0,
-        };
         Self {
             number,
-            alive: lanes,
-            frames: vec![Some(frame)],
-            groups: vec![Group {
-                frame: 0,
-                at: 0,
-                lanes,
-                state: State::Ready,
-            }],
+            lanes,
+            alive: 0,
+            frames: vec![Some(Frame::first(entry.0, entry.1.template.clone()))],
+            groups: Vec::new(),
             local: Cells::new(u64::from(local_bytes) * LANES as u64),
             tid,
-            clock: Clock::new(warps),
+            clock: Clock::new(warps, number as usize),
             executed: 0,
             patience: PATIENCE,
         }
+    }
+
+    /// At the start of a block: as if nothing had run.
+    pub(crate) fn start(&mut self, entry: (u32, &Code), told: &Told, tick: u32) {
+        self.alive = self.lanes;
+        self.executed = 0;
+        self.patience = PATIENCE;
+        self.clock.renew(tick);
+        self.local.clear();
+        self.groups.clear();
+        self.groups.push(Group {
+            frame: 0,
+            at: 0,
+            lanes: self.lanes,
+            state: State::Ready,
+        });
+        // Registers keep their place in memory.
+        let old = self.frames.drain(..).next().flatten();
+        let mut registers = old.map(|frame| frame.registers).unwrap_or_default();
+        registers.clone_from(&entry.1.template);
+        tell(
+            &mut registers,
+            &entry.1.specials,
+            told,
+            self.number,
+            &self.tid,
+        );
+        self.frames.push(Some(Frame::first(entry.0, registers)));
     }
 
     /// The group to go on with; `None` if none can.

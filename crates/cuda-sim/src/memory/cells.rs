@@ -26,6 +26,11 @@ pub(crate) struct Cells {
 
 /// An unsigned integer that is accessed at once.
 pub(crate) trait Cell: Copy {
+    /// The same as an atomic.
+    type Atomic;
+    /// So many of them, from `at` so many bytes into the buffer, a multiple of
+    /// the width.
+    fn run(cells: &Cells, at: u64, count: usize) -> &[Self::Atomic];
     /// Reads it `at` so many bytes into the buffer, a multiple of its width.
     fn load(cells: &Cells, at: u64) -> Self;
     /// Writes it there.
@@ -56,6 +61,22 @@ macro_rules! cell {
         }
 
         impl Cell for $ty {
+            type Atomic = $atomic;
+
+            #[inline(always)]
+            fn run(cells: &Cells, at: u64, count: usize) -> &[$atomic] {
+                const WIDTH: u64 = size_of::<$ty>() as u64;
+                let room = cells.bytes.checked_sub(at).map_or(0, |left| left / WIDTH);
+                assert!(
+                    at.is_multiple_of(WIDTH) && count as u64 <= room,
+                    "checked by whoever asks"
+                );
+                // SAFETY: as above, for `count` of them one behind the other.
+                unsafe {
+                    let start = cells.words.as_ptr().cast::<u8>();
+                    std::slice::from_raw_parts(start.add(at as usize).cast(), count)
+                }
+            }
             #[inline(always)]
             fn load(cells: &Cells, at: u64) -> Self {
                 cells.$view(at).load(Ordering::Relaxed)
@@ -85,6 +106,13 @@ impl Cells {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// All zero again.
+    pub(crate) fn clear(&self) {
+        for word in &self.words {
+            word.store(0, Ordering::Relaxed);
+        }
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use thiserror::Error;
 
@@ -43,6 +43,8 @@ pub struct Allocation {
     cells: Cells,
     /// One bit a byte: whether it was ever written.
     written: Box<[AtomicU64]>,
+    /// All bytes were: nothing more to note.
+    complete: AtomicBool,
 }
 
 impl Allocation {
@@ -55,6 +57,7 @@ impl Allocation {
             read_only,
             cells: Cells::new(bytes),
             written: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            complete: AtomicBool::new(false),
         }
     }
 
@@ -89,6 +92,9 @@ impl Allocation {
     pub fn write(&self, at: u64, from: &[u8]) {
         self.cells.write(at, from);
         self.mark(at, from.len() as u64);
+        if from.len() as u64 == self.bytes() {
+            self.complete.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Copies out of it.
@@ -101,6 +107,9 @@ impl Allocation {
 
     /// Notes that bytes were written.
     pub(crate) fn mark(&self, at: u64, bytes: u64) {
+        if self.is_complete() {
+            return;
+        }
         let end = at + bytes;
         let mut at = at;
         while at < end {
@@ -115,8 +124,17 @@ impl Allocation {
         }
     }
 
+    /// Whether all of it was written at once.
+    #[inline]
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
+    }
+
     /// The first of these bytes that nobody has written.
     pub(crate) fn unwritten(&self, at: u64, bytes: u64) -> Option<u64> {
+        if self.is_complete() {
+            return None;
+        }
         let end = at + bytes;
         let mut at = at;
         while at < end {

@@ -4,7 +4,7 @@ mod cells;
 mod heap;
 mod layout;
 
-pub(crate) use cells::Cells;
+pub(crate) use cells::{Cell, Cells};
 pub(crate) use heap::Released;
 pub use heap::{Allocation, Heap, HeapError};
 pub(crate) use layout::{Layout, Piece};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use cuda_sim::{Device, Limits, Module, Shape};
+use cuda_sim::{Checks, Device, Limits, Module, Shape};
 
 /// Bits of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Code {
         };
         let limits = Limits {
             threads: 1,
-            global_races: false,
+            checks: Checks::Memory,
             ..Limits::default()
         };
         let outcome = module

@@ -1,0 +1,330 @@
+//! Registers by what is in use at once.
+//!
+//! PTX names a register for each value. A warp's registers are rows of 32
+//! lanes, so thousands of them don't fit into a cache, while few are in use at
+//! any time. Values that are never needed at the same time get the same row:
+//! liveness over the control-flow graph, then a linear scan (Poletto and
+//! Sarkar, "Linear scan register allocation", 1999). A thread writes its own
+//! lane only, so that it holds for lanes that have gone apart too.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use crate::exec::roles::Role;
+use crate::exec::rows::{Demand, Kind};
+use crate::exec::step::{RESERVED, Step, TRUE, What};
+
+/// Bits of the tables for liveness; a function that needs more keeps its
+/// registers apart.
+const MOST_BITS: usize = 1 << 28;
+
+/// A register before renaming.
+type Name = (Kind, u32);
+
+/// From where to where a value is needed, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    fn cover(&mut self, at: usize) {
+        self.start = self.start.min(at);
+        self.end = self.end.max(at);
+    }
+}
+
+/// Steps that run one after the other.
+#[derive(Debug, Default)]
+struct Block {
+    start: usize,
+    end: usize,
+    next: Vec<usize>,
+    read: Set,
+    written: Set,
+    live_in: Set,
+    live_out: Set,
+}
+
+/// Gives steps new registers. Those in `pinned` hold the same for the whole
+/// function; they are told where they lie now. The answer is how many there
+/// are of each kind.
+pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Demand {
+    let mut homes = Homes::default();
+    for (kind, slot) in pinned.iter_mut() {
+        let home = homes.fix((*kind, **slot));
+        **slot = home;
+    }
+    let mut numbers: HashMap<Name, usize> = HashMap::new();
+    let mut names: Vec<Name> = Vec::new();
+    for step in steps.iter_mut() {
+        step.registers(&mut |kind, slot, _| {
+            let name = (kind, *slot);
+            if !homes.is_fixed(name) && !numbers.contains_key(&name) {
+                numbers.insert(name, names.len());
+                names.push(name);
+            }
+        });
+    }
+    let mut spans = vec![
+        Span {
+            start: usize::MAX,
+            end: 0
+        };
+        names.len()
+    ];
+    let mut blocks = blocks(steps);
+    if blocks.len() * names.len() > MOST_BITS {
+        spans.fill(Span {
+            start: 0,
+            end: steps.len(),
+        });
+    } else {
+        find_uses(steps, &mut blocks, &numbers, &mut spans);
+        find_live(&mut blocks);
+        for block in &blocks {
+            block.live_in.each(|name| spans[name].cover(block.start));
+            block.live_out.each(|name| spans[name].cover(block.end - 1));
+        }
+    }
+    homes.scan(&names, &spans);
+    for step in steps.iter_mut() {
+        step.registers(&mut |kind, slot, _| *slot = homes.of((kind, *slot)));
+    }
+    homes.demand
+}
+
+/// The control-flow graph.
+fn blocks(steps: &[Step]) -> Vec<Block> {
+    let mut starts = vec![false; steps.len() + 1];
+    let mut start = |at: usize| {
+        if let Some(start) = starts.get_mut(at) {
+            *start = true;
+        }
+    };
+    start(0);
+    for (at, step) in steps.iter().enumerate() {
+        match &step.what {
+            What::Branch(target) => start(*target as usize),
+            What::BranchIndexed(_, targets) => {
+                targets.iter().for_each(|target| start(*target as usize));
+            }
+            What::Return | What::Exit | What::Trap => {}
+            _ => continue,
+        }
+        start(at + 1);
+    }
+    let mut places = vec![0; steps.len() + 1];
+    let mut blocks: Vec<Block> = Vec::new();
+    for at in 0..steps.len() {
+        if starts[at] {
+            blocks.push(Block {
+                start: at,
+                ..Block::default()
+            });
+        }
+        places[at] = blocks.len() - 1;
+        if let Some(block) = blocks.last_mut() {
+            block.end = at + 1;
+        }
+    }
+    for block in &mut blocks {
+        let step = &steps[block.end - 1];
+        let always = step.guard == TRUE;
+        let mut next = Vec::new();
+        let goes_on = match &step.what {
+            What::Branch(target) => {
+                next.push(*target as usize);
+                !always
+            }
+            What::BranchIndexed(_, targets) => {
+                next.extend(targets.iter().map(|target| *target as usize));
+                !always
+            }
+            What::Return | What::Exit | What::Trap => !always,
+            _ => true,
+        };
+        if goes_on {
+            next.push(block.end);
+        }
+        next.retain(|at| *at < steps.len());
+        block.next = next.iter().map(|at| places[*at]).collect();
+    }
+    blocks
+}
+
+/// What each block reads before it has written it, and what it writes.
+fn find_uses(
+    steps: &mut [Step],
+    blocks: &mut [Block],
+    numbers: &HashMap<Name, usize>,
+    spans: &mut [Span],
+) {
+    for block in blocks {
+        block.read = Set::new(spans.len());
+        block.written = Set::new(spans.len());
+        for at in block.start..block.end {
+            let always = steps[at].guard == TRUE;
+            let mut written = Vec::new();
+            steps[at].registers(&mut |kind, slot, role| {
+                let Some(&name) = numbers.get(&(kind, *slot)) else {
+                    return;
+                };
+                spans[name].cover(at);
+                // What is written under a condition may stay what it was.
+                if (role == Role::Read || !always) && !block.written.has(name) {
+                    block.read.add(name);
+                }
+                if role == Role::Written && always {
+                    written.push(name);
+                }
+            });
+            written.iter().for_each(|name| block.written.add(*name));
+        }
+    }
+}
+
+/// What is needed when a block begins, and after its end.
+fn find_live(blocks: &mut [Block]) {
+    let mut before: Vec<Vec<usize>> = vec![Vec::new(); blocks.len()];
+    for (at, block) in blocks.iter().enumerate() {
+        block.next.iter().for_each(|next| before[*next].push(at));
+    }
+    for block in blocks.iter_mut() {
+        block.live_in = block.read.clone();
+        block.live_out = Set::new(block.read.len());
+    }
+    let mut waiting: Vec<usize> = (0..blocks.len()).collect();
+    while let Some(at) = waiting.pop() {
+        let mut out = std::mem::take(&mut blocks[at].live_out);
+        for next in &blocks[at].next {
+            out.join(&blocks[*next].live_in);
+        }
+        let block = &mut blocks[at];
+        let changed = block.live_in.join_without(&out, &block.written);
+        block.live_out = out;
+        if changed {
+            waiting.extend(&before[at]);
+        }
+    }
+}
+
+/// Where registers lie.
+#[derive(Debug, Default)]
+struct Homes {
+    homes: HashMap<Name, u32>,
+    demand: Demand,
+}
+
+impl Homes {
+    /// A place that nothing else gets.
+    fn fresh(&mut self, kind: Kind) -> u32 {
+        let count = match kind {
+            Kind::Word => &mut self.demand.words,
+            Kind::Long => &mut self.demand.longs,
+            Kind::Predicate => {
+                self.demand.predicates = self.demand.predicates.max(RESERVED);
+                &mut self.demand.predicates
+            }
+        };
+        *count += 1;
+        *count - 1
+    }
+
+    fn is_fixed(&self, name: Name) -> bool {
+        name.0 == Kind::Predicate && name.1 < RESERVED || self.homes.contains_key(&name)
+    }
+
+    fn fix(&mut self, name: Name) -> u32 {
+        if name.0 == Kind::Predicate && name.1 < RESERVED {
+            return name.1;
+        }
+        let home = self.fresh(name.0);
+        self.homes.insert(name, home);
+        home
+    }
+
+    fn of(&self, name: Name) -> u32 {
+        self.homes.get(&name).copied().unwrap_or(name.1)
+    }
+
+    /// In the order in which values begin, each takes a place that is free.
+    fn scan(&mut self, names: &[Name], spans: &[Span]) {
+        self.demand.predicates = self.demand.predicates.max(RESERVED);
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by_key(|name| spans[*name].start);
+        let mut free: HashMap<Kind, Vec<u32>> = HashMap::new();
+        let mut taken = BinaryHeap::new();
+        for name in order {
+            let Span { start, end } = spans[name];
+            while let Some(&Reverse((until, kind, home))) = taken.peek() {
+                if until >= start {
+                    break;
+                }
+                taken.pop();
+                free.entry(kind).or_default().push(home);
+            }
+            let kind = names[name].0;
+            let home = free.get_mut(&kind).and_then(Vec::pop);
+            let home = home.unwrap_or_else(|| self.fresh(kind));
+            self.homes.insert(names[name], home);
+            taken.push(Reverse((end, kind, home)));
+        }
+    }
+}
+
+/// Numbers below a limit.
+#[derive(Clone, Debug, Default)]
+struct Set {
+    bits: Vec<u64>,
+    len: usize,
+}
+
+impl Set {
+    fn new(len: usize) -> Self {
+        Self {
+            bits: vec![0; len.div_ceil(64)],
+            len,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.bits[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    fn add(&mut self, at: usize) {
+        self.bits[at / 64] |= 1 << (at % 64);
+    }
+
+    fn join(&mut self, other: &Self) {
+        for (word, more) in self.bits.iter_mut().zip(&other.bits) {
+            *word |= more;
+        }
+    }
+
+    /// Adds what is in `other` and not in `without`; whether that was anything.
+    fn join_without(&mut self, other: &Self, without: &Self) -> bool {
+        let mut changed = false;
+        for ((word, more), not) in self.bits.iter_mut().zip(&other.bits).zip(&without.bits) {
+            let new = *word | more & !not;
+            changed |= new != *word;
+            *word = new;
+        }
+        changed
+    }
+
+    fn each(&self, mut f: impl FnMut(usize)) {
+        for (at, word) in self.bits.iter().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                f(at * 64 + left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the addresses of a warp's access have in common.
+
+use super::kernel::for_processor;
+use super::rows::{ALL, Kind, LANES, Registers};
+use super::step::{Register, Target};
+
+/// How lanes' addresses lie to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Of all lanes, one behind the other.
+    Row,
+    /// All the same.
+    Same,
+    Any,
+}
+
+/// Addresses of active lanes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Survey {
+    pub(super) least: u64,
+    pub(super) most: u64,
+    /// All of them or-ed: how well they are aligned.
+    pub(super) bits: u64,
+    pub(super) form: Form,
+}
+
+for_processor!(
+    /// Of accesses of so many bytes by the active lanes.
+    fn survey(addresses: &[u64; LANES], active: u32, width: u64) -> Survey {
+        let first = addresses[active.trailing_zeros() as usize & 31];
+        let mut apart = 0;
+        for address in addresses {
+            apart |= address ^ first;
+        }
+        if apart == 0 {
+            return Survey {
+                least: first,
+                most: first,
+                bits: first,
+                form: Form::Same,
+            };
+        }
+        if active == ALL {
+            let mut astray = 0;
+            for (lane, address) in addresses.iter().enumerate() {
+                astray |= address.wrapping_sub(first) ^ (lane as u64 * width);
+            }
+            if astray == 0 {
+                return Survey {
+                    least: first,
+                    most: first.wrapping_add((LANES as u64 - 1) * width),
+                    bits: first,
+                    form: Form::Row,
+                };
+            }
+        }
+        let mut survey = Survey {
+            least: u64::MAX,
+            most: 0,
+            bits: 0,
+            form: Form::Any,
+        };
+        for (lane, &address) in addresses.iter().enumerate() {
+            let there = active >> lane & 1 == 1;
+            survey.least = survey.least.min(if there { address } else { u64::MAX });
+            survey.most = survey.most.max(if there { address } else { 0 });
+            survey.bits |= if there { address } else { 0 };
+        }
+        survey
+    }
+);
+
+for_processor!(
+    /// The addresses of a target in all lanes.
+    fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
+        match target.base {
+            None => [target.offset; LANES],
+            Some(Register {
+                kind: Kind::Long,
+                slot,
+            }) => registers.longs[slot as usize].map(|base| base.wrapping_add(target.offset)),
+            Some(Register { slot, .. }) => registers.words[slot as usize]
+                .map(|base| u64::from(base.wrapping_add(target.offset as u32))),
+        }
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_single_places() {
+        let row: [u64; LANES] = std::array::from_fn(|lane| 4096 + 8 * lane as u64);
+        let found = survey(&row, ALL, 8);
+        assert_eq!((found.least, found.most), (4096, 4096 + 31 * 8));
+        assert_eq!(found.form, Form::Row);
+        assert_eq!(survey(&row, ALL, 4).form, Form::Any);
+        assert_eq!(survey(&row, 6, 8).form, Form::Any);
+        assert_eq!(survey(&row, 6, 8).least, 4104);
+        assert_eq!(survey(&[12; LANES], 6, 8).form, Form::Same);
+        let mut odd = row;
+        odd[7] += 2;
+        assert_eq!(survey(&odd, ALL, 8).bits & 7, 2);
+    }
+}
