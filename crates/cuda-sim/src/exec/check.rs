@@ -148,11 +148,11 @@ impl<'a> Reach<'a, '_> {
         same: impl Fn(u32, Option<u32>) -> bool,
     ) -> Result<(), Stop> {
         let launch = self.launch;
-        let Some(traces) = &launch.traces else {
+        let Some(launched) = &launch.launched else {
             return Ok(());
         };
         if strong {
-            self.seen.publish(self.number, &traces.published);
+            self.seen.publish(self.number, &launched.published);
         }
         let who = Who {
             block: self.number,
@@ -174,23 +174,20 @@ impl<'a> Reach<'a, '_> {
         match found {
             Found::One(allocation) if allocation.is_read_only() => {}
             Found::One(allocation) => {
-                if let Some(trace) = traces.of(*self.last, allocation.bytes()) {
-                    let accesses = lanes(told_apart(form, way, active))
-                        .map(|lane| (lane, addresses[lane as usize] - allocation.base()));
-                    trace.touch(accesses, width, &who, &traces.published, &mut note);
-                }
+                let accesses = lanes(told_apart(form, way, active))
+                    .map(|lane| (lane, addresses[lane as usize] - allocation.base()));
+                let trace = allocation.trace();
+                trace.touch(accesses, width, &who, launched, &mut note);
             }
             Found::Each(each) => {
                 for lane in lanes(active) {
                     let Some(allocation) = &each[lane as usize] else {
                         continue;
                     };
-                    let number = launch.number_at(allocation.base());
-                    if let Some(trace) = traces.of(number, allocation.bytes()) {
-                        let at = addresses[lane as usize] - allocation.base();
-                        let access = std::iter::once((lane, at));
-                        trace.touch(access, width, &who, &traces.published, &mut note);
-                    }
+                    let at = addresses[lane as usize] - allocation.base();
+                    let access = std::iter::once((lane, at));
+                    let trace = allocation.trace();
+                    trace.touch(access, width, &who, launched, &mut note);
                 }
             }
         }
@@ -209,8 +206,8 @@ impl<'a> Reach<'a, '_> {
 
     /// After an access that sees what others have published.
     pub(super) fn look(&mut self) {
-        if let Some(traces) = &self.launch.traces {
-            self.seen.look(&traces.published);
+        if let Some(launched) = &self.launch.launched {
+            self.seen.look(&launched.published);
         }
     }
 
@@ -333,6 +330,10 @@ impl<'a> Reach<'a, '_> {
             }
         }
         if self.launch.asked.checks == Checks::Memory {
+            let end = most + u64::from(width);
+            if self.shared.is_solid(survey.least, end) {
+                return Ok(());
+            }
             return self.check_inside(warp, addresses, active, width, write);
         }
         for lane in lanes(told_apart(survey.form, way, active)) {
@@ -375,9 +376,6 @@ impl<'a> Reach<'a, '_> {
         width: u32,
         write: bool,
     ) -> Result<(), Stop> {
-        if !self.shared.has_gaps() {
-            return Ok(());
-        }
         for lane in lanes(active) {
             let address = addresses[lane as usize];
             if !self.shared.is_inside(address, width) {

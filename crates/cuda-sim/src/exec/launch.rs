@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::block::Block;
 use super::step::{Code, Step};
-use super::trace::Traces;
+use super::trace::Launched;
 use crate::device::Checks;
 use crate::finding::{Finding, Problem, Touched};
 use crate::memory::{Allocation, Layout, Released};
@@ -23,7 +23,7 @@ const MOST_FINDINGS: usize = 64;
 pub(crate) struct Launch<'l> {
     pub(crate) asked: Asked<'l>,
     /// Who touched what, if that is looked after.
-    pub(crate) traces: Option<Traces>,
+    pub(crate) launched: Option<Launched>,
     findings: Mutex<Vec<Finding>>,
     printed: Mutex<Vec<u8>>,
     over: AtomicBool,
@@ -112,10 +112,10 @@ impl Outcome {
 
 impl<'l> Launch<'l> {
     pub(crate) fn new(asked: Asked<'l>) -> Self {
-        let traces = (asked.checks == Checks::All).then(|| Traces::new(asked.allocations.len()));
+        let launched = (asked.checks == Checks::All).then(Launched::new);
         Self {
             asked,
-            traces,
+            launched,
             findings: Mutex::new(Vec::new()),
             printed: Mutex::new(Vec::new()),
             over: AtomicBool::new(false),

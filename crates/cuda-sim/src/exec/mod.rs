@@ -19,5 +19,5 @@ pub(crate) mod step;
 mod survey;
 mod system;
 mod together;
-mod trace;
+pub(crate) mod trace;
 mod warp;

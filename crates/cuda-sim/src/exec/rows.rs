@@ -208,7 +208,12 @@ impl Registers {
     #[inline(always)]
     pub(crate) fn map1<D: Lane, A: Lane>(&mut self, s: &Slots, mask: u32, f: impl Fn(A) -> D) {
         let a = *A::row(self, s.s[0]);
-        self.write(s.d, mask, |lane| f(A::read(a[lane])));
+        self.write(
+            s.d,
+            mask,
+            #[inline(always)]
+            |lane| f(A::read(a[lane])),
+        );
     }
 
     /// `d = f(a, b)`.
@@ -221,7 +226,12 @@ impl Registers {
     ) {
         let a = *A::row(self, s.s[0]);
         let b = *B::row(self, s.s[1]);
-        self.write(s.d, mask, |lane| f(A::read(a[lane]), B::read(b[lane])));
+        self.write(
+            s.d,
+            mask,
+            #[inline(always)]
+            |lane| f(A::read(a[lane]), B::read(b[lane])),
+        );
     }
 
     /// `d = f(a, b, c)`.
@@ -235,9 +245,12 @@ impl Registers {
         let a = *A::row(self, s.s[0]);
         let b = *B::row(self, s.s[1]);
         let c = *C::row(self, s.s[2]);
-        self.write(s.d, mask, |lane| {
-            f(A::read(a[lane]), B::read(b[lane]), C::read(c[lane]))
-        });
+        self.write(
+            s.d,
+            mask,
+            #[inline(always)]
+            |lane| f(A::read(a[lane]), B::read(b[lane]), C::read(c[lane])),
+        );
     }
 
     /// Which lanes `f(a, b)` holds in.

@@ -70,7 +70,8 @@ pub(crate) struct Shared {
     /// which of them somebody has written, as bits 0 to 3.
     bytes: Vec<u8>,
     fresh: Vec<u8>,
-    gaps: bool,
+    /// What lies between variables.
+    gaps: Vec<(u32, u32)>,
 }
 
 impl Shared {
@@ -86,7 +87,7 @@ impl Shared {
             words: vec![Word::default(); fresh.len()],
             bytes: fresh.clone(),
             fresh,
-            gaps: !layout.gaps().is_empty(),
+            gaps: layout.gaps(),
         }
     }
 
@@ -96,9 +97,10 @@ impl Shared {
         self.bytes.copy_from_slice(&self.fresh);
     }
 
-    /// Whether there is anything between variables.
-    pub(crate) fn has_gaps(&self) -> bool {
-        self.gaps
+    /// Whether there is nothing between variables from here to there.
+    pub(crate) fn is_solid(&self, from: u64, to: u64) -> bool {
+        let apart = |(start, end): &(u32, u32)| to <= u64::from(*start) || u64::from(*end) <= from;
+        self.gaps.iter().all(apart)
     }
 
     /// Whether bytes belong to variables, without a note of the access.
@@ -116,20 +118,69 @@ impl Shared {
         thread: u32,
         clock: &Clock,
     ) -> Option<Fault> {
-        let mut fault = Fault::default();
-        if bytes == 4 {
-            let now = clock.stamp(thread, 15);
-            fault = self.touch_word((at / 4) as usize, way, now, clock);
-        } else {
-            for (word, mask) in pieces(at, bytes) {
-                let now = clock.stamp(thread, mask);
-                fault.join(&self.touch_word(word, way, now, clock));
+        let word = (at / 4) as usize;
+        let now = clock.stamp(thread, 15);
+        let whole = bytes >= 4
+            && (word..word + bytes as usize / 4).all(|word| self.quick(word, way, now, clock));
+        if whole {
+            return None;
+        }
+        self.touch_slowly(at, bytes, way, thread, clock)
+    }
+
+    /// As `touch`, of a word of which it is plain that nothing is wrong;
+    /// whether that is so.
+    #[inline(always)]
+    fn quick(&mut self, word: usize, way: Way, now: Stamp, clock: &Clock) -> bool {
+        let state = &mut self.bytes[word];
+        let word = &mut self.words[word];
+        let needed = if way == Way::Write { 0xf0 } else { 0xff };
+        let behind = |stamp| clock.is_behind(stamp, now);
+        if *state & needed != needed || !behind(word.writer) {
+            return false;
+        }
+        if way == Way::Read {
+            if !behind(word.changer) {
+                return false;
             }
+            let last = word.readers[0];
+            if !behind(last) {
+                word.readers[1] = last;
+            }
+            word.readers[0] = now;
+            return true;
+        }
+        if !behind(word.readers[0]) || !behind(word.readers[1]) {
+            return false;
+        }
+        if way == Way::Atomic {
+            word.changer = now;
+        } else if behind(word.changer) {
+            word.writer = now;
+            *state |= 0xf;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    #[cold]
+    fn touch_slowly(
+        &mut self,
+        at: u64,
+        bytes: u32,
+        way: Way,
+        thread: u32,
+        clock: &Clock,
+    ) -> Option<Fault> {
+        let mut fault = Fault::default();
+        for (word, mask) in pieces(at, bytes) {
+            let now = clock.stamp(thread, mask);
+            fault.join(&self.touch_word(word, way, now, clock));
         }
         fault.is_any().then_some(fault)
     }
 
-    #[inline]
     fn touch_word(&mut self, word: usize, way: Way, now: Stamp, clock: &Clock) -> Fault {
         let state = &mut self.bytes[word];
         let word = &mut self.words[word];

@@ -73,15 +73,24 @@ for_processor!(
 for_processor!(
     /// The addresses of a target in all lanes.
     fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
+        let mut addresses = [target.offset; LANES];
         match target.base {
-            None => [target.offset; LANES],
+            None => {}
             Some(Register {
                 kind: Kind::Long,
                 slot,
-            }) => registers.longs[slot as usize].map(|base| base.wrapping_add(target.offset)),
-            Some(Register { slot, .. }) => registers.words[slot as usize]
-                .map(|base| u64::from(base.wrapping_add(target.offset as u32))),
+            }) => {
+                for (address, base) in addresses.iter_mut().zip(&registers.longs[slot as usize]) {
+                    *address = base.wrapping_add(target.offset);
+                }
+            }
+            Some(Register { slot, .. }) => {
+                for (address, base) in addresses.iter_mut().zip(&registers.words[slot as usize]) {
+                    *address = u64::from(base.wrapping_add(target.offset as u32));
+                }
+            }
         }
+        addresses
     }
 );
 

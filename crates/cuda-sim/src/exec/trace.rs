@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::clock::Clock;
 use super::rows::LANES;
@@ -88,6 +88,8 @@ pub(crate) struct Trace {
 /// Nothing is known of a segment that nobody has touched.
 #[derive(Debug, Default)]
 struct Segment {
+    /// Number of the launch that touched it last.
+    launch: u64,
     /// Bytes of a piece.
     length: u32,
     pieces: Vec<Piece>,
@@ -96,7 +98,11 @@ struct Segment {
 impl Segment {
     /// Makes pieces of at most so many bytes; the answer is how many they have.
     #[inline]
-    fn split(&mut self, bytes: u32) -> u32 {
+    fn split(&mut self, bytes: u32, launch: u64) -> u32 {
+        if self.launch != launch {
+            self.launch = launch;
+            self.pieces.fill(Piece::default());
+        }
         if self.length == 0 || bytes < self.length {
             self.split_further(bytes);
         }
@@ -182,6 +188,9 @@ impl Published {
     /// Whether what a block did in an epoch was published by then. Stamps have
     /// room for 255 epochs: beyond them, whatever was published counts.
     fn had(&self, block: u32, epoch: u32, until: u64) -> bool {
+        if until == 0 {
+            return false;
+        }
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let time = times
             .get(&block)
@@ -328,7 +337,7 @@ fn race_with(stamp: Stamp, before: &'static str) -> (u32, Race) {
 }
 
 impl Trace {
-    fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         let count = bytes.div_ceil(SEGMENT);
         Self {
             segments: (0..count).map(|_| Mutex::default()).collect(),
@@ -342,58 +351,49 @@ impl Trace {
         accesses: impl Iterator<Item = (u32, u64)>,
         bytes: u32,
         who: &Who<'_>,
-        published: &Published,
+        launch: &Launched,
         mut found: impl FnMut(u32, (u32, Race)),
     ) {
-        let Some(question) = Question::new(who, published) else {
+        let Some(question) = Question::new(who, &launch.published) else {
             return;
         };
-        let mut held: Option<(u64, MutexGuard<'_, Segment>)> = None;
-        for (lane, at) in accesses {
+        let mut accesses = accesses.peekable();
+        while let Some((_, at)) = accesses.peek() {
             // An access is as wide as it is aligned: it lies in one segment.
             let number = at / SEGMENT;
-            let (_, segment) = match held.take() {
-                Some(held_one) if held_one.0 == number => held.insert(held_one),
-                other => {
-                    drop(other);
-                    let segment = &self.segments[number as usize];
-                    let segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
-                    held.insert((number, segment))
-                }
-            };
-            let length = segment.split(bytes);
-            let first = (at % SEGMENT) as usize / length as usize;
+            let segment = &self.segments[number as usize];
+            let mut segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
+            let length = segment.split(bytes, launch.number);
             let count = (bytes / length) as usize;
-            let now = question.now(lane);
-            let mut race = None;
-            for piece in &mut segment.pieces[first..first + count] {
-                race = race.or(question.touch(piece, now));
-            }
-            if let Some(race) = race {
-                found(lane, race);
+            while let Some((lane, at)) = accesses.next_if(|(_, at)| at / SEGMENT == number) {
+                let first = (at % SEGMENT) as usize / length as usize;
+                let now = question.now(lane);
+                let mut race = None;
+                for piece in &mut segment.pieces[first..first + count] {
+                    race = race.or(question.touch(piece, now));
+                }
+                if let Some(race) = race {
+                    found(lane, race);
+                }
             }
         }
     }
 }
 
-/// The traces of a launch's allocations, by their number.
+/// What is known of a launch as a whole.
 #[derive(Debug)]
-pub(crate) struct Traces {
+pub(crate) struct Launched {
     pub(crate) published: Published,
-    traces: Vec<OnceLock<Trace>>,
+    /// Another one for each launch.
+    number: u64,
 }
 
-impl Traces {
-    pub(crate) fn new(allocations: usize) -> Self {
+impl Launched {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             published: Published::default(),
-            traces: (0..allocations).map(|_| OnceLock::new()).collect(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
-    }
-
-    /// Of an allocation with so many bytes.
-    pub(crate) fn of(&self, number: usize, bytes: u64) -> Option<&Trace> {
-        let trace = self.traces.get(number)?;
-        Some(trace.get_or_init(|| Trace::new(bytes)))
     }
 }

@@ -1,12 +1,13 @@
 //! Allocations, and who an address belongs to.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
 use super::cells::Cells;
+use crate::exec::trace::Trace;
 
 /// Where the first allocation lies.
 const FIRST: u64 = 0x0007_0000_0000;
@@ -45,6 +46,8 @@ pub struct Allocation {
     written: Box<[AtomicU64]>,
     /// All bytes were: nothing more to note.
     complete: AtomicBool,
+    /// Who touched it, if that is looked after.
+    trace: OnceLock<Trace>,
 }
 
 impl Allocation {
@@ -58,6 +61,7 @@ impl Allocation {
             cells: Cells::new(bytes),
             written: (0..words).map(|_| AtomicU64::new(0)).collect(),
             complete: AtomicBool::new(false),
+            trace: OnceLock::new(),
         }
     }
 
@@ -122,6 +126,12 @@ impl Allocation {
             }
             at += count;
         }
+    }
+
+    /// Who touched it. What one launch has noted means nothing to the next,
+    /// which takes over the memory for it.
+    pub(crate) fn trace(&self) -> &Trace {
+        self.trace.get_or_init(|| Trace::new(self.bytes()))
     }
 
     /// Whether all of it was written at once.

@@ -84,14 +84,14 @@ impl Alu {
 /// `alu!((a: u32, b: u32) -> u32 { a.wrapping_add(b) })`.
 macro_rules! alu {
     (($a:ident: $A:ty) -> $D:ty { $($f:tt)* }) => {
-        $crate::ops::alu::alu!(@ $D, [$A], |r, s, m| r.map1(s, m, |$a: $A| -> $D { $($f)* }))
+        $crate::ops::alu::alu!(@ $D, [$A], |r, s, m| r.map1(s, m, #[inline(always)] |$a: $A| -> $D { $($f)* }))
     };
     (($a:ident: $A:ty, $b:ident: $B:ty) -> $D:ty { $($f:tt)* }) => {
-        $crate::ops::alu::alu!(@ $D, [$A, $B], |r, s, m| r.map2(s, m, |$a: $A, $b: $B| -> $D { $($f)* }))
+        $crate::ops::alu::alu!(@ $D, [$A, $B], |r, s, m| r.map2(s, m, #[inline(always)] |$a: $A, $b: $B| -> $D { $($f)* }))
     };
     (($a:ident: $A:ty, $b:ident: $B:ty, $c:ident: $C:ty) -> $D:ty { $($f:tt)* }) => {
         $crate::ops::alu::alu!(@ $D, [$A, $B, $C], |r, s, m| {
-            r.map3(s, m, |$a: $A, $b: $B, $c: $C| -> $D { $($f)* })
+            r.map3(s, m, #[inline(always)] |$a: $A, $b: $B, $c: $C| -> $D { $($f)* })
         })
     };
     (@ $D:ty, [$($S:ty),*], |$r:ident, $s:ident, $m:ident| $body:expr) => {

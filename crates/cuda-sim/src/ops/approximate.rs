@@ -32,24 +32,67 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
     };
     alu.imm = u32::from(flush) | u32::from(saturate) << 1;
     alu.kernel = match opcode {
-        "ex2" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| exp2(f64::from(a))))),
-        "lg2" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| log2(f64::from(a))))),
+        "ex2" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| exp2(f64::from(a)))
+        )),
+        "lg2" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| log2(f64::from(a)))
+        )),
         "sin" => {
-            kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| { sine(f64::from(a), 0) })))
+            kernel!(|r, s, m| r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| mode(s.imm, a, |a| { sine(f64::from(a), 0) })
+            ))
         }
         "cos" => {
-            kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| { sine(f64::from(a), 1) })))
+            kernel!(|r, s, m| r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| mode(s.imm, a, |a| { sine(f64::from(a), 1) })
+            ))
         }
-        "tanh" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| tanh(f64::from(a))))),
-        "rsqrt" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| {
-            1.0 / f64::from(a).sqrt()
-        }))),
-        "rcp" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| 1.0 / f64::from(a)))),
-        "sqrt" => kernel!(|r, s, m| r.map1(s, m, |a: f32| mode(s.imm, a, |a| f64::from(a).sqrt()))),
-        "div" => kernel!(|r, s, m| r.map2(s, m, |a: f32, b: f32| {
-            let b = if s.imm & 1 == 1 { flushed(b) } else { b };
-            mode(s.imm, a, |a| quotient(a, b))
-        })),
+        "tanh" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| tanh(f64::from(a)))
+        )),
+        "rsqrt" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| { 1.0 / f64::from(a).sqrt() })
+        )),
+        "rcp" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| 1.0 / f64::from(a))
+        )),
+        "sqrt" => kernel!(|r, s, m| r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32| mode(s.imm, a, |a| f64::from(a).sqrt())
+        )),
+        "div" => kernel!(|r, s, m| r.map2(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32, b: f32| {
+                let b = if s.imm & 1 == 1 { flushed(b) } else { b };
+                mode(s.imm, a, |a| quotient(a, b))
+            }
+        )),
         _ => return None,
     };
     Some(alu.flops(Class::Special, 1))

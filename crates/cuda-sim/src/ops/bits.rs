@@ -183,14 +183,19 @@ fn lop3() -> Alu {
     alu.kernel = kernel!(|r, s, m| {
         let table = s.imm;
         let chosen = |bit: u32| if table >> bit & 1 == 1 { u32::MAX } else { 0 };
-        r.map3(s, m, |a: u32, b: u32, c: u32| -> u32 {
-            (0..8).fold(0, |result, bit| {
-                let a = if bit & 4 == 0 { !a } else { a };
-                let b = if bit & 2 == 0 { !b } else { b };
-                let c = if bit & 1 == 0 { !c } else { c };
-                result | a & b & c & chosen(bit)
-            })
-        });
+        r.map3(
+            s,
+            m,
+            #[inline(always)]
+            |a: u32, b: u32, c: u32| -> u32 {
+                (0..8).fold(0, |result, bit| {
+                    let a = if bit & 4 == 0 { !a } else { a };
+                    let b = if bit & 2 == 0 { !b } else { b };
+                    let c = if bit & 1 == 0 { !c } else { c };
+                    result | a & b & c & chosen(bit)
+                })
+            },
+        );
     });
     alu
 }

@@ -59,20 +59,76 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
 #[inline(always)]
 fn ordered<A: Lane + PartialOrd>(registers: &Registers, s: &Slots, f: impl Fn(A) -> A) -> u32 {
     match s.imm >> WHICH & 15 {
-        0 => registers.test2(s, |a: A, b: A| f(a) == f(b)),
-        1 => registers.test2(s, |a: A, b: A| f(a) < f(b) || f(a) > f(b)),
-        2 => registers.test2(s, |a: A, b: A| f(a) < f(b)),
-        3 => registers.test2(s, |a: A, b: A| f(a) <= f(b)),
-        4 => registers.test2(s, |a: A, b: A| f(a) > f(b)),
-        5 => registers.test2(s, |a: A, b: A| f(a) >= f(b)),
-        6 => !registers.test2(s, |a: A, b: A| f(a) < f(b) || f(a) > f(b)),
-        7 => !registers.test2(s, |a: A, b: A| f(a) == f(b)),
-        8 => !registers.test2(s, |a: A, b: A| f(a) >= f(b)),
-        9 => !registers.test2(s, |a: A, b: A| f(a) > f(b)),
-        10 => !registers.test2(s, |a: A, b: A| f(a) <= f(b)),
-        11 => !registers.test2(s, |a: A, b: A| f(a) < f(b)),
-        12 => registers.test2(s, |a: A, b: A| f(a).partial_cmp(&f(b)).is_some()),
-        _ => !registers.test2(s, |a: A, b: A| f(a).partial_cmp(&f(b)).is_some()),
+        0 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) == f(b),
+        ),
+        1 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) < f(b) || f(a) > f(b),
+        ),
+        2 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) < f(b),
+        ),
+        3 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) <= f(b),
+        ),
+        4 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) > f(b),
+        ),
+        5 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) >= f(b),
+        ),
+        6 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) < f(b) || f(a) > f(b),
+        ),
+        7 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) == f(b),
+        ),
+        8 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) >= f(b),
+        ),
+        9 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) > f(b),
+        ),
+        10 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) <= f(b),
+        ),
+        11 => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a) < f(b),
+        ),
+        12 => registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a).partial_cmp(&f(b)).is_some(),
+        ),
+        _ => !registers.test2(
+            s,
+            #[inline(always)]
+            |a: A, b: A| f(a).partial_cmp(&f(b)).is_some(),
+        ),
     }
 }
 

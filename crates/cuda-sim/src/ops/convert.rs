@@ -148,7 +148,7 @@ macro_rules! cut {
         let mut alu = alu!((a: $A) -> $D { let _ = a; <$D>::default() });
         alu.kernel = kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: $A| -> $D {
+            r.map1(s, m, #[inline(always)] |a: $A| -> $D {
                 let read: fn($A, u32) -> f64 = $read;
                 let value = read(a, imm);
                 if value.is_nan() {
@@ -236,12 +236,12 @@ macro_rules! numbers {
                 alu.kernel = kernel!(|r, s, m| {
                     let imm = s.imm;
                     if rounding(imm) == Rounding::Nearest {
-                        r.map1(s, m, |a: $A| -> f32 {
+                        r.map1(s, m, #[inline(always)] |a: $A| -> f32 {
                             let value = a as f32;
                             if imm & SATURATE != 0 { saturated(value) } else { value }
                         });
                     } else {
-                        r.map1(s, m, |a: $A| -> f32 {
+                        r.map1(s, m, #[inline(always)] |a: $A| -> f32 {
                             let value = single(odd(i128::from(a)), rounding(imm));
                             if imm & SATURATE != 0 { saturated(value) } else { value }
                         });
@@ -253,7 +253,7 @@ macro_rules! numbers {
                 let mut alu = alu!((a: $A) -> f64 { a as f64 });
                 alu.kernel = kernel!(|r, s, m| {
                     let imm = s.imm;
-                    r.map1(s, m, |a: $A| -> f64 { near_double(i128::from(a), imm) });
+                    r.map1(s, m, #[inline(always)] |a: $A| -> f64 { near_double(i128::from(a), imm) });
                 });
                 alu
             }
@@ -269,7 +269,7 @@ macro_rules! narrow {
         let mut alu = alu!((a: $A) -> u16 { a as u16 });
         alu.kernel = kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: $A| -> u16 {
+            r.map1(s, m, #[inline(always)] |a: $A| -> u16 {
                 let value = odd_single(odd(i128::from(a)));
                 <$N>::rounded(value, rounding(imm))
             });
@@ -356,76 +356,120 @@ fn kernel_of(to: Type, from: Type) -> Option<Kernel> {
     Some(match (to, from) {
         (Type::F32, Type::F32) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f32| -> f32 {
-                let a = if imm & FLUSH != 0 { flushed(a) } else { a };
-                let value = if imm & TO_INTEGER != 0 {
-                    whole(f64::from(a), imm) as f32
-                } else {
-                    a
-                };
-                finish(value, imm)
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| -> f32 {
+                    let a = if imm & FLUSH != 0 { flushed(a) } else { a };
+                    let value = if imm & TO_INTEGER != 0 {
+                        whole(f64::from(a), imm) as f32
+                    } else {
+                        a
+                    };
+                    finish(value, imm)
+                },
+            );
         }),
         (Type::F64, Type::F64) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f64| -> f64 {
-                let value = if imm & TO_INTEGER != 0 {
-                    whole(a, imm)
-                } else {
-                    a
-                };
-                if imm & SATURATE != 0 {
-                    saturated_double(value)
-                } else {
-                    value
-                }
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f64| -> f64 {
+                    let value = if imm & TO_INTEGER != 0 {
+                        whole(a, imm)
+                    } else {
+                        a
+                    };
+                    if imm & SATURATE != 0 {
+                        saturated_double(value)
+                    } else {
+                        value
+                    }
+                },
+            );
         }),
         (Type::F64, Type::F32) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f32| -> f64 {
-                let a = if imm & FLUSH != 0 { flushed(a) } else { a };
-                let value = f64::from(a);
-                if imm & SATURATE != 0 {
-                    saturated_double(value)
-                } else {
-                    value
-                }
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| -> f64 {
+                    let a = if imm & FLUSH != 0 { flushed(a) } else { a };
+                    let value = f64::from(a);
+                    if imm & SATURATE != 0 {
+                        saturated_double(value)
+                    } else {
+                        value
+                    }
+                },
+            );
         }),
         (Type::F32, Type::F64) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f64| -> f32 {
-                finish(single(a, rounding(imm)), imm)
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f64| -> f32 { finish(single(a, rounding(imm)), imm) },
+            );
         }),
         (Type::F32, Type::F16) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: u16| -> f32 { finish(Half::wide(a), imm) });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: u16| -> f32 { finish(Half::wide(a), imm) },
+            );
         }),
         (Type::F32, Type::Bf16) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: u16| -> f32 { finish(Brain::wide(a), imm) });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: u16| -> f32 { finish(Brain::wide(a), imm) },
+            );
         }),
         (Type::F16, Type::F32) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f32| -> u16 { narrowed::<Half>(a, imm) });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| -> u16 { narrowed::<Half>(a, imm) },
+            );
         }),
         (Type::Bf16, Type::F32) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f32| -> u16 { narrowed::<Brain>(a, imm) });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32| -> u16 { narrowed::<Brain>(a, imm) },
+            );
         }),
         (Type::F16, Type::F64) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f64| -> u16 {
-                narrowed::<Half>(odd_single(a), imm)
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f64| -> u16 { narrowed::<Half>(odd_single(a), imm) },
+            );
         }),
         (Type::Bf16, Type::F64) => kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map1(s, m, |a: f64| -> u16 {
-                narrowed::<Brain>(odd_single(a), imm)
-            });
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: f64| -> u16 { narrowed::<Brain>(odd_single(a), imm) },
+            );
         }),
         _ => return None,
     })
@@ -434,15 +478,20 @@ fn kernel_of(to: Type, from: Type) -> Option<Kernel> {
 fn rounded_half() -> Kernel {
     kernel!(|r, s, m| {
         let imm = s.imm;
-        r.map1(s, m, |a: u16| -> u16 {
-            let value = f64::from(Half::wide(a));
-            let value = if imm & TO_INTEGER != 0 {
-                whole(value, imm)
-            } else {
-                value
-            };
-            narrowed::<Half>(value as f32, imm & !(3 << ROUNDING))
-        });
+        r.map1(
+            s,
+            m,
+            #[inline(always)]
+            |a: u16| -> u16 {
+                let value = f64::from(Half::wide(a));
+                let value = if imm & TO_INTEGER != 0 {
+                    whole(value, imm)
+                } else {
+                    value
+                };
+                narrowed::<Half>(value as f32, imm & !(3 << ROUNDING))
+            },
+        );
     })
 }
 
@@ -455,16 +504,27 @@ fn two<N: Narrow>(_imm: u32, modifiers: &Modifiers<'_>) -> Option<Alu> {
     alu.kernel = if N::ONE == Half::ONE {
         kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map2(s, m, |a: f32, b: f32| -> u32 {
-                u32::from(narrowed::<Half>(a, imm)) << 16 | u32::from(narrowed::<Half>(b, imm))
-            });
+            r.map2(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32, b: f32| -> u32 {
+                    u32::from(narrowed::<Half>(a, imm)) << 16 | u32::from(narrowed::<Half>(b, imm))
+                },
+            );
         })
     } else {
         kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map2(s, m, |a: f32, b: f32| -> u32 {
-                u32::from(narrowed::<Brain>(a, imm)) << 16 | u32::from(narrowed::<Brain>(b, imm))
-            });
+            r.map2(
+                s,
+                m,
+                #[inline(always)]
+                |a: f32, b: f32| -> u32 {
+                    u32::from(narrowed::<Brain>(a, imm)) << 16
+                        | u32::from(narrowed::<Brain>(b, imm))
+                },
+            );
         })
     };
     alu.s = vec![Kind::Word; 2];

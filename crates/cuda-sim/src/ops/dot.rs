@@ -41,17 +41,22 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
         alu.imm = high | u32::from(a) << 8 | u32::from(b) << 9;
         alu.kernel = kernel!(|r, s, m| {
             let imm = s.imm;
-            r.map3(s, m, |a: u32, b: u32, c: u32| -> u32 {
-                (0..2).fold(c, |result, at| {
-                    let left = half(a, at, imm >> 8 & 1 == 1);
-                    let right = if imm >> 9 & 1 == 1 {
-                        signed(b, at + (imm & 2))
-                    } else {
-                        unsigned(b, at + (imm & 2))
-                    };
-                    result.wrapping_add((left.wrapping_mul(right)).cast_unsigned())
-                })
-            });
+            r.map3(
+                s,
+                m,
+                #[inline(always)]
+                |a: u32, b: u32, c: u32| -> u32 {
+                    (0..2).fold(c, |result, at| {
+                        let left = half(a, at, imm >> 8 & 1 == 1);
+                        let right = if imm >> 9 & 1 == 1 {
+                            signed(b, at + (imm & 2))
+                        } else {
+                            unsigned(b, at + (imm & 2))
+                        };
+                        result.wrapping_add((left.wrapping_mul(right)).cast_unsigned())
+                    })
+                },
+            );
         });
         return Some(alu);
     }

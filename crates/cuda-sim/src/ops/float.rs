@@ -126,38 +126,45 @@ impl Mode {
     }
 }
 
-/// One operation in all modes: plain nearest, plain nearest with flushing,
-/// and any.
+/// One operation in all modes. The common ones have kernels of their own:
+/// what is known beforehand is not asked for each lane.
 macro_rules! in_modes {
     ($mode:expr, ($($x:ident),+), $map:ident, $near:expr, $odd:expr, $sum:expr) => {{
         let mode: Mode = $mode;
         let near = alu!(($($x: f32),+) -> f32 { canonical($near) });
-        let kernel = if mode.is_plain() {
-            near.kernel
-        } else if mode.rounding == Rounding::Nearest && !mode.saturate {
-            kernel!(|r, s, m| r.$map(s, m, |$($x: f32),+| -> f32 {
-                $(let $x = flushed($x);)+
-                canonical(flushed($near))
-            }))
-        } else {
-            kernel!(|r, s, m| {
+        let kernel = match mode.rounding {
+            Rounding::Nearest if mode.is_plain() => near.kernel,
+            Rounding::Nearest if !mode.saturate => {
+                kernel!(|r, s, m| r.$map(s, m, #[inline(always)] |$($x: f32),+| -> f32 {
+                    $(let $x = flushed($x);)+
+                    canonical(flushed($near))
+                }))
+            }
+            Rounding::Nearest => kernel!(|r, s, m| {
                 let mode = Mode::of_bits(s.imm);
-                r.$map(s, m, |$($x: f32),+| -> f32 {
+                r.$map(s, m, #[inline(always)] |$($x: f32),+| -> f32 {
                     $(let $x = mode.before($x);)+
-                    let result = if mode.rounding == Rounding::Nearest {
-                        $near
-                    } else {
-                        $(let $x = f64::from($x);)+
-                        let zero: fn(f32, Rounding, $(in_modes!(@ $x)),+) -> f32 = $sum;
-                        zero(single($odd, mode.rounding), mode.rounding, $($x),+)
-                    };
-                    mode.after(result)
+                    mode.after($near)
                 })
-            })
+            }),
+            Rounding::Zero => in_modes!(@rounded Rounding::Zero, ($($x),+), $map, $odd, $sum),
+            Rounding::Down => in_modes!(@rounded Rounding::Down, ($($x),+), $map, $odd, $sum),
+            Rounding::Up => in_modes!(@rounded Rounding::Up, ($($x),+), $map, $odd, $sum),
         };
         Alu { kernel, ..near }.imm(mode.bits())
     }};
-    (@ $x:ident) => { f64 };
+    (@rounded $rounding:expr, ($($x:ident),+), $map:ident, $odd:expr, $sum:expr) => {
+        kernel!(|r, s, m| {
+            let mode = Mode::of_bits(s.imm);
+            r.$map(s, m, #[inline(always)] |$($x: f32),+| -> f32 {
+                $(let $x = mode.before($x);)+
+                $(let $x = f64::from($x);)+
+                let zero: fn(f32, Rounding, $(in_modes!(@type $x)),+) -> f32 = $sum;
+                mode.after(zero(single($odd, $rounding), $rounding, $($x),+))
+            })
+        })
+    };
+    (@type $x:ident) => { f64 };
 }
 
 fn f32s(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
@@ -273,31 +280,36 @@ fn extremum(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
         | u32::from(opcode == "max") << 3;
     alu.kernel = kernel!(|r, s, m| {
         let imm = s.imm;
-        r.map2(s, m, |a: f32, b: f32| -> f32 {
-            let (a, b) = if imm & 1 == 1 {
-                (flushed(a), flushed(b))
-            } else {
-                (a, b)
-            };
-            let negative = (a.to_bits() ^ b.to_bits()) & 0x8000_0000;
-            let (x, y) = if imm & 4 == 4 {
-                (a.abs(), b.abs())
-            } else {
-                (a, b)
-            };
-            let result = if imm & 8 == 8 {
-                most(x, y)
-            } else {
-                least(x, y)
-            };
-            if result.is_nan() || imm & 2 == 2 && (x.is_nan() || y.is_nan()) {
-                NAN
-            } else if imm & 4 == 4 {
-                f32::from_bits(result.to_bits() | negative)
-            } else {
-                result
-            }
-        });
+        r.map2(
+            s,
+            m,
+            #[inline(always)]
+            |a: f32, b: f32| -> f32 {
+                let (a, b) = if imm & 1 == 1 {
+                    (flushed(a), flushed(b))
+                } else {
+                    (a, b)
+                };
+                let negative = (a.to_bits() ^ b.to_bits()) & 0x8000_0000;
+                let (x, y) = if imm & 4 == 4 {
+                    (a.abs(), b.abs())
+                } else {
+                    (a, b)
+                };
+                let result = if imm & 8 == 8 {
+                    most(x, y)
+                } else {
+                    least(x, y)
+                };
+                if result.is_nan() || imm & 2 == 2 && (x.is_nan() || y.is_nan()) {
+                    NAN
+                } else if imm & 4 == 4 {
+                    f32::from_bits(result.to_bits() | negative)
+                } else {
+                    result
+                }
+            },
+        );
     });
     Some(alu)
 }

@@ -194,8 +194,8 @@ macro_rules! both {
         [
             kernel!(|r, s, m| {
                 let $imm = s.imm;
-                r.$map(s, m, |$($x: u32),+| -> u32 {
-                    halves::<false>(|shift| {
+                r.$map(s, m, #[inline(always)] |$($x: u32),+| -> u32 {
+                    halves::<false>(#[inline(always)] |shift| {
                         $(let $h = at($x, shift);)+
                         $body
                     })
@@ -203,8 +203,8 @@ macro_rules! both {
             }),
             kernel!(|r, s, m| {
                 let $imm = s.imm;
-                r.$map(s, m, |$($x: u32),+| -> u32 {
-                    halves::<true>(|shift| {
+                r.$map(s, m, #[inline(always)] |$($x: u32),+| -> u32 {
+                    halves::<true>(#[inline(always)] |shift| {
                         $(let $h = at($x, shift);)+
                         $body
                     })
@@ -253,10 +253,16 @@ format!(Brain, brain_unary, brain_binary, brain_fused);
 
 /// `a + b` of two halves each, for atomics.
 pub(crate) fn add_halves(a: u32, b: u32) -> u32 {
-    halves::<true>(|shift| binary::<Half>(at(a, shift), at(b, shift), 0, odd_sum))
+    halves::<true>(
+        #[inline(always)]
+        |shift| binary::<Half>(at(a, shift), at(b, shift), 0, odd_sum),
+    )
 }
 
 /// `a + b` of two bfloat16 each.
 pub(crate) fn add_brains(a: u32, b: u32) -> u32 {
-    halves::<true>(|shift| binary::<Brain>(at(a, shift), at(b, shift), 0, odd_sum))
+    halves::<true>(
+        #[inline(always)]
+        |shift| binary::<Brain>(at(a, shift), at(b, shift), 0, odd_sum),
+    )
 }
