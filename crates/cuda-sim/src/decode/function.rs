@@ -289,19 +289,26 @@ impl<'a> Decoder<'a, '_> {
         Ok(())
     }
 
+    /// An instruction on registers that are known.
+    pub(super) fn emit_alu(&mut self, alu: &Alu, to: u32, from: &[u32]) {
+        let mut slots = Slots {
+            d: to,
+            e: NOWHERE,
+            imm: alu.imm,
+            kinds: Kinds::new(alu.d, alu.e, &alu.s),
+            ..Slots::default()
+        };
+        slots.s[..from.len()].copy_from_slice(from);
+        self.emit_counted(What::Alu(alu.kernel.ready(), slots), alu.class, alu.flops);
+    }
+
     pub(super) fn predicate_not(&mut self, to: u32, from: u32) -> Result<(), LoadError> {
         let Some(alu) = ops::find("not", &["pred"]) else {
             return self.invalid("predicates can't be negated");
         };
-        let slots = Slots {
-            d: to,
-            s: [from; 4],
-            kinds: Kinds::new(alu.d, alu.e, &alu.s),
-            ..Slots::default()
-        };
         // In all lanes: the temporary is this instruction's own.
         let guard = std::mem::replace(&mut self.guard, (TRUE, 0));
-        self.emit(What::Alu(alu.kernel.ready(), slots), alu.class);
+        self.emit_alu(&alu, to, &[from]);
         self.guard = guard;
         Ok(())
     }

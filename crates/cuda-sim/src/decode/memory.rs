@@ -6,7 +6,8 @@ use super::names::{Symbol, space};
 use super::operands::Address as Place;
 use crate::exec::rows::Kind;
 use crate::exec::step::{Access, Atomic, Change, Number, Register, Target, What};
-use crate::ops::{Class, Modifiers};
+use crate::memory::{LOCAL, SHARED};
+use crate::ops::{self, Class, Modifiers};
 use crate::ptx::{Address, Base, Instruction, Operand, Space, Type};
 
 /// Modifiers of accesses that other threads see in an order: PTX ISA 9.0,
@@ -285,13 +286,26 @@ impl<'a> Decoder<'a, '_> {
         };
         let (d, _) = self.register(to)?;
         let slot = self.read(from, d.kind, false)?;
-        let what = What::Convert {
-            d,
-            from: Register { kind: d.kind, slot },
-            space,
-            to_generic: !from_generic,
+        // A generic address is one of the state space behind the start of its window.
+        let window = match space {
+            Space::Shared => SHARED,
+            Space::Local => LOCAL,
+            _ => 0,
         };
-        self.emit(what, Class::Integer);
+        let by = if from_generic {
+            window.wrapping_neg()
+        } else {
+            window
+        };
+        let (width, by) = match d.kind {
+            Kind::Long => ("u64", by),
+            _ => ("u32", by & 0xffff_ffff),
+        };
+        let by = self.constant(d.kind, by);
+        let Some(sum) = ops::find("add", &[width]) else {
+            return self.unknown(instruction);
+        };
+        self.emit_alu(&sum, d.slot, &[slot, by]);
         Ok(true)
     }
 

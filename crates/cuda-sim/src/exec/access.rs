@@ -296,7 +296,11 @@ fn fill(
                 row_from(row, memory, offset as usize / 4, per_lane);
             }
             (Form::Same, bytes, kind) if kind != Kind::Predicate => {
-                let bits = extended(one(cells, first + offset, bytes), bytes, access.signed);
+                let bits = extended(
+                    read_cells(cells, first + offset, bytes),
+                    bytes,
+                    access.signed,
+                );
                 if kind == Kind::Word {
                     registers.write(value.slot, active, |_| bits as u32);
                 } else {
@@ -311,7 +315,7 @@ fn fill(
             }
             (_, bytes, _) => {
                 for lane in lanes(active) {
-                    let bits = one(cells, addresses[lane as usize] - base + offset, bytes);
+                    let bits = read_cells(cells, addresses[lane as usize] - base + offset, bytes);
                     put(registers, value, lane, extended(bits, bytes, access.signed));
                 }
             }
@@ -333,7 +337,8 @@ fn row_from(row: &mut [u32; LANES], memory: &[AtomicU32], element: usize, per_la
     }
 }
 
-fn one(cells: &Cells, at: u64, bytes: u32) -> u64 {
+/// An element.
+pub(super) fn read_cells(cells: &Cells, at: u64, bytes: u32) -> u64 {
     match bytes {
         1 => u64::from(cells.load::<u8>(at)),
         2 => u64::from(cells.load::<u16>(at)),
@@ -372,15 +377,20 @@ fn spill(
                 for lane in lanes(active) {
                     let at = addresses[lane as usize] - base + offset;
                     let bits = get(registers, value, lane);
-                    match bytes {
-                        1 => cells.store(at, bits as u8),
-                        2 => cells.store(at, bits as u16),
-                        4 => cells.store(at, bits as u32),
-                        _ => cells.store(at, bits),
-                    }
+                    write_cells(cells, at, bytes, bits);
                 }
             }
         }
+    }
+}
+
+/// An element.
+pub(super) fn write_cells(cells: &Cells, at: u64, bytes: u32, bits: u64) {
+    match bytes {
+        1 => cells.store(at, bits as u8),
+        2 => cells.store(at, bits as u16),
+        4 => cells.store(at, bits as u32),
+        _ => cells.store(at, bits),
     }
 }
 

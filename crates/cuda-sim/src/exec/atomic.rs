@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::access::{Reach, atomic_addresses};
+use super::access::{Reach, atomic_addresses, read_cells, write_cells};
 use super::check::Found;
 use super::lane::{get, lanes, put, read_local, write_local};
 use super::launch::Stop;
@@ -82,7 +82,10 @@ impl Reach<'_, '_> {
             for lane in lanes(shared) {
                 let at = addresses[lane as usize];
                 let cells = &self.shared.cells;
-                olds[lane as usize] = update(cells, at, bytes, |old| change(old, lane, false));
+                // Nobody else works on this block.
+                let old = read_cells(cells, at, bytes);
+                write_cells(cells, at, bytes, change(old, lane, false));
+                olds[lane as usize] = old;
             }
         }
         if local != 0 {

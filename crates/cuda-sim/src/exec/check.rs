@@ -174,20 +174,19 @@ impl<'a> Reach<'a, '_> {
         match found {
             Found::One(allocation) if allocation.is_read_only() => {}
             Found::One(allocation) => {
-                let accesses = lanes(told_apart(form, way, active))
-                    .map(|lane| (lane, addresses[lane as usize] - allocation.base()));
+                let places = (addresses, allocation.base());
+                let told_apart = told_apart(form, way, active);
                 let trace = allocation.trace();
-                trace.touch(accesses, width, &who, launched, &mut note);
+                trace.touch(places, told_apart, width, &who, launched, &mut note);
             }
             Found::Each(each) => {
                 for lane in lanes(active) {
                     let Some(allocation) = &each[lane as usize] else {
                         continue;
                     };
-                    let at = addresses[lane as usize] - allocation.base();
-                    let access = std::iter::once((lane, at));
+                    let places = (addresses, allocation.base());
                     let trace = allocation.trace();
-                    trace.touch(access, width, &who, launched, &mut note);
+                    trace.touch(places, 1 << lane, width, &who, launched, &mut note);
                 }
             }
         }

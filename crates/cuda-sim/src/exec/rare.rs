@@ -30,27 +30,6 @@ impl Block<'_, '_> {
                     put(registers, *register, lane, address);
                 }
             }
-            What::Convert {
-                d,
-                from,
-                space,
-                to_generic,
-            } => {
-                let window = match space {
-                    Space::Shared => SHARED,
-                    Space::Local => LOCAL,
-                    _ => 0,
-                };
-                for lane in lanes(active) {
-                    let address = get(registers, *from, lane);
-                    let converted = if *to_generic {
-                        address.wrapping_add(window)
-                    } else {
-                        address.wrapping_sub(window)
-                    };
-                    put(registers, *d, lane, converted);
-                }
-            }
             What::IsSpace { d, address, space } => {
                 let mut held = 0;
                 for lane in lanes(active) {

@@ -63,10 +63,6 @@ impl Step {
                     whole(old, Written, visit);
                 }
             }
-            What::Convert { d, from, .. } => {
-                whole(from, Read, visit);
-                whole(d, Written, visit);
-            }
             What::IsSpace { d, address, .. } => {
                 whole(address, Read, visit);
                 visit(Predicate, d, Written);

@@ -253,18 +253,6 @@ impl Registers {
         );
     }
 
-    /// Which lanes `f(a, b)` holds in.
-    #[inline(always)]
-    pub(crate) fn test2<A: Lane>(&self, s: &Slots, f: impl Fn(A, A) -> bool) -> u32 {
-        let a = A::row(self, s.s[0]);
-        let b = A::row(self, s.s[1]);
-        let mut held = 0;
-        for lane in 0..LANES {
-            held |= u32::from(f(A::read(a[lane]), A::read(b[lane]))) << lane;
-        }
-        held
-    }
-
     /// Sets the predicate in the lanes of `mask`.
     #[inline(always)]
     pub(crate) fn set_predicate(&mut self, slot: u32, mask: u32, held: u32) {

@@ -220,13 +220,6 @@ pub(crate) enum What {
     Load(Box<Access>),
     Store(Box<Access>),
     Atomic(Box<Atomic>),
-    /// `cvta` of a state space's address, to generic or from it.
-    Convert {
-        d: Register,
-        from: Register,
-        space: Space,
-        to_generic: bool,
-    },
     /// Whether a generic address lies in a space.
     IsSpace {
         d: u32,

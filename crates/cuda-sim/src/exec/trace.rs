@@ -90,39 +90,39 @@ pub(crate) struct Trace {
 struct Segment {
     /// Number of the launch that touched it last.
     launch: u64,
-    /// Bytes of a piece.
-    length: u32,
+    /// Logarithm of the bytes of a piece.
+    shift: u32,
     pieces: Vec<Piece>,
 }
 
 impl Segment {
-    /// Makes pieces of at most so many bytes; the answer is how many they have.
+    /// Makes pieces of at most so many bytes; the answer is the logarithm of
+    /// how many they have.
     #[inline]
     fn split(&mut self, bytes: u32, launch: u64) -> u32 {
         if self.launch != launch {
             self.launch = launch;
             self.pieces.fill(Piece::default());
         }
-        if self.length == 0 || bytes < self.length {
-            self.split_further(bytes);
+        let shift = bytes.min(LONGEST_PIECE).trailing_zeros();
+        if self.pieces.is_empty() || shift < self.shift {
+            self.split_further(shift);
         }
-        self.length
+        self.shift
     }
 
     #[cold]
-    fn split_further(&mut self, bytes: u32) {
-        let length = bytes.min(LONGEST_PIECE);
-        let count = SEGMENT as usize / length as usize;
-        self.pieces = if self.length == 0 {
-            vec![Piece::default(); count]
+    fn split_further(&mut self, shift: u32) {
+        let pieces = self.pieces.iter();
+        let of = 1 << (self.shift - shift.min(self.shift));
+        self.pieces = if pieces.len() == 0 {
+            vec![Piece::default(); SEGMENT as usize >> shift]
         } else {
-            let of = (self.length / length) as usize;
-            let pieces = self.pieces.iter();
             pieces
                 .flat_map(|piece| std::iter::repeat_n(*piece, of))
                 .collect()
         };
-        self.length = length;
+        self.shift = shift;
     }
 }
 
@@ -344,11 +344,12 @@ impl Trace {
         }
     }
 
-    /// Notes accesses of lanes, each with its place. `found` is told of races:
-    /// which lane, and with which thread of which block.
+    /// Notes accesses of lanes to memory that starts at `base`. `found` is told
+    /// of races: which lane, and with which thread of which block.
     pub(crate) fn touch(
         &self,
-        accesses: impl Iterator<Item = (u32, u64)>,
+        (addresses, base): (&[u64; LANES], u64),
+        active: u32,
         bytes: u32,
         who: &Who<'_>,
         launch: &Launched,
@@ -357,19 +358,26 @@ impl Trace {
         let Some(question) = Question::new(who, &launch.published) else {
             return;
         };
-        let mut accesses = accesses.peekable();
-        while let Some((_, at)) = accesses.peek() {
+        let mut left = active;
+        while left != 0 {
             // An access is as wide as it is aligned: it lies in one segment.
-            let number = at / SEGMENT;
+            let number = (addresses[left.trailing_zeros() as usize] - base) / SEGMENT;
             let segment = &self.segments[number as usize];
             let mut segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
-            let length = segment.split(bytes, launch.number);
-            let count = (bytes / length) as usize;
-            while let Some((lane, at)) = accesses.next_if(|(_, at)| at / SEGMENT == number) {
-                let first = (at % SEGMENT) as usize / length as usize;
+            let shift = segment.split(bytes, launch.number);
+            let start = base + number * SEGMENT;
+            while left != 0 {
+                let lane = left.trailing_zeros();
+                let at = addresses[lane as usize].wrapping_sub(start);
+                if at >= SEGMENT {
+                    break;
+                }
+                left &= left - 1;
                 let now = question.now(lane);
+                let first = at as usize >> shift;
+                let end = (at as usize + bytes as usize) >> shift;
                 let mut race = None;
-                for piece in &mut segment.pieces[first..first + count] {
+                for piece in &mut segment.pieces[first..end] {
                     race = race.or(question.touch(piece, now));
                 }
                 if let Some(race) = race {

@@ -13,7 +13,7 @@ use super::alu::{Alu, Class, Modifiers, alu};
 use super::float::flushed;
 use super::narrow::{Brain, Half, Narrow};
 use crate::exec::kernel::{Kernel, kernel};
-use crate::exec::rows::{Kind, Lane, Registers, Slots};
+use crate::exec::rows::{Kind, LANES, Lane, Registers, Row32, Slots};
 use crate::ptx::Type;
 
 /// How a comparison's result meets the predicate that it is given.
@@ -54,82 +54,62 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
     }
 }
 
+/// Which lanes a test of two numbers holds in.
+#[inline(always)]
+fn test<T>(a: &impl Fn(usize) -> T, b: &impl Fn(usize) -> T, f: impl Fn(&T, &T) -> bool) -> u32 {
+    let mut held = 0;
+    for lane in 0..LANES {
+        held |= u32::from(f(&a(lane), &b(lane))) << lane;
+    }
+    held
+}
+
+/// A test with the operator of a comparison.
+macro_rules! test {
+    ($a:ident, $b:ident, |$x:ident, $y:ident| $f:expr) => {
+        test(
+            &$a,
+            &$b,
+            #[inline(always)]
+            |$x, $y| $f,
+        )
+    };
+}
+
 /// Which lanes a comparison holds in. `ne` of what is no number does not:
 /// only the unordered form does.
 #[inline(always)]
-fn ordered<A: Lane + PartialOrd>(registers: &Registers, s: &Slots, f: impl Fn(A) -> A) -> u32 {
-    match s.imm >> WHICH & 15 {
-        0 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) == f(b),
-        ),
-        1 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) < f(b) || f(a) > f(b),
-        ),
-        2 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) < f(b),
-        ),
-        3 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) <= f(b),
-        ),
-        4 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) > f(b),
-        ),
-        5 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) >= f(b),
-        ),
-        6 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) < f(b) || f(a) > f(b),
-        ),
-        7 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) == f(b),
-        ),
-        8 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) >= f(b),
-        ),
-        9 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) > f(b),
-        ),
-        10 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) <= f(b),
-        ),
-        11 => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a) < f(b),
-        ),
-        12 => registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a).partial_cmp(&f(b)).is_some(),
-        ),
-        _ => !registers.test2(
-            s,
-            #[inline(always)]
-            |a: A, b: A| f(a).partial_cmp(&f(b)).is_some(),
-        ),
+fn ordered<T: PartialOrd>(which: u32, a: impl Fn(usize) -> T, b: impl Fn(usize) -> T) -> u32 {
+    match which & 15 {
+        0 => test!(a, b, |a, b| a == b),
+        1 => test!(a, b, |a, b| a < b || a > b),
+        2 => test!(a, b, |a, b| a < b),
+        3 => test!(a, b, |a, b| a <= b),
+        4 => test!(a, b, |a, b| a > b),
+        5 => test!(a, b, |a, b| a >= b),
+        6 => !test!(a, b, |a, b| a < b || a > b),
+        7 => !test!(a, b, |a, b| a == b),
+        8 => !test!(a, b, |a, b| a >= b),
+        9 => !test!(a, b, |a, b| a > b),
+        10 => !test!(a, b, |a, b| a <= b),
+        11 => !test!(a, b, |a, b| a < b),
+        12 => test!(a, b, |a, b| a.partial_cmp(b).is_some()),
+        _ => !test!(a, b, |a, b| a.partial_cmp(b).is_some()),
     }
+}
+
+/// `ordered` of an instruction's operands, each taken for what `f` makes of it.
+#[inline(always)]
+fn compared<A: Lane + PartialOrd>(registers: &Registers, s: &Slots, f: impl Fn(A) -> A) -> u32 {
+    let a = A::row(registers, s.s[0]);
+    let b = A::row(registers, s.s[1]);
+    ordered(
+        s.imm >> WHICH,
+        #[inline(always)]
+        |lane| f(A::read(a[lane])),
+        #[inline(always)]
+        |lane| f(A::read(b[lane])),
+    )
 }
 
 /// With the third operand, a predicate: and, or, exclusive or.
@@ -159,7 +139,7 @@ fn same<A>(a: A) -> A {
 macro_rules! comparing {
     ($ty:ty) => {
         kernel!(|r, s, m| {
-            let held = ordered::<$ty>(r, s, same);
+            let held = compared::<$ty>(r, s, same);
             conclude(r, s, m, held);
         })
     };
@@ -175,40 +155,23 @@ fn pair<N: Narrow>(registers: &mut Registers, s: &Slots, mask: u32) {
     registers.set_predicate(s.e, mask, second);
 }
 
+/// `ordered` of the halves that lie so many bits up.
 #[inline(always)]
-fn halves<N: Narrow>(registers: &Registers, s: &Slots) -> (u32, u32) {
-    let half = |shift: u32| {
-        let wide = |word: u32| N::wide((word >> shift) as u16);
-        let words = *u32::row(registers, s.s[0]);
-        let others = *u32::row(registers, s.s[1]);
-        let which = s.imm >> WHICH & 15;
-        (0..32).fold(0, |held, lane| {
-            let holds = holds(which, wide(words[lane]), wide(others[lane]));
-            held | u32::from(holds) << lane
-        })
-    };
-    (half(0), half(16))
+fn half<N: Narrow>(a: &Row32, b: &Row32, imm: u32, shift: u32) -> u32 {
+    ordered(
+        imm >> WHICH,
+        #[inline(always)]
+        |lane| N::wide((a[lane] >> shift) as u16),
+        #[inline(always)]
+        |lane| N::wide((b[lane] >> shift) as u16),
+    )
 }
 
 #[inline(always)]
-fn holds(which: u32, a: f32, b: f32) -> bool {
-    let unordered = a.is_nan() || b.is_nan();
-    match which {
-        0 => a == b,
-        1 => !unordered && a != b,
-        2 => a < b,
-        3 => a <= b,
-        4 => a > b,
-        5 => a >= b,
-        6 => unordered || a == b,
-        7 => unordered || a != b,
-        8 => unordered || a < b,
-        9 => unordered || a <= b,
-        10 => unordered || a > b,
-        11 => unordered || a >= b,
-        12 => !unordered,
-        _ => unordered,
-    }
+fn halves<N: Narrow>(registers: &Registers, s: &Slots) -> (u32, u32) {
+    let a = u32::row(registers, s.s[0]);
+    let b = u32::row(registers, s.s[1]);
+    (half::<N>(a, b, s.imm, 0), half::<N>(a, b, s.imm, 16))
 }
 
 #[inline(always)]
@@ -229,7 +192,7 @@ fn comparison(ty: Type, flush: bool) -> Option<(Kernel, Kind, bool)> {
         Type::U64 | Type::B64 => (comparing!(u64), Kind::Long, false),
         Type::F32 if flush => (
             kernel!(|r, s, m| {
-                let held = ordered::<f32>(r, s, flushed);
+                let held = compared::<f32>(r, s, flushed);
                 conclude(r, s, m, held);
             }),
             Kind::Word,
@@ -300,7 +263,7 @@ fn setp(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
 macro_rules! setting {
     ($ty:ty, $f:expr, $yes:expr) => {
         kernel!(|r, s, m| {
-            let held = ordered::<$ty>(r, s, $f);
+            let held = compared::<$ty>(r, s, $f);
             let held = combined(r, s, held);
             let yes: fn(u32) -> u32 = $yes;
             let yes = yes(s.imm);
