@@ -177,7 +177,7 @@ impl<'a> Reach<'a, '_> {
                 let places = (addresses, allocation.base());
                 let told_apart = told_apart(form, way, active);
                 let trace = allocation.trace();
-                trace.touch(places, told_apart, width, &who, launched, &mut note);
+                trace.touch(places, told_apart, form, width, &who, launched, &mut note);
             }
             Found::Each(each) => {
                 for lane in lanes(active) {
@@ -186,7 +186,15 @@ impl<'a> Reach<'a, '_> {
                     };
                     let places = (addresses, allocation.base());
                     let trace = allocation.trace();
-                    trace.touch(places, 1 << lane, width, &who, launched, &mut note);
+                    trace.touch(
+                        places,
+                        1 << lane,
+                        Form::Any,
+                        width,
+                        &who,
+                        launched,
+                        &mut note,
+                    );
                 }
             }
         }
@@ -335,9 +343,18 @@ impl<'a> Reach<'a, '_> {
             }
             return self.check_inside(warp, addresses, active, width, write);
         }
+        let first = warp.number * LANES as u32;
+        if survey.form == Form::Row
+            && width >= 4
+            && self
+                .shared
+                .touch_row(addresses[0], width, way, first, &warp.clock)
+        {
+            return Ok(());
+        }
         for lane in lanes(told_apart(survey.form, way, active)) {
             let address = addresses[lane as usize];
-            let thread = warp.number * LANES as u32 + lane;
+            let thread = first + lane;
             let fault = self.shared.touch(address, width, way, thread, &warp.clock);
             let Some(fault) = fault else { continue };
             if fault.outside {

@@ -5,6 +5,7 @@ use super::rows::LANES;
 /// A thread at a time: `tick` in the upper half, then the thread's number and
 /// one, of 16 bits, and the bytes of the word, one bit each. Nobody is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 pub(crate) struct Stamp(u64);
 
 impl Stamp {
@@ -16,6 +17,18 @@ impl Stamp {
     #[inline(always)]
     pub(crate) fn bytes(self) -> u8 {
         self.0 as u8
+    }
+
+    /// Whether its tick is lower.
+    #[inline(always)]
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        self.0 < other.0
+    }
+
+    /// Of a thread so many behind.
+    #[inline(always)]
+    pub(crate) fn of_later_thread(self, count: usize) -> Self {
+        Self(self.0 + ((count as u64) << 16))
     }
 
     fn tick(self) -> u32 {
@@ -94,11 +107,17 @@ impl Clock {
         Stamp(tick << 32 | u64::from(thread + 1) << 16 | u64::from(bytes))
     }
 
+    /// All stamps before this one surely lie in the past.
+    #[inline(always)]
+    pub(crate) fn past(&self) -> Stamp {
+        Stamp(u64::from(self.floor) << 32)
+    }
+
     /// Whether an access surely came before, or was the same thread's: most
     /// were.
     #[inline(always)]
     pub(crate) fn is_behind(&self, stamp: Stamp, now: Stamp) -> bool {
-        stamp.0 < u64::from(self.floor) << 32 || stamp.is_of_thread_of(now)
+        stamp.is_before(self.past()) || stamp.is_of_thread_of(now)
     }
 
     /// Whether nothing orders an earlier access by another thread before one

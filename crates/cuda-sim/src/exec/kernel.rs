@@ -147,14 +147,14 @@ pub(crate) use kernel;
 /// A function compiled for several processors, of which calls take the one for
 /// this: `for_processor!(fn sum(a: &[u64; 32]) -> u64 { ... });`.
 macro_rules! for_processor {
-    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
         #[expect(
             unsafe_code,
             reason = "functions compiled for a processor are called after it was asked what it can do"
         )]
         #[inline]
-        pub(super) fn $name($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]

@@ -16,7 +16,7 @@ pub(crate) mod roles;
 pub(crate) mod rows;
 mod shared;
 pub(crate) mod step;
-mod survey;
+pub(crate) mod survey;
 mod system;
 mod together;
 pub(crate) mod trace;

@@ -1,17 +1,14 @@
 //! A block's memory, with who touched it last.
 
 use super::clock::{Clock, Stamp};
+use super::kernel::for_processor;
+use super::rows::LANES;
 use crate::memory::{Cells, Layout};
 
-/// What is known about four bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    /// Who wrote last, and who changed it atomically.
-    writer: Stamp,
-    changer: Stamp,
-    /// Two different threads suffice: whoever writes is at most one of them.
-    readers: [Stamp; 2],
-}
+/// Bits of a word's bytes that belong to a variable.
+const INSIDE: u8 = 0xf0;
+/// And of those that somebody has written.
+const WRITTEN: u8 = 0x0f;
 
 /// How an access is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +62,11 @@ impl Fault {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) cells: Cells,
-    words: Vec<Word>,
+    /// Of each word: who wrote last, and who changed it atomically.
+    writers: Vec<Stamp>,
+    changers: Vec<Stamp>,
+    /// Two different threads suffice: whoever writes is at most one of them.
+    readers: [Vec<Stamp>; 2],
     /// Of each word: which bytes belong to a variable, as bits 4 to 7, and
     /// which of them somebody has written, as bits 0 to 3.
     bytes: Vec<u8>,
@@ -76,15 +77,18 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let mut fresh = vec![0xf0_u8; layout.end.div_ceil(4) as usize];
+        let mut fresh = vec![INSIDE; layout.end.div_ceil(4) as usize];
         for (start, end) in layout.gaps() {
             for at in start..end {
                 fresh[(at / 4) as usize] &= !(0x10 << (at % 4));
             }
         }
+        let nobody = vec![Stamp::default(); fresh.len()];
         Self {
             cells: Cells::new(u64::from(layout.end)),
-            words: vec![Word::default(); fresh.len()],
+            writers: nobody.clone(),
+            changers: nobody.clone(),
+            readers: [nobody.clone(), nobody],
             bytes: fresh.clone(),
             fresh,
             gaps: layout.gaps(),
@@ -133,35 +137,64 @@ impl Shared {
     #[inline(always)]
     fn quick(&mut self, word: usize, way: Way, now: Stamp, clock: &Clock) -> bool {
         let state = &mut self.bytes[word];
-        let word = &mut self.words[word];
-        let needed = if way == Way::Write { 0xf0 } else { 0xff };
-        let behind = |stamp| clock.is_behind(stamp, now);
-        if *state & needed != needed || !behind(word.writer) {
+        let [first, second] = &mut self.readers;
+        let (first, second) = (&mut first[word], &mut second[word]);
+        let (writer, changer) = (&mut self.writers[word], &mut self.changers[word]);
+        let needed = if way == Way::Write { INSIDE } else { u8::MAX };
+        let behind = |stamp: &Stamp| clock.is_behind(*stamp, now);
+        if *state & needed != needed || !behind(writer) {
             return false;
         }
         if way == Way::Read {
-            if !behind(word.changer) {
+            if !behind(changer) {
                 return false;
             }
-            let last = word.readers[0];
-            if !behind(last) {
-                word.readers[1] = last;
+            if !behind(first) {
+                *second = *first;
             }
-            word.readers[0] = now;
+            *first = now;
             return true;
         }
-        if !behind(word.readers[0]) || !behind(word.readers[1]) {
+        if !behind(first) || !behind(second) {
             return false;
         }
         if way == Way::Atomic {
-            word.changer = now;
-        } else if behind(word.changer) {
-            word.writer = now;
-            *state |= 0xf;
+            *changer = now;
+        } else if behind(changer) {
+            *writer = now;
+            *state |= WRITTEN;
         } else {
             return false;
         }
         true
+    }
+
+    /// As `touch` by all lanes of a warp, of words one behind the other, so
+    /// many of each, if it is plain that nothing is wrong with any; whether
+    /// that is so.
+    pub(crate) fn touch_row(
+        &mut self,
+        at: u64,
+        bytes: u32,
+        way: Way,
+        thread: u32,
+        clock: &Clock,
+    ) -> bool {
+        let start = (at / 4) as usize;
+        let words = start..start + bytes as usize / 4 * LANES;
+        let [first, second] = &mut self.readers;
+        let row = Row {
+            writers: &mut self.writers[words.clone()],
+            changers: &self.changers[words.clone()],
+            readers: [&mut first[words.clone()], &mut second[words.clone()]],
+            bytes: &mut self.bytes[words],
+        };
+        let now = (clock.stamp(thread, 15), (bytes / 4).trailing_zeros());
+        match way {
+            Way::Read => read_row(row, clock.past(), now),
+            Way::Write => write_row(row, clock.past(), now),
+            Way::Atomic => false,
+        }
     }
 
     #[cold]
@@ -183,42 +216,95 @@ impl Shared {
 
     fn touch_word(&mut self, word: usize, way: Way, now: Stamp, clock: &Clock) -> Fault {
         let state = &mut self.bytes[word];
-        let word = &mut self.words[word];
+        let [first, second] = &mut self.readers;
+        let (first, second) = (&mut first[word], &mut second[word]);
+        let (writer, changer) = (&mut self.writers[word], &mut self.changers[word]);
         let mask = now.bytes();
         let mut fault = Fault {
             race: None,
             unwritten: way != Way::Write && *state & mask != mask,
             outside: *state >> 4 & mask != mask,
         };
-        if !clock.is_behind(word.writer, now) && clock.conflict(word.writer, now) {
-            fault.race = Some(race_with(word.writer, "wrote"));
-        } else if way != Way::Atomic
-            && !clock.is_behind(word.changer, now)
-            && clock.conflict(word.changer, now)
-        {
-            fault.race = Some(race_with(word.changer, "changed"));
+        let race = |stamp: &Stamp| !clock.is_behind(*stamp, now) && clock.conflict(*stamp, now);
+        if race(writer) {
+            fault.race = Some(race_with(*writer, "wrote"));
+        } else if way != Way::Atomic && race(changer) {
+            fault.race = Some(race_with(*changer, "changed"));
         }
         if way == Way::Read {
-            if !word.readers[0].is_of_thread_of(now) {
-                word.readers[1] = word.readers[0];
+            if !first.is_of_thread_of(now) {
+                *second = *first;
             }
-            word.readers[0] = now;
+            *first = now;
             return fault;
         }
-        for reader in word.readers {
-            if fault.race.is_none() && !clock.is_behind(reader, now) && clock.conflict(reader, now)
-            {
-                fault.race = Some(race_with(reader, "read"));
+        for reader in [first, second] {
+            if fault.race.is_none() && race(reader) {
+                fault.race = Some(race_with(*reader, "read"));
             }
         }
         if way == Way::Write {
-            word.writer = now;
+            *writer = now;
         } else {
-            word.changer = now;
+            *changer = now;
         }
         *state |= mask;
         fault
     }
+}
+
+/// What is known of words one behind the other.
+struct Row<'w> {
+    writers: &'w mut [Stamp],
+    changers: &'w [Stamp],
+    readers: [&'w mut [Stamp]; 2],
+    bytes: &'w mut [u8],
+}
+
+for_processor!(
+    fn read_row(row: Row<'_>, past: Stamp, now: (Stamp, u32)) -> bool {
+        let whole = row.bytes.iter().fold(u8::MAX, |all, state| all & state);
+        if whole != u8::MAX || !all_before(row.writers, past) || !all_before(row.changers, past) {
+            return false;
+        }
+        let [first, second] = row.readers;
+        for (word, (first, second)) in first.iter_mut().zip(second).enumerate() {
+            *second = if first.is_before(past) {
+                *second
+            } else {
+                *first
+            };
+            *first = now.0.of_later_thread(word >> now.1);
+        }
+        true
+    }
+);
+
+for_processor!(
+    fn write_row(row: Row<'_>, past: Stamp, now: (Stamp, u32)) -> bool {
+        let inside = row.bytes.iter().fold(u8::MAX, |all, state| all & state);
+        let stamps = [
+            &*row.writers,
+            row.changers,
+            &*row.readers[0],
+            &*row.readers[1],
+        ];
+        if inside & INSIDE != INSIDE || !stamps.iter().all(|stamps| all_before(stamps, past)) {
+            return false;
+        }
+        for (word, writer) in row.writers.iter_mut().enumerate() {
+            *writer = now.0.of_later_thread(word >> now.1);
+        }
+        row.bytes.iter_mut().for_each(|state| *state |= WRITTEN);
+        true
+    }
+);
+
+#[inline(always)]
+fn all_before(stamps: &[Stamp], past: Stamp) -> bool {
+    stamps
+        .iter()
+        .fold(true, |all, stamp| all & stamp.is_before(past))
 }
 
 fn race_with(stamp: Stamp, before: &'static str) -> Race {
@@ -248,7 +334,6 @@ fn pieces(at: u64, bytes: u32) -> impl Iterator<Item = (usize, u8)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::rows::LANES;
 
     #[test]
     fn pieces_of_an_access() {

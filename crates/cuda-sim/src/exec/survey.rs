@@ -6,7 +6,7 @@ use super::step::{Register, Target};
 
 /// How lanes' addresses lie to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Of all lanes, one behind the other.
     Row,
     /// All the same.
@@ -26,7 +26,7 @@ pub(super) struct Survey {
 
 for_processor!(
     /// Of accesses of so many bytes by the active lanes.
-    fn survey(addresses: &[u64; LANES], active: u32, width: u64) -> Survey {
+    pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u64) -> Survey {
         let first = addresses[active.trailing_zeros() as usize & 31];
         let mut apart = 0;
         for address in addresses {
@@ -72,7 +72,7 @@ for_processor!(
 
 for_processor!(
     /// The addresses of a target in all lanes.
-    fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
+    pub(super) fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
         let mut addresses = [target.offset; LANES];
         match target.base {
             None => {}

@@ -17,8 +17,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::clock::Clock;
+use super::kernel::for_processor;
 use super::rows::LANES;
 use super::shared::Race;
+use super::survey::Form;
 
 /// Bytes of memory that are looked after under one lock.
 const SEGMENT: u64 = 4096;
@@ -33,6 +35,7 @@ const MOST_TICKS: u32 = u16::MAX as u32;
 /// its warp's tick, of 16; its number, of 10; how often the block had
 /// published, of 8; and two notes. Nobody is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 struct Stamp(u64);
 
 impl Stamp {
@@ -67,16 +70,13 @@ impl Stamp {
         self.0 & note != 0
     }
 
+    fn is_same_but_for_notes(self, other: Self) -> bool {
+        (self.0 ^ other.0) & !(Self::SEVERAL | Self::STRONG) == 0
+    }
+
     fn with(self, note: u64) -> Self {
         Self(self.0 | note)
     }
-}
-
-/// What is known about a piece.
-#[derive(Clone, Copy, Debug, Default)]
-struct Piece {
-    writer: Stamp,
-    reader: Stamp,
 }
 
 /// Of one allocation.
@@ -92,7 +92,10 @@ struct Segment {
     launch: u64,
     /// Logarithm of the bytes of a piece.
     shift: u32,
-    pieces: Vec<Piece>,
+    /// Of each piece, who wrote last.
+    writers: Vec<Stamp>,
+    /// And one who read.
+    readers: Vec<Stamp>,
 }
 
 impl Segment {
@@ -102,10 +105,11 @@ impl Segment {
     fn split(&mut self, bytes: u32, launch: u64) -> u32 {
         if self.launch != launch {
             self.launch = launch;
-            self.pieces.fill(Piece::default());
+            self.writers.fill(Stamp::default());
+            self.readers.fill(Stamp::default());
         }
         let shift = bytes.min(LONGEST_PIECE).trailing_zeros();
-        if self.pieces.is_empty() || shift < self.shift {
+        if self.writers.is_empty() || shift < self.shift {
             self.split_further(shift);
         }
         self.shift
@@ -113,15 +117,17 @@ impl Segment {
 
     #[cold]
     fn split_further(&mut self, shift: u32) {
-        let pieces = self.pieces.iter();
         let of = 1 << (self.shift - shift.min(self.shift));
-        self.pieces = if pieces.len() == 0 {
-            vec![Piece::default(); SEGMENT as usize >> shift]
-        } else {
-            pieces
-                .flat_map(|piece| std::iter::repeat_n(*piece, of))
-                .collect()
-        };
+        for stamps in [&mut self.writers, &mut self.readers] {
+            *stamps = if stamps.is_empty() {
+                vec![Stamp::default(); SEGMENT as usize >> shift]
+            } else {
+                let stamps = stamps.iter();
+                stamps
+                    .flat_map(|stamp| std::iter::repeat_n(*stamp, of))
+                    .collect()
+            };
+        }
         self.shift = shift;
     }
 }
@@ -262,56 +268,57 @@ impl<'q> Question<'q> {
     }
 
     /// Notes an access to a piece.
-    #[inline(always)]
-    fn touch(&self, piece: &mut Piece, now: Stamp) -> Option<(u32, Race)> {
+    #[inline]
+    fn touch(&self, segment: &mut Segment, piece: usize, now: Stamp) -> Option<(u32, Race)> {
+        let writer = &mut segment.writers[piece];
+        let reader = &mut segment.readers[piece];
         if self.who.write {
-            return self.write(piece, now);
+            return self.write(writer, *reader, now);
         }
         // Reads and changes of whole words do each other no harm: a loop of
         // compare-and-swap starts with a read.
-        let writer = piece.writer;
-        let race = !writer.is(Stamp::STRONG) && self.races(writer, now);
-        if piece.reader != now {
-            self.read(piece, now);
+        let race = !writer.is(Stamp::STRONG) && self.races(*writer, now);
+        if *reader != now {
+            *reader = self.read(*reader, now);
         }
-        race.then(|| race_with(writer, "wrote"))
+        race.then(|| race_with(*writer, "wrote"))
     }
 
-    #[inline(always)]
-    fn read(&self, piece: &mut Piece, now: Stamp) {
-        let reader = piece.reader;
+    /// Who is noted to have read, after one who did so now.
+    #[inline]
+    fn read(&self, reader: Stamp, now: Stamp) -> Stamp {
         if self.is_behind(reader, now) {
-            let again = (reader.0 ^ now.0) & !(Stamp::SEVERAL | Stamp::STRONG) == 0;
-            if !again {
-                piece.reader = now;
-            }
-        } else if !reader.is(Stamp::SEVERAL) && self.conflict(reader) {
-            // One of another block is kept: of those of this one the next
-            // barrier takes care.
-            let own = reader.block() == self.who.block;
-            piece.reader = if own { now } else { reader }.with(Stamp::SEVERAL);
-        } else if !reader.is(Stamp::SEVERAL) {
-            piece.reader = now;
+            return if reader.is_same_but_for_notes(now) {
+                reader
+            } else {
+                now
+            };
         }
+        if reader.is(Stamp::SEVERAL) {
+            return reader;
+        }
+        if !self.conflict(reader) {
+            return now;
+        }
+        // One of another block is kept: of those of this one the next barrier
+        // takes care.
+        let own = reader.block() == self.who.block;
+        if own { now } else { reader }.with(Stamp::SEVERAL)
     }
 
-    #[inline(always)]
-    fn write(&self, piece: &mut Piece, now: Stamp) -> Option<(u32, Race)> {
-        let Piece { writer, reader } = *piece;
+    #[inline]
+    fn write(&self, last: &mut Stamp, reader: Stamp, now: Stamp) -> Option<(u32, Race)> {
+        let writer = *last;
         if self.who.strong {
             let plain = writer.0 != 0 && !writer.is(Stamp::STRONG);
             let race = plain && self.races(writer, now);
             // An ordinary write of the own block says more to others.
             if !plain || !race && writer.block() != self.who.block {
-                piece.writer = now.with(Stamp::STRONG);
+                *last = now.with(Stamp::STRONG);
             }
             return race.then(|| race_with(writer, "wrote"));
         }
-        piece.writer = now;
-        let several = reader.is(Stamp::SEVERAL);
-        if !several && self.is_behind(writer, now) && self.is_behind(reader, now) {
-            return None;
-        }
+        *last = now;
         if self.races(writer, now) {
             let strong = writer.is(Stamp::STRONG);
             return Some(race_with(writer, if strong { "changed" } else { "wrote" }));
@@ -320,7 +327,7 @@ impl<'q> Question<'q> {
             return Some(race_with(reader, "read"));
         }
         // The one that is known is this thread itself; the other is not.
-        let again = several && (reader.0 ^ now.0) & !(Stamp::SEVERAL | Stamp::STRONG) == 0;
+        let again = reader.is(Stamp::SEVERAL) && reader.is_same_but_for_notes(now);
         again.then_some((
             self.who.block,
             Race {
@@ -329,7 +336,95 @@ impl<'q> Question<'q> {
             },
         ))
     }
+
+    /// As `touch`, of pieces one behind the other, the first of them a lane's,
+    /// if it is plain that nothing is wrong with any; whether that is so.
+    #[inline]
+    fn touch_row(
+        &self,
+        segment: &mut Segment,
+        pieces: std::ops::Range<usize>,
+        lane: u32,
+        per_lane: u32,
+    ) -> bool {
+        let row = Row {
+            first: self.now(lane).0,
+            per_lane: per_lane.trailing_zeros(),
+            past: self.past,
+            span: self.span,
+        };
+        let writers = &mut segment.writers[pieces.clone()];
+        let readers = &mut segment.readers[pieces];
+        match (self.who.write, self.who.strong) {
+            (true, false) => write_row(writers, readers, &row),
+            (false, _) => read_row(writers, readers, &row),
+            _ => false,
+        }
+    }
 }
+
+/// What a row of pieces is compared with.
+struct Row {
+    /// The first lane's stamp.
+    first: u64,
+    /// Logarithm of the pieces of a lane.
+    per_lane: u32,
+    past: u64,
+    span: u64,
+}
+
+impl Row {
+    #[inline(always)]
+    fn now(&self, piece: usize) -> u64 {
+        self.first + ((piece as u64 >> self.per_lane) << Stamp::THREAD)
+    }
+
+    /// All ones unless a stamp is nobody's, in the past, or the same thread's.
+    #[inline(always)]
+    fn is_ahead(&self, stamp: u64, now: u64) -> bool {
+        (stamp != 0)
+            & (stamp.wrapping_sub(self.past) >= self.span)
+            & ((stamp ^ now) & Stamp::WHO != 0)
+    }
+}
+
+for_processor!(
+    fn write_row(writers: &mut [Stamp], readers: &[Stamp], row: &Row) -> bool {
+        let mut ahead = false;
+        for (piece, (writer, reader)) in writers.iter().zip(readers).enumerate() {
+            let now = row.now(piece);
+            ahead |= row.is_ahead(writer.0, now)
+                | row.is_ahead(reader.0, now)
+                | (reader.0 & Stamp::SEVERAL != 0);
+        }
+        if ahead {
+            return false;
+        }
+        for (piece, writer) in writers.iter_mut().enumerate() {
+            *writer = Stamp(row.now(piece));
+        }
+        true
+    }
+);
+
+for_processor!(
+    fn read_row(writers: &[Stamp], readers: &mut [Stamp], row: &Row) -> bool {
+        let mut ahead = false;
+        for (piece, (writer, reader)) in writers.iter().zip(readers.iter()).enumerate() {
+            let now = row.now(piece);
+            ahead |= row.is_ahead(writer.0, now) & (writer.0 & Stamp::STRONG == 0);
+            ahead |= row.is_ahead(reader.0, now) & (reader.0 & Stamp::SEVERAL == 0);
+        }
+        if ahead {
+            return false;
+        }
+        for (piece, reader) in readers.iter_mut().enumerate() {
+            let several = reader.0 & Stamp::SEVERAL != 0;
+            reader.0 = if several { reader.0 } else { row.now(piece) };
+        }
+        true
+    }
+);
 
 fn race_with(stamp: Stamp, before: &'static str) -> (u32, Race) {
     let other = Some(stamp.thread());
@@ -346,10 +441,15 @@ impl Trace {
 
     /// Notes accesses of lanes to memory that starts at `base`. `found` is told
     /// of races: which lane, and with which thread of which block.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an access and all that is known of it"
+    )]
     pub(crate) fn touch(
         &self,
         (addresses, base): (&[u64; LANES], u64),
         active: u32,
+        form: Form,
         bytes: u32,
         who: &Who<'_>,
         launch: &Launched,
@@ -361,11 +461,22 @@ impl Trace {
         let mut left = active;
         while left != 0 {
             // An access is as wide as it is aligned: it lies in one segment.
-            let number = (addresses[left.trailing_zeros() as usize] - base) / SEGMENT;
+            let first = left.trailing_zeros();
+            let number = (addresses[first as usize] - base) / SEGMENT;
             let segment = &self.segments[number as usize];
             let mut segment = segment.lock().unwrap_or_else(PoisonError::into_inner);
             let shift = segment.split(bytes, launch.number);
             let start = base + number * SEGMENT;
+            if form == Form::Row {
+                let at = addresses[first as usize] - start;
+                let room = ((SEGMENT - at) / u64::from(bytes)).min(LANES as u64 - u64::from(first));
+                let pieces = at as usize >> shift..(at + room * u64::from(bytes)) as usize >> shift;
+                if question.touch_row(&mut segment, pieces, first, bytes >> shift) {
+                    let lanes = u32::MAX >> (LANES as u64 - room);
+                    left &= !(lanes << first);
+                    continue;
+                }
+            }
             while left != 0 {
                 let lane = left.trailing_zeros();
                 let at = addresses[lane as usize].wrapping_sub(start);
@@ -377,8 +488,8 @@ impl Trace {
                 let first = at as usize >> shift;
                 let end = (at as usize + bytes as usize) >> shift;
                 let mut race = None;
-                for piece in &mut segment.pieces[first..end] {
-                    race = race.or(question.touch(piece, now));
+                for piece in first..end {
+                    race = race.or(question.touch(&mut segment, piece, now));
                 }
                 if let Some(race) = race {
                     found(lane, race);
