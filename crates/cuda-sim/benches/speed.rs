@@ -6,7 +6,11 @@
 //! Nothing here is a time of a GPU.
 
 #[path = "../tests/kernels/harness.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests' own: they use the rest of it, and may fail"
+)]
 mod harness;
 
 use std::time::Instant;
@@ -246,7 +250,9 @@ fn main() {
     ];
     println!("G thread-instructions per second, median [quartiles] of {SAMPLES} launches\n");
     print!("| kernel |");
-    columns.iter().for_each(|(name, _)| print!(" {name} |"));
+    for (name, _) in &columns {
+        print!(" {name} |");
+    }
     println!("\n|---|---|---|---|");
     let mut logs = [0.0; 3];
     let mut count = 0_usize;

@@ -164,10 +164,15 @@ fn find_uses(
     for block in blocks {
         block.read = Set::new(spans.len());
         block.written = Set::new(spans.len());
-        for at in block.start..block.end {
-            let always = steps[at].guard == TRUE;
+        for (at, step) in steps
+            .iter_mut()
+            .enumerate()
+            .take(block.end)
+            .skip(block.start)
+        {
+            let always = step.guard == TRUE;
             let mut written = Vec::new();
-            steps[at].registers(&mut |kind, slot, role| {
+            step.registers(&mut |kind, slot, role| {
                 let Some(&name) = numbers.get(&(kind, *slot)) else {
                     return;
                 };
@@ -180,7 +185,9 @@ fn find_uses(
                     written.push(name);
                 }
             });
-            written.iter().for_each(|name| block.written.add(*name));
+            for name in written {
+                block.written.add(name);
+            }
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::check::Found;
+use super::check::{Found, Touch};
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
+use super::published::Seen;
 use super::rows::{Kind, LANES, Registers};
 use super::shared::{Shared, Way};
 use super::step::{Access, Step, Target};
 use super::survey::{self, Form};
-use super::trace::Seen;
 use super::warp::Warp;
 use crate::memory::{Cell, Cells, LOCAL, SHARED, WINDOW};
 use crate::ptx::Space;
@@ -88,19 +88,9 @@ impl Reach<'_, '_> {
         let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
         if parts.global != 0 {
-            let survey = survey::survey(&addresses, parts.global, u64::from(width));
-            let at = self.global(warp, &addresses, parts.global, width, Way::Read, &survey)?;
-            let how = (Way::Read, access.strong);
-            self.trace(
-                warp,
-                &at,
-                &addresses,
-                parts.global,
-                width,
-                how,
-                survey.form,
-                |_, _| false,
-            )?;
+            let touch = Touch::new(warp, &addresses, parts.global, width, Way::Read);
+            let at = self.global(&touch)?;
+            self.trace(&touch, access.strong, &at, |_, _| false)?;
             match &at {
                 Found::One(found) => {
                     let place = (found.cells(), found.base());
@@ -109,7 +99,7 @@ impl Reach<'_, '_> {
                         access,
                         &addresses,
                         parts.global,
-                        survey.form,
+                        touch.survey.form,
                         place,
                     );
                 }
@@ -127,28 +117,20 @@ impl Reach<'_, '_> {
             }
         }
         if parts.shared != 0 {
-            let survey = survey::survey(&addresses, parts.shared, u64::from(width));
-            self.check_shared(
-                warp,
-                &addresses,
-                parts.shared,
-                width,
-                Way::Read,
-                &survey,
-                |_, _, _| false,
-            )?;
+            let touch = Touch::new(warp, &addresses, parts.shared, width, Way::Read);
+            self.check_shared(&touch, |_, _, _| false)?;
             let place = (&self.shared.cells, 0);
             fill(
                 registers,
                 access,
                 &addresses,
                 parts.shared,
-                survey.form,
+                touch.survey.form,
                 place,
             );
         }
         if parts.local != 0 {
-            self.check_local(warp, &addresses, parts.local, width, Way::Read)?;
+            self.check_local(&Touch::new(warp, &addresses, parts.local, width, Way::Read))?;
             for (value, offset) in access.elements() {
                 for lane in lanes(parts.local) {
                     let at = addresses[lane as usize] + offset;
@@ -173,9 +155,8 @@ impl Reach<'_, '_> {
         let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
         if parts.global != 0 {
-            let survey = survey::survey(&addresses, parts.global, u64::from(width));
-            let at = self.global(warp, &addresses, parts.global, width, Way::Write, &survey)?;
-            let how = (Way::Write, access.strong);
+            let touch = Touch::new(warp, &addresses, parts.global, width, Way::Write);
+            let at = self.global(&touch)?;
             // Threads may all write the same: a flag, a result that all have.
             let same = |lane: u32, beside| {
                 at.of(lane).is_some_and(|allocation| {
@@ -184,16 +165,7 @@ impl Reach<'_, '_> {
                     writes_the_same(registers, access, place, lane, beside)
                 })
             };
-            self.trace(
-                warp,
-                &at,
-                &addresses,
-                parts.global,
-                width,
-                how,
-                survey.form,
-                same,
-            )?;
+            self.trace(&touch, access.strong, &at, same)?;
             match &at {
                 Found::One(found) => {
                     let place = (found.cells(), found.base());
@@ -202,7 +174,7 @@ impl Reach<'_, '_> {
                         access,
                         &addresses,
                         parts.global,
-                        survey.form,
+                        touch.survey.form,
                         place,
                     );
                 }
@@ -217,32 +189,30 @@ impl Reach<'_, '_> {
             }
         }
         if parts.shared != 0 {
-            let survey = survey::survey(&addresses, parts.shared, u64::from(width));
+            let touch = Touch::new(warp, &addresses, parts.shared, width, Way::Write);
             let same = |cells: &Cells, lane: u32, beside| {
                 let place = (cells, addresses[lane as usize]);
                 writes_the_same(registers, access, place, lane, beside)
             };
-            self.check_shared(
-                warp,
-                &addresses,
-                parts.shared,
-                width,
-                Way::Write,
-                &survey,
-                same,
-            )?;
+            self.check_shared(&touch, same)?;
             let place = (&self.shared.cells, 0);
             spill(
                 registers,
                 access,
                 &addresses,
                 parts.shared,
-                survey.form,
+                touch.survey.form,
                 place,
             );
         }
         if parts.local != 0 {
-            self.check_local(warp, &addresses, parts.local, width, Way::Write)?;
+            self.check_local(&Touch::new(
+                warp,
+                &addresses,
+                parts.local,
+                width,
+                Way::Write,
+            ))?;
             for (value, offset) in access.elements() {
                 for lane in lanes(parts.local) {
                     let at = addresses[lane as usize] + offset;

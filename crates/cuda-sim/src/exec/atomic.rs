@@ -6,13 +6,12 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::access::{Reach, atomic_addresses, read_cells, write_cells};
-use super::check::Found;
+use super::check::{Found, Touch};
 use super::lane::{get, lanes, put, read_local, write_local};
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
 use super::shared::Way;
 use super::step::{Atomic, Change, Number};
-use super::survey;
 use super::warp::Warp;
 use crate::memory::Cells;
 use crate::ops::{add_brains, add_halves, add_singles};
@@ -39,19 +38,9 @@ impl Reach<'_, '_> {
             changed(atomic, old, [by, other], flush)
         };
         if global != 0 {
-            let survey = survey::survey(&addresses, global, u64::from(bytes));
-            let found = self.global(warp, &addresses, global, bytes, Way::Atomic, &survey)?;
-            let how = (Way::Atomic, true);
-            self.trace(
-                warp,
-                &found,
-                &addresses,
-                global,
-                bytes,
-                how,
-                survey.form,
-                |_, _| false,
-            )?;
+            let touch = Touch::new(warp, &addresses, global, bytes, Way::Atomic);
+            let found = self.global(&touch)?;
+            self.trace(&touch, true, &found, |_, _| false)?;
             for lane in lanes(global) {
                 let allocation = match &found {
                     Found::One(allocation) => *allocation,
@@ -69,16 +58,8 @@ impl Reach<'_, '_> {
             self.look();
         }
         if shared != 0 {
-            let survey = survey::survey(&addresses, shared, u64::from(bytes));
-            self.check_shared(
-                warp,
-                &addresses,
-                shared,
-                bytes,
-                Way::Atomic,
-                &survey,
-                |_, _, _| false,
-            )?;
+            let touch = Touch::new(warp, &addresses, shared, bytes, Way::Atomic);
+            self.check_shared(&touch, |_, _, _| false)?;
             for lane in lanes(shared) {
                 let at = addresses[lane as usize];
                 let cells = &self.shared.cells;
@@ -89,7 +70,7 @@ impl Reach<'_, '_> {
             }
         }
         if local != 0 {
-            self.check_local(warp, &addresses, local, bytes, Way::Atomic)?;
+            self.check_local(&Touch::new(warp, &addresses, local, bytes, Way::Atomic))?;
         }
         for lane in lanes(local) {
             let at = addresses[lane as usize];

@@ -3,10 +3,10 @@
 use super::access::Reach;
 use super::barrier::{BARRIERS, Barrier};
 use super::launch::{Counts, Launch, Stop};
+use super::published::Seen;
 use super::rows::LANES;
 use super::shared::Shared;
 use super::step::{Code, Step, What};
-use super::trace::Seen;
 use super::warp::{Frame, Group, State, Told, Warp};
 use crate::finding::Problem;
 

@@ -7,13 +7,45 @@ use super::lane::lanes;
 use super::launch::{Launch, Stop};
 use super::rows::LANES;
 use super::shared::{Race, Way};
-use super::survey::{Form, Survey};
+use super::survey::{Form, Survey, survey};
 use super::trace::Who;
 use super::warp::Warp;
 use crate::device::Checks;
 use crate::finding::{Buffer, Problem, Touched};
 use crate::memory::{Allocation, Cells};
 use crate::ptx::Space;
+
+/// An access of a warp to one kind of memory.
+#[derive(Clone, Copy)]
+pub(super) struct Touch<'t> {
+    pub(super) warp: &'t Warp,
+    pub(super) addresses: &'t [u64; LANES],
+    pub(super) active: u32,
+    /// Bytes of each lane.
+    pub(super) width: u32,
+    pub(super) way: Way,
+    pub(super) survey: Survey,
+}
+
+impl<'t> Touch<'t> {
+    pub(super) fn new(
+        warp: &'t Warp,
+        addresses: &'t [u64; LANES],
+        active: u32,
+        width: u32,
+        way: Way,
+    ) -> Self {
+        let survey = survey(addresses, active, u64::from(width));
+        Self {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            survey,
+        }
+    }
+}
 
 /// Who lanes go to.
 pub(super) enum Found<'a> {
@@ -43,7 +75,7 @@ fn beside(warp: &Warp, active: u32, lane: u32, other: Option<u32>) -> Option<u32
 /// is at most one of them.
 fn told_apart(form: Form, way: Way, active: u32) -> u32 {
     if form == Form::Same && way == Way::Read {
-        1 << active.trailing_zeros() | 1 << (31 - active.leading_zeros())
+        1 << active.trailing_zeros() | 1 << active.ilog2()
     } else {
         active
     }
@@ -68,18 +100,18 @@ impl<'a> Reach<'a, '_> {
     }
 
     /// The allocations that lanes go to, once all is checked.
-    pub(super) fn global(
-        &mut self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        way: Way,
-        survey: &Survey,
-    ) -> Result<Found<'a>, Stop> {
+    pub(super) fn global(&mut self, touch: &Touch<'_>) -> Result<Found<'a>, Stop> {
+        let &Touch {
+            addresses,
+            active,
+            width,
+            way,
+            survey,
+            ..
+        } = touch;
         let Survey {
             least, most, bits, ..
-        } = *survey;
+        } = survey;
         let end = most.saturating_add(u64::from(width));
         let launch: &'a Launch<'_> = self.launch;
         let mut number = *self.last;
@@ -105,7 +137,7 @@ impl<'a> Reach<'a, '_> {
                 let (at, length) = (least - found.base(), end - least);
                 let write = way != Way::Read;
                 if write && found.is_read_only() {
-                    return self.fail(warp, addresses, active, width, way);
+                    return self.fail(touch);
                 }
                 // Places that lie far apart are looked at one by one.
                 let dense = length <= u64::from(width) * LANES as u64 * 4;
@@ -113,40 +145,40 @@ impl<'a> Reach<'a, '_> {
                     && !found.is_complete()
                     && !(dense && found.unwritten(at, length).is_none())
                 {
-                    self.unwritten(warp, addresses, active, width, found)?;
+                    self.unwritten(touch, found)?;
                 }
                 if write && !found.is_complete() {
-                    if survey.form != Form::Any {
-                        found.mark(at, length);
-                    } else {
+                    if survey.form == Form::Any {
                         for lane in lanes(active) {
                             found.mark(addresses[lane as usize] - found.base(), u64::from(width));
                         }
+                    } else {
+                        found.mark(at, length);
                     }
                 }
                 Ok(Found::One(found))
             }
-            _ => self.fail(warp, addresses, active, width, way),
+            _ => self.fail(touch),
         }
     }
 
     /// Looks for races with accesses before. `same` says whether a lane writes
     /// what is there already, or what a lane beside it writes.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an access and all that is known of it"
-    )]
     pub(super) fn trace(
         &mut self,
-        warp: &Warp,
+        touch: &Touch<'_>,
+        strong: bool,
         found: &Found<'_>,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        (way, strong): (Way, bool),
-        form: Form,
         same: impl Fn(u32, Option<u32>) -> bool,
     ) -> Result<(), Stop> {
+        let &Touch {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            survey,
+        } = touch;
         let launch = self.launch;
         let Some(launched) = &launch.launched else {
             return Ok(());
@@ -175,9 +207,17 @@ impl<'a> Reach<'a, '_> {
             Found::One(allocation) if allocation.is_read_only() => {}
             Found::One(allocation) => {
                 let places = (addresses, allocation.base());
-                let told_apart = told_apart(form, way, active);
+                let told_apart = told_apart(survey.form, way, active);
                 let trace = allocation.trace();
-                trace.touch(places, told_apart, form, width, &who, launched, &mut note);
+                trace.touch(
+                    places,
+                    told_apart,
+                    survey.form,
+                    width,
+                    &who,
+                    launched,
+                    &mut note,
+                );
             }
             Found::Each(each) => {
                 for lane in lanes(active) {
@@ -218,22 +258,15 @@ impl<'a> Reach<'a, '_> {
         }
     }
 
-    fn unwritten(
-        &self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        found: &Allocation,
-    ) -> Result<(), Stop> {
-        for lane in lanes(active) {
-            let address = addresses[lane as usize];
+    fn unwritten(&self, touch: &Touch<'_>, found: &Allocation) -> Result<(), Stop> {
+        for lane in lanes(touch.active) {
+            let address = touch.addresses[lane as usize];
             if found
-                .unwritten(address - found.base(), u64::from(width))
+                .unwritten(address - found.base(), u64::from(touch.width))
                 .is_some()
             {
-                let touched = self.touched(Space::Global, address, width);
-                self.report(warp, lane, Problem::Uninitialised, Some(touched))?;
+                let touched = self.touched(Space::Global, address, touch.width);
+                self.report(touch.warp, lane, Problem::Uninitialised, Some(touched))?;
             }
         }
         Ok(())
@@ -241,14 +274,15 @@ impl<'a> Reach<'a, '_> {
 
     /// Lane by lane, for accesses to several allocations, and to find the
     /// one that is wrong.
-    fn fail(
-        &self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        way: Way,
-    ) -> Result<Found<'a>, Stop> {
+    fn fail(&self, touch: &Touch<'_>) -> Result<Found<'a>, Stop> {
+        let &Touch {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            ..
+        } = touch;
         let write = way != Way::Read;
         let mut each: [Option<Arc<Allocation>>; LANES] = std::array::from_fn(|_| None);
         for lane in lanes(active) {
@@ -311,17 +345,20 @@ impl<'a> Reach<'a, '_> {
 
     pub(super) fn check_shared(
         &mut self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        way: Way,
-        survey: &Survey,
+        touch: &Touch<'_>,
         same: impl Fn(&Cells, u32, Option<u32>) -> bool,
     ) -> Result<(), Stop> {
+        let &Touch {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            survey,
+        } = touch;
         let write = way != Way::Read;
         let size = self.shared.cells.bytes();
-        let Survey { most, bits, .. } = *survey;
+        let Survey { most, bits, .. } = survey;
         if most.saturating_add(u64::from(width)) > size || bits & u64::from(width - 1) != 0 {
             for lane in lanes(active) {
                 let address = addresses[lane as usize];
@@ -341,7 +378,7 @@ impl<'a> Reach<'a, '_> {
             if self.shared.is_solid(survey.least, end) {
                 return Ok(());
             }
-            return self.check_inside(warp, addresses, active, width, write);
+            return self.check_inside(touch);
         }
         let first = warp.number * LANES as u32;
         if survey.form == Form::Row
@@ -358,7 +395,7 @@ impl<'a> Reach<'a, '_> {
             let fault = self.shared.touch(address, width, way, thread, &warp.clock);
             let Some(fault) = fault else { continue };
             if fault.outside {
-                self.outside(warp, lane, address, width, write)?;
+                self.outside(touch, lane)?;
             }
             let same = |race: &Race| {
                 let beside = beside(warp, active, lane, race.other);
@@ -384,43 +421,33 @@ impl<'a> Reach<'a, '_> {
     }
 
     /// Whether lanes stay within variables.
-    fn check_inside(
-        &self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        write: bool,
-    ) -> Result<(), Stop> {
-        for lane in lanes(active) {
-            let address = addresses[lane as usize];
-            if !self.shared.is_inside(address, width) {
-                self.outside(warp, lane, address, width, write)?;
+    fn check_inside(&self, touch: &Touch<'_>) -> Result<(), Stop> {
+        for lane in lanes(touch.active) {
+            let address = touch.addresses[lane as usize];
+            if !self.shared.is_inside(address, touch.width) {
+                self.outside(touch, lane)?;
             }
         }
         Ok(())
     }
 
-    fn outside(
-        &self,
-        warp: &Warp,
-        lane: u32,
-        address: u64,
-        width: u32,
-        write: bool,
-    ) -> Result<(), Stop> {
-        let touched = self.touched(Space::Shared, address, width);
-        self.report(warp, lane, Problem::OutOfBounds { write }, Some(touched))
+    fn outside(&self, touch: &Touch<'_>, lane: u32) -> Result<(), Stop> {
+        let address = touch.addresses[lane as usize];
+        let touched = self.touched(Space::Shared, address, touch.width);
+        let write = touch.way != Way::Read;
+        let problem = Problem::OutOfBounds { write };
+        self.report(touch.warp, lane, problem, Some(touched))
     }
 
-    pub(super) fn check_local(
-        &self,
-        warp: &Warp,
-        addresses: &[u64; LANES],
-        active: u32,
-        width: u32,
-        way: Way,
-    ) -> Result<(), Stop> {
+    pub(super) fn check_local(&self, touch: &Touch<'_>) -> Result<(), Stop> {
+        let &Touch {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            ..
+        } = touch;
         let write = way != Way::Read;
         let size = warp.local.bytes() / LANES as u64;
         for lane in lanes(active) {

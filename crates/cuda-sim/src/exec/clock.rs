@@ -1,5 +1,10 @@
 //! When a thread touched memory, and what it knows of the others of its block.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
 use super::rows::LANES;
 
 /// A thread at a time: `tick` in the upper half, then the thread's number and

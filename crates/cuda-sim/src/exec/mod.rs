@@ -11,6 +11,7 @@ pub(crate) mod kernel;
 mod lane;
 pub(crate) mod launch;
 mod print;
+mod published;
 mod rare;
 pub(crate) mod roles;
 pub(crate) mod rows;

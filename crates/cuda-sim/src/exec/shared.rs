@@ -1,5 +1,10 @@
 //! A block's memory, with who touched it last.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
 use super::clock::{Clock, Stamp};
 use super::kernel::for_processor;
 use super::rows::LANES;

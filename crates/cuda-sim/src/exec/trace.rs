@@ -12,12 +12,21 @@
 //! note that there were more. A piece is as long as the narrowest access to
 //! its segment so far.
 
-use std::collections::HashMap;
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches a loop is vector code"
+)]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::clock::Clock;
 use super::kernel::for_processor;
+use super::published::{Published, Seen};
 use super::rows::LANES;
 use super::shared::Race;
 use super::survey::Form;
@@ -144,65 +153,6 @@ pub(crate) struct Who<'c> {
     pub(crate) write: bool,
     /// Atomic or volatile.
     pub(crate) strong: bool,
-}
-
-/// What a block has published, and what it has seen of others.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
-    epoch: u32,
-    /// The launch's count of publications when it last looked.
-    until: u64,
-    /// A fence was passed since it published.
-    fenced: bool,
-}
-
-impl Seen {
-    pub(crate) fn fence(&mut self) {
-        self.fenced = true;
-    }
-
-    /// The block is about to access something atomically.
-    pub(crate) fn publish(&mut self, block: u32, published: &Published) {
-        if self.fenced {
-            self.fenced = false;
-            self.epoch += 1;
-            published.add(block);
-        }
-    }
-
-    /// It has done so.
-    pub(crate) fn look(&mut self, published: &Published) {
-        self.until = published.count.load(Ordering::Acquire);
-    }
-}
-
-/// When blocks have published.
-#[derive(Debug, Default)]
-pub(crate) struct Published {
-    count: AtomicU64,
-    /// Of each block, when it did so first, second, and so on.
-    times: Mutex<HashMap<u32, Vec<u64>>>,
-}
-
-impl Published {
-    fn add(&self, block: u32) {
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.count.fetch_add(1, Ordering::AcqRel) + 1;
-        times.entry(block).or_default().push(now);
-    }
-
-    /// Whether what a block did in an epoch was published by then. Stamps have
-    /// room for 255 epochs: beyond them, whatever was published counts.
-    fn had(&self, block: u32, epoch: u32, until: u64) -> bool {
-        if until == 0 {
-            return false;
-        }
-        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = times
-            .get(&block)
-            .and_then(|times| times.get(epoch as usize));
-        time.is_some_and(|time| *time <= until)
-    }
 }
 
 /// What is asked about each piece of an access, worked out once.

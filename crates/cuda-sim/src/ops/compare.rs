@@ -1,8 +1,8 @@
 //! Comparisons and selections: PTX ISA 9.0, section 9.7.6 and 9.7.7.
 
 #![expect(
-    clippy::float_cmp,
-    reason = "instructions compare exactly, and so does what undoes a rounding"
+    clippy::double_comparisons,
+    reason = "what is no number is neither less nor more, and yet not the same"
 )]
 #![expect(
     clippy::inline_always,

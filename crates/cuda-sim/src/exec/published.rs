@@ -1,0 +1,64 @@
+//! What blocks have handed over to others: fences and atomics.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What a block has published, and what it has seen of others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    pub(super) epoch: u32,
+    /// The launch's count of publications when it last looked.
+    pub(super) until: u64,
+    /// A fence was passed since it published.
+    fenced: bool,
+}
+
+impl Seen {
+    pub(crate) fn fence(&mut self) {
+        self.fenced = true;
+    }
+
+    /// The block is about to access something atomically.
+    pub(crate) fn publish(&mut self, block: u32, published: &Published) {
+        if self.fenced {
+            self.fenced = false;
+            self.epoch += 1;
+            published.add(block);
+        }
+    }
+
+    /// It has done so.
+    pub(crate) fn look(&mut self, published: &Published) {
+        self.until = published.count.load(Ordering::Acquire);
+    }
+}
+
+/// When blocks have published.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    count: AtomicU64,
+    /// Of each block, when it did so first, second, and so on.
+    times: Mutex<HashMap<u32, Vec<u64>>>,
+}
+
+impl Published {
+    fn add(&self, block: u32) {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.count.fetch_add(1, Ordering::AcqRel) + 1;
+        times.entry(block).or_default().push(now);
+    }
+
+    /// Whether what a block did in an epoch was published by then. Stamps have
+    /// room for 255 epochs: beyond them, whatever was published counts.
+    pub(super) fn had(&self, block: u32, epoch: u32, until: u64) -> bool {
+        if until == 0 {
+            return false;
+        }
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = times
+            .get(&block)
+            .and_then(|times| times.get(epoch as usize));
+        time.is_some_and(|time| *time <= until)
+    }
+}
