@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::check::{Found, Touch};
+use super::check::Touch;
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
 use super::published::Seen;
 use super::rows::{Kind, LANES, Registers};
 use super::shared::{Shared, Way};
-use super::step::{Access, Step, Target};
-use super::survey::{self, Form};
+use super::step::{Access, Step};
+use super::survey::{self, Form, Survey};
 use super::warp::Warp;
 use crate::memory::{Cell, Cells, LOCAL, SHARED, WINDOW};
 use crate::ptx::Space;
@@ -29,50 +29,61 @@ pub(super) struct Reach<'a, 'l> {
     pub(super) seen: &'a mut Seen,
 }
 
-/// Where an instruction's accesses lie, by kind of memory.
-struct Parts {
-    shared: u32,
-    local: u32,
-    global: u32,
+/// A kind of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    Global,
+    Shared,
+    Local,
 }
 
-/// Makes addresses relative to their window, and says which memory they are in.
-fn part(space: Option<Space>, addresses: &mut [u64; LANES], active: u32) -> Parts {
-    let none = Parts {
-        shared: 0,
-        local: 0,
-        global: 0,
-    };
-    match space {
-        Some(Space::Shared) => Parts {
-            shared: active,
-            ..none
-        },
-        Some(Space::Local) => Parts {
-            local: active,
-            ..none
-        },
-        Some(_) => Parts {
-            global: active,
-            ..none
-        },
+/// Calls `f` for each kind of memory that an access goes to, with addresses
+/// relative to its window.
+pub(super) fn by_memory(
+    space: Option<Space>,
+    touch: &Touch<'_>,
+    mut f: impl FnMut(Memory, &Touch<'_>) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let memory = match space {
+        Some(Space::Shared) => Memory::Shared,
+        Some(Space::Local) => Memory::Local,
+        Some(_) => Memory::Global,
+        // All windows lie behind most of what else there is.
+        None if touch.survey.most < LOCAL => Memory::Global,
         None => {
-            let mut parts = none;
-            for lane in lanes(active) {
-                let address = &mut addresses[lane as usize];
+            let of = |address: u64| {
                 if address.wrapping_sub(SHARED) < WINDOW {
-                    *address -= SHARED;
-                    parts.shared |= 1 << lane;
+                    Memory::Shared
                 } else if address.wrapping_sub(LOCAL) < WINDOW {
-                    *address -= LOCAL;
-                    parts.local |= 1 << lane;
+                    Memory::Local
                 } else {
-                    parts.global |= 1 << lane;
+                    Memory::Global
+                }
+            };
+            for (memory, start) in [
+                (Memory::Global, 0),
+                (Memory::Shared, SHARED),
+                (Memory::Local, LOCAL),
+            ] {
+                let there = lanes(touch.active);
+                let there = there.filter(|lane| of(touch.addresses[*lane as usize]) == memory);
+                let active = there.fold(0, |mask, lane| mask | 1 << lane);
+                if active != 0 {
+                    let addresses = touch.addresses.map(|address| address.wrapping_sub(start));
+                    let survey = survey::survey(&addresses, active, touch.width);
+                    let part = Touch {
+                        addresses: &addresses,
+                        active,
+                        survey,
+                        ..*touch
+                    };
+                    f(memory, &part)?;
                 }
             }
-            parts
+            return Ok(());
         }
-    }
+    };
+    f(memory, touch)
 }
 
 impl Reach<'_, '_> {
@@ -84,59 +95,46 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
-        let mut addresses = survey::addresses(registers, &access.target);
-        let width = access.width();
-        let parts = part(access.target.space, &mut addresses, active);
-        if parts.global != 0 {
-            let touch = Touch::new(warp, &addresses, parts.global, width, Way::Read);
-            let at = self.global(&touch)?;
-            self.trace(&touch, access.strong, &at, |_, _| false)?;
-            match &at {
-                Found::One(found) => {
-                    let place = (found.cells(), found.base());
-                    fill(
-                        registers,
-                        access,
-                        &addresses,
-                        parts.global,
-                        touch.survey.form,
-                        place,
-                    );
+        let mut addresses = [0; LANES];
+        let touch = Touch::new(
+            (warp, registers, active),
+            (&access.target, access.width(), Way::Read),
+            &mut addresses,
+        );
+        by_memory(access.target.space, &touch, |memory, touch| {
+            self.load_from(memory, touch, registers, access)
+        })
+    }
+
+    fn load_from(
+        &mut self,
+        memory: Memory,
+        touch: &Touch<'_>,
+        registers: &mut Registers,
+        access: &Access,
+    ) -> Result<(), Stop> {
+        match memory {
+            Memory::Global => {
+                let at = self.global(touch)?;
+                self.trace(touch, access.strong, &at, |_, _| false)?;
+                at.each(touch, |touch, place| fill(registers, touch, access, place));
+                if access.strong {
+                    self.look();
                 }
-                Found::Each(each) => {
-                    for lane in lanes(parts.global) {
-                        if let Some(found) = &each[lane as usize] {
-                            let place = (found.cells(), found.base());
-                            fill(registers, access, &addresses, 1 << lane, Form::Any, place);
-                        }
+            }
+            Memory::Shared => {
+                self.check_shared(touch, |_, _, _| false)?;
+                fill(registers, touch, access, (&self.shared.cells, 0));
+            }
+            Memory::Local => {
+                self.check_local(touch)?;
+                for (value, offset) in access.elements() {
+                    for lane in lanes(touch.active) {
+                        let at = touch.addresses[lane as usize] + offset;
+                        let bits = read_local(&touch.warp.local, lane, at, access.bytes);
+                        let bits = extended(bits, access.bytes, access.signed);
+                        put(registers, value, lane, bits);
                     }
-                }
-            }
-            if access.strong {
-                self.look();
-            }
-        }
-        if parts.shared != 0 {
-            let touch = Touch::new(warp, &addresses, parts.shared, width, Way::Read);
-            self.check_shared(&touch, |_, _, _| false)?;
-            let place = (&self.shared.cells, 0);
-            fill(
-                registers,
-                access,
-                &addresses,
-                parts.shared,
-                touch.survey.form,
-                place,
-            );
-        }
-        if parts.local != 0 {
-            self.check_local(&Touch::new(warp, &addresses, parts.local, width, Way::Read))?;
-            for (value, offset) in access.elements() {
-                for lane in lanes(parts.local) {
-                    let at = addresses[lane as usize] + offset;
-                    let bits = read_local(&warp.local, lane, at, access.bytes);
-                    let bits = extended(bits, access.bytes, access.signed);
-                    put(registers, value, lane, bits);
                 }
             }
         }
@@ -151,73 +149,54 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
-        let mut addresses = survey::addresses(registers, &access.target);
-        let width = access.width();
-        let parts = part(access.target.space, &mut addresses, active);
-        if parts.global != 0 {
-            let touch = Touch::new(warp, &addresses, parts.global, width, Way::Write);
-            let at = self.global(&touch)?;
-            // Threads may all write the same: a flag, a result that all have.
-            let same = |lane: u32, beside| {
-                at.of(lane).is_some_and(|allocation| {
-                    let place = addresses[lane as usize] - allocation.base();
-                    let place = (allocation.cells(), place);
-                    writes_the_same(registers, access, place, lane, beside)
-                })
-            };
-            self.trace(&touch, access.strong, &at, same)?;
-            match &at {
-                Found::One(found) => {
-                    let place = (found.cells(), found.base());
-                    spill(
-                        registers,
-                        access,
-                        &addresses,
-                        parts.global,
-                        touch.survey.form,
-                        place,
-                    );
-                }
-                Found::Each(each) => {
-                    for lane in lanes(parts.global) {
-                        if let Some(found) = &each[lane as usize] {
-                            let place = (found.cells(), found.base());
-                            spill(registers, access, &addresses, 1 << lane, Form::Any, place);
-                        }
-                    }
-                }
+        let mut addresses = [0; LANES];
+        let touch = Touch::new(
+            (warp, registers, active),
+            (&access.target, access.width(), Way::Write),
+            &mut addresses,
+        );
+        by_memory(access.target.space, &touch, |memory, touch| {
+            self.store_to(memory, touch, registers, access)
+        })
+    }
+
+    fn store_to(
+        &mut self,
+        memory: Memory,
+        touch: &Touch<'_>,
+        registers: &Registers,
+        access: &Access,
+    ) -> Result<(), Stop> {
+        // Threads may all write the same: a flag, a result that all have.
+        match memory {
+            Memory::Global => {
+                let at = self.global(touch)?;
+                let same = |lane: u32, beside| {
+                    at.of(lane).is_some_and(|allocation| {
+                        let place = touch.addresses[lane as usize] - allocation.base();
+                        let place = (allocation.cells(), place);
+                        writes_the_same(registers, access, place, lane, beside)
+                    })
+                };
+                self.trace(touch, access.strong, &at, same)?;
+                at.each(touch, |touch, place| spill(registers, touch, access, place));
             }
-        }
-        if parts.shared != 0 {
-            let touch = Touch::new(warp, &addresses, parts.shared, width, Way::Write);
-            let same = |cells: &Cells, lane: u32, beside| {
-                let place = (cells, addresses[lane as usize]);
-                writes_the_same(registers, access, place, lane, beside)
-            };
-            self.check_shared(&touch, same)?;
-            let place = (&self.shared.cells, 0);
-            spill(
-                registers,
-                access,
-                &addresses,
-                parts.shared,
-                touch.survey.form,
-                place,
-            );
-        }
-        if parts.local != 0 {
-            self.check_local(&Touch::new(
-                warp,
-                &addresses,
-                parts.local,
-                width,
-                Way::Write,
-            ))?;
-            for (value, offset) in access.elements() {
-                for lane in lanes(parts.local) {
-                    let at = addresses[lane as usize] + offset;
-                    let bits = get(registers, value, lane);
-                    write_local(&warp.local, lane, at, access.bytes, bits);
+            Memory::Shared => {
+                let same = |cells: &Cells, lane: u32, beside| {
+                    let place = (cells, touch.addresses[lane as usize]);
+                    writes_the_same(registers, access, place, lane, beside)
+                };
+                self.check_shared(touch, same)?;
+                spill(registers, touch, access, (&self.shared.cells, 0));
+            }
+            Memory::Local => {
+                self.check_local(touch)?;
+                for (value, offset) in access.elements() {
+                    for lane in lanes(touch.active) {
+                        let at = touch.addresses[lane as usize] + offset;
+                        let bits = get(registers, value, lane);
+                        write_local(&touch.warp.local, lane, at, access.bytes, bits);
+                    }
                 }
             }
         }
@@ -250,12 +229,16 @@ fn writes_the_same(
 /// address.
 fn fill(
     registers: &mut Registers,
+    touch: &Touch<'_>,
     access: &Access,
-    addresses: &[u64; LANES],
-    active: u32,
-    form: Form,
     (cells, base): (&Cells, u64),
 ) {
+    let &Touch {
+        addresses,
+        active,
+        survey: Survey { form, .. },
+        ..
+    } = touch;
     let first = addresses[active.trailing_zeros() as usize & 31] - base;
     let per_lane = access.values.len();
     for (value, offset) in access.elements() {
@@ -318,14 +301,13 @@ pub(super) fn read_cells(cells: &Cells, at: u64, bytes: u32) -> u64 {
 }
 
 /// As `fill`, the other way.
-fn spill(
-    registers: &Registers,
-    access: &Access,
-    addresses: &[u64; LANES],
-    active: u32,
-    form: Form,
-    (cells, base): (&Cells, u64),
-) {
+fn spill(registers: &Registers, touch: &Touch<'_>, access: &Access, (cells, base): (&Cells, u64)) {
+    let &Touch {
+        addresses,
+        active,
+        survey: Survey { form, .. },
+        ..
+    } = touch;
     let per_lane = access.values.len();
     for (value, offset) in access.elements() {
         match (form, access.bytes, value.kind) {
@@ -362,15 +344,4 @@ pub(super) fn write_cells(cells: &Cells, at: u64, bytes: u32, bits: u64) {
         4 => cells.store(at, bits as u32),
         _ => cells.store(at, bits),
     }
-}
-
-/// The addresses of an atomic with who they belong to.
-pub(super) fn atomic_addresses(
-    registers: &Registers,
-    target: &Target,
-    active: u32,
-) -> ([u64; LANES], [u32; 3]) {
-    let mut addresses = survey::addresses(registers, target);
-    let parts = part(target.space, &mut addresses, active);
-    (addresses, [parts.global, parts.shared, parts.local])
 }

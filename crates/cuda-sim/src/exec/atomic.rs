@@ -5,8 +5,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::access::{Reach, atomic_addresses, read_cells, write_cells};
-use super::check::{Found, Touch};
+use super::access::{Memory, Reach, by_memory, read_cells, write_cells};
+use super::check::Touch;
 use super::lane::{get, lanes, put, read_local, write_local};
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
@@ -25,62 +25,76 @@ impl Reach<'_, '_> {
         atomic: &Atomic,
         active: u32,
     ) -> Result<(), Stop> {
-        let (addresses, [global, shared, local]) =
-            atomic_addresses(registers, &atomic.target, active);
         let bytes = atomic.number.bytes();
-        let mut olds = [0_u64; LANES];
-        let operand = |registers: &Registers, lane: u32, at: usize| {
+        let mut addresses = [0; LANES];
+        let touch = Touch::new(
+            (warp, registers, active),
+            (&atomic.target, bytes, Way::Atomic),
+            &mut addresses,
+        );
+        let operand = |lane: u32, at: usize| {
             let register = atomic.operands.get(at);
             register.map_or(0, |register| get(registers, *register, lane))
         };
         let change = |old: u64, lane: u32, flush: bool| {
-            let [by, other] = [0, 1].map(|at| operand(registers, lane, at));
+            let [by, other] = [0, 1].map(|at| operand(lane, at));
             changed(atomic, old, [by, other], flush)
         };
-        if global != 0 {
-            let touch = Touch::new(warp, &addresses, global, bytes, Way::Atomic);
-            let found = self.global(&touch)?;
-            self.trace(&touch, true, &found, |_, _| false)?;
-            for lane in lanes(global) {
-                let allocation = match &found {
-                    Found::One(allocation) => *allocation,
-                    Found::Each(each) => match &each[lane as usize] {
-                        Some(allocation) => allocation,
-                        None => continue,
-                    },
-                };
-                let at = addresses[lane as usize] - allocation.base();
-                // PTX ISA 9.0, 9.7.13.5: denormal singles are flushed in global
-                // memory, and in no other.
-                let old = update(allocation.cells(), at, bytes, |old| change(old, lane, true));
-                olds[lane as usize] = old;
-            }
-            self.look();
-        }
-        if shared != 0 {
-            let touch = Touch::new(warp, &addresses, shared, bytes, Way::Atomic);
-            self.check_shared(&touch, |_, _, _| false)?;
-            for lane in lanes(shared) {
-                let at = addresses[lane as usize];
-                let cells = &self.shared.cells;
-                // Nobody else works on this block.
-                let old = read_cells(cells, at, bytes);
-                write_cells(cells, at, bytes, change(old, lane, false));
-                olds[lane as usize] = old;
-            }
-        }
-        if local != 0 {
-            self.check_local(&Touch::new(warp, &addresses, local, bytes, Way::Atomic))?;
-        }
-        for lane in lanes(local) {
-            let at = addresses[lane as usize];
-            let old = read_local(&warp.local, lane, at, bytes);
-            write_local(&warp.local, lane, at, bytes, change(old, lane, false));
-            olds[lane as usize] = old;
-        }
+        let mut olds = [0_u64; LANES];
+        by_memory(atomic.target.space, &touch, |memory, touch| {
+            self.change_in(memory, touch, &mut olds, change)
+        })?;
         if let Some(register) = atomic.old {
             for lane in lanes(active) {
                 put(registers, register, lane, olds[lane as usize]);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_in(
+        &mut self,
+        memory: Memory,
+        touch: &Touch<'_>,
+        olds: &mut [u64; LANES],
+        change: impl Fn(u64, u32, bool) -> u64,
+    ) -> Result<(), Stop> {
+        let bytes = touch.width;
+        match memory {
+            Memory::Global => {
+                let found = self.global(touch)?;
+                self.trace(touch, true, &found, |_, _| false)?;
+                // PTX ISA 9.0, 9.7.13.5: denormal singles are flushed in global
+                // memory, and in no other.
+                found.each(touch, |touch, (cells, base)| {
+                    for lane in lanes(touch.active) {
+                        let at = touch.addresses[lane as usize] - base;
+                        olds[lane as usize] =
+                            update(cells, at, bytes, |old| change(old, lane, true));
+                    }
+                });
+                self.look();
+            }
+            Memory::Shared => {
+                self.check_shared(touch, |_, _, _| false)?;
+                // Nobody else works on this block.
+                for lane in lanes(touch.active) {
+                    let at = touch.addresses[lane as usize];
+                    let cells = &self.shared.cells;
+                    let old = read_cells(cells, at, bytes);
+                    write_cells(cells, at, bytes, change(old, lane, false));
+                    olds[lane as usize] = old;
+                }
+            }
+            Memory::Local => {
+                self.check_local(touch)?;
+                for lane in lanes(touch.active) {
+                    let at = touch.addresses[lane as usize];
+                    let local = &touch.warp.local;
+                    let old = read_local(local, lane, at, bytes);
+                    write_local(local, lane, at, bytes, change(old, lane, false));
+                    olds[lane as usize] = old;
+                }
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::finding::Problem;
 pub(super) const BARRIERS: usize = 16;
 
 /// Who has come to a barrier.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Barrier {
     /// Threads, those that only said that they were here included.
     come: u32,
@@ -23,8 +23,8 @@ pub(super) struct Barrier {
     /// What they brought: how many of a predicate, of how many.
     held: u32,
     tallied: u32,
-    /// Warps.
-    warps: Vec<usize>,
+    /// Warps, one bit each: a block has 32 at most.
+    warps: u32,
 }
 
 impl Block<'_, '_> {
@@ -145,9 +145,7 @@ impl Block<'_, '_> {
         } else {
             run.lanes.count_ones()
         };
-        if !barrier.warps.contains(&number) {
-            barrier.warps.push(number);
-        }
+        barrier.warps |= 1 << number;
         if let Some((_, held, _)) = tally {
             let held = registers.predicates[*held as usize] & run.lanes;
             barrier.held += held.count_ones();
@@ -162,27 +160,41 @@ impl Block<'_, '_> {
 
     /// Lets those go on whose barrier is complete.
     pub(super) fn open_barriers(&mut self) -> Result<(), Stop> {
-        let alive: u32 = self.warps.iter().map(|warp| warp.alive.count_ones()).sum();
         for id in 0..self.barriers.len() {
-            let barrier = &self.barriers[id];
-            let expected = barrier.asked.unwrap_or(alive);
-            if barrier.come == 0 || barrier.come < expected {
+            let barrier = self.barriers[id];
+            if barrier.come == 0 {
                 continue;
             }
-            let mut barrier = std::mem::take(&mut self.barriers[id]);
-            barrier.warps.sort_unstable();
-            let clocks = self.warps.iter_mut().enumerate();
-            let mut clocks: Vec<&mut Clock> = clocks
-                .filter(|(number, _)| barrier.warps.contains(number))
-                .map(|(_, warp)| &mut warp.clock)
-                .collect();
-            Clock::join(&mut clocks, &barrier.warps);
-            for &number in &barrier.warps {
+            let alive = || self.warps.iter().map(|warp| warp.alive.count_ones()).sum();
+            if barrier.come < barrier.asked.unwrap_or_else(alive) {
+                continue;
+            }
+            self.barriers[id] = Barrier::default();
+            self.meet(barrier.warps);
+            for number in lanes(barrier.warps) {
+                let number = number as usize;
                 self.check_together(&self.warps[number], id as u32)?;
                 self.release(number, id as u32, &barrier);
             }
         }
         Ok(())
+    }
+
+    /// These warps, one bit each, know from now on what the others of them
+    /// have done.
+    fn meet(&mut self, warps: u32) {
+        if warps.count_ones() as usize == self.warps.len() {
+            let ticks = self.warps.iter().map(|warp| warp.clock.tick());
+            let tick = ticks.max().unwrap_or_default() + 1;
+            for warp in &mut self.warps {
+                warp.clock.all_met(tick);
+            }
+            return;
+        }
+        let clocks = self.warps.iter_mut().map(|warp| &mut warp.clock);
+        let clocks = clocks.enumerate();
+        let met = clocks.filter(|(number, _)| warps >> number & 1 == 1);
+        Clock::join(&mut met.map(|(_, clock)| clock).collect::<Vec<_>>());
     }
 
     /// Whether all lanes of a warp that wait at a barrier do so at the same

@@ -205,7 +205,7 @@ impl<'a, 'l> Block<'a, 'l> {
             let registers = &mut frame.registers;
             let active = run.lanes & (registers.predicates[step.guard as usize] ^ step.flip);
             run.steps += 1;
-            self.counts.add(step, active.count_ones());
+            self.counts.add(step, active);
             match &step.what {
                 What::Alu(kernel, slots) => {
                     if active != 0 {

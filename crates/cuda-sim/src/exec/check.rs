@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::access::Reach;
 use super::lane::lanes;
 use super::launch::{Launch, Stop};
-use super::rows::LANES;
+use super::rows::{LANES, Registers};
 use super::shared::{Race, Way};
-use super::survey::{Form, Survey, survey};
+use super::step::Target;
+use super::survey::{self, Form, Survey};
 use super::trace::Who;
 use super::warp::Warp;
 use crate::device::Checks;
@@ -28,21 +29,33 @@ pub(super) struct Touch<'t> {
 }
 
 impl<'t> Touch<'t> {
+    /// Of a target by the active lanes of a warp. The addresses go to `into`.
     pub(super) fn new(
-        warp: &'t Warp,
-        addresses: &'t [u64; LANES],
-        active: u32,
-        width: u32,
-        way: Way,
+        (warp, registers, active): (&'t Warp, &Registers, u32),
+        (target, width, way): (&Target, u32, Way),
+        into: &'t mut [u64; LANES],
     ) -> Self {
-        let survey = survey(addresses, active, u64::from(width));
+        let survey = survey::addresses(registers, target, active, width, into);
         Self {
             warp,
-            addresses,
+            addresses: into,
             active,
             width,
             way,
             survey,
+        }
+    }
+
+    /// That of one lane.
+    pub(super) fn of_lane(self, lane: u32) -> Self {
+        let survey = Survey {
+            form: Form::Any,
+            ..self.survey
+        };
+        Self {
+            active: 1 << lane,
+            survey,
+            ..self
         }
     }
 }
@@ -54,6 +67,22 @@ pub(super) enum Found<'a> {
 }
 
 impl Found<'_> {
+    /// Calls `f` for lanes that go to the same allocation, or for each, with
+    /// its memory and where that starts.
+    #[inline]
+    pub(super) fn each(&self, touch: &Touch<'_>, mut f: impl FnMut(&Touch<'_>, (&Cells, u64))) {
+        match self {
+            Self::One(found) => f(touch, (found.cells(), found.base())),
+            Self::Each(each) => {
+                for lane in lanes(touch.active) {
+                    if let Some(found) = &each[lane as usize] {
+                        f(&touch.of_lane(lane), (found.cells(), found.base()));
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn of(&self, lane: u32) -> Option<&Allocation> {
         match self {
             Self::One(allocation) => Some(allocation),

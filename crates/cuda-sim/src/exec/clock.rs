@@ -100,8 +100,7 @@ impl Clock {
 
     /// A new block begins: all that was came before.
     pub(crate) fn renew(&mut self, tick: u32) {
-        self.seen.fill(tick);
-        self.floor = tick;
+        self.all_met(tick);
         self.start = tick;
     }
 
@@ -135,10 +134,17 @@ impl Clock {
         stamp.0 & now.0 & 0xff != 0 && stamp.tick() >= self.seen[warp]
     }
 
+    /// All warps of the block have met: what any did at a lower tick than this
+    /// came before.
+    pub(crate) fn all_met(&mut self, tick: u32) {
+        self.seen.fill(tick);
+        self.floor = tick;
+    }
+
     /// All of these warps have met at a barrier.
-    pub(crate) fn join(clocks: &mut [&mut Self], numbers: &[usize]) {
-        for (clock, &own) in clocks.iter_mut().zip(numbers) {
-            clock.seen[own] += 1;
+    pub(crate) fn join(clocks: &mut [&mut Self]) {
+        for clock in clocks.iter_mut() {
+            clock.meet();
         }
         let Some(first) = clocks.first() else {
             return;
@@ -149,17 +155,8 @@ impl Clock {
                 *most = (*most).max(*seen);
             }
         }
-        // The whole block has met: from now on one number says what came before.
-        let whole = all.len() == clocks.len();
-        if whole {
-            let most = all.iter().copied().max().unwrap_or_default();
-            all.fill(most);
-        }
         for clock in clocks.iter_mut() {
             clock.seen.clone_from(&all);
-            if whole {
-                clock.floor = all[0];
-            }
         }
     }
 }

@@ -1,5 +1,12 @@
 //! What the addresses of a warp's access have in common.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
+use std::hint::black_box;
+
 use super::kernel::for_processor;
 use super::rows::{ALL, Kind, LANES, Registers};
 use super::step::{Register, Target};
@@ -25,74 +32,95 @@ pub(super) struct Survey {
 }
 
 for_processor!(
-    /// Of accesses of so many bytes by the active lanes.
-    pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u64) -> Survey {
-        let first = addresses[active.trailing_zeros() as usize & 31];
-        let mut apart = 0;
-        for address in addresses {
-            apart |= address ^ first;
-        }
-        if apart == 0 {
-            return Survey {
-                least: first,
-                most: first,
-                bits: first,
-                form: Form::Same,
-            };
-        }
-        if active == ALL {
-            let mut astray = 0;
-            for (lane, address) in addresses.iter().enumerate() {
-                astray |= address.wrapping_sub(first) ^ (lane as u64 * width);
-            }
-            if astray == 0 {
-                return Survey {
-                    least: first,
-                    most: first.wrapping_add((LANES as u64 - 1) * width),
-                    bits: first,
-                    form: Form::Row,
-                };
-            }
-        }
-        let mut survey = Survey {
-            least: u64::MAX,
-            most: 0,
-            bits: 0,
-            form: Form::Any,
-        };
-        for (lane, &address) in addresses.iter().enumerate() {
-            let there = active >> lane & 1 == 1;
-            survey.least = survey.least.min(if there { address } else { u64::MAX });
-            survey.most = survey.most.max(if there { address } else { 0 });
-            survey.bits |= if there { address } else { 0 };
-        }
-        survey
+    /// Of accesses of so many bytes, a power of two, by the active lanes.
+    pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
+        surveyed(addresses, active, width)
     }
 );
 
 for_processor!(
-    /// The addresses of a target in all lanes.
-    pub(super) fn addresses(registers: &Registers, target: &Target) -> [u64; LANES] {
-        let mut addresses = [target.offset; LANES];
+    /// The addresses of a target in all lanes, and what they have in common.
+    pub(super) fn addresses(
+        registers: &Registers,
+        target: &Target,
+        active: u32,
+        width: u32,
+        into: &mut [u64; LANES],
+    ) -> Survey {
+        let lanes = all_lanes();
         match target.base {
-            None => {}
+            None => into.fill(target.offset),
             Some(Register {
                 kind: Kind::Long,
                 slot,
             }) => {
-                for (address, base) in addresses.iter_mut().zip(&registers.longs[slot as usize]) {
+                let row = &registers.longs[slot as usize][..lanes];
+                for (address, base) in into[..lanes].iter_mut().zip(row) {
                     *address = base.wrapping_add(target.offset);
                 }
             }
             Some(Register { slot, .. }) => {
-                for (address, base) in addresses.iter_mut().zip(&registers.words[slot as usize]) {
+                let row = &registers.words[slot as usize][..lanes];
+                for (address, base) in into[..lanes].iter_mut().zip(row) {
                     *address = u64::from(base.wrapping_add(target.offset as u32));
                 }
             }
         }
-        addresses
+        surveyed(into, active, width)
     }
 );
+
+/// How many lanes there are, as a number that the compiler does not know:
+/// loops over lanes stay loops, which it makes vector code of. What it unrolls
+/// before that becomes an instruction for each lane.
+#[inline(always)]
+fn all_lanes() -> usize {
+    black_box(LANES).min(LANES)
+}
+
+#[inline(always)]
+fn surveyed(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
+    let first = addresses[active.trailing_zeros() as usize & 31];
+    let shift = width.trailing_zeros();
+    let addresses = &addresses[..all_lanes()];
+    // How far each is from where it would be in either form.
+    let mut apart = 0;
+    let mut astray = 0;
+    for (lane, address) in addresses.iter().enumerate() {
+        let behind = address.wrapping_sub(first);
+        apart |= behind;
+        astray |= behind ^ ((lane as u64) << shift);
+    }
+    if apart == 0 {
+        return Survey {
+            least: first,
+            most: first,
+            bits: first,
+            form: Form::Same,
+        };
+    }
+    if active == ALL && astray == 0 {
+        return Survey {
+            least: first,
+            most: first.wrapping_add((LANES as u64 - 1) << shift),
+            bits: first,
+            form: Form::Row,
+        };
+    }
+    let mut survey = Survey {
+        least: u64::MAX,
+        most: 0,
+        bits: 0,
+        form: Form::Any,
+    };
+    for (lane, &address) in addresses.iter().enumerate() {
+        let there = active >> lane & 1 == 1;
+        survey.least = survey.least.min(if there { address } else { u64::MAX });
+        survey.most = survey.most.max(if there { address } else { 0 });
+        survey.bits |= if there { address } else { 0 };
+    }
+    survey
+}
 
 #[cfg(test)]
 mod tests {
