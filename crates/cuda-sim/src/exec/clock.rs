@@ -60,6 +60,8 @@ pub(crate) struct Clock {
     floor: u32,
     /// The tick at which the block began.
     start: u32,
+    /// Whether of all other warps just the floor is known.
+    even: bool,
 }
 
 impl Clock {
@@ -70,6 +72,7 @@ impl Clock {
             own,
             floor: 1,
             start: 1,
+            even: true,
         }
     }
 
@@ -139,6 +142,12 @@ impl Clock {
     pub(crate) fn all_met(&mut self, tick: u32) {
         self.seen.fill(tick);
         self.floor = tick;
+        self.even = true;
+    }
+
+    /// Whether of all other warps just that is known.
+    pub(crate) fn is_even(&self) -> bool {
+        self.even
     }
 
     /// All of these warps have met at a barrier.
@@ -157,6 +166,7 @@ impl Clock {
         }
         for clock in clocks.iter_mut() {
             clock.seen.clone_from(&all);
+            clock.even = false;
         }
     }
 }

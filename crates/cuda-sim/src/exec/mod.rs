@@ -10,6 +10,7 @@ mod clock;
 pub(crate) mod kernel;
 mod lane;
 pub(crate) mod launch;
+mod plain;
 mod print;
 mod published;
 mod rare;

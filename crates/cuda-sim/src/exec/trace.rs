@@ -16,16 +16,11 @@
     clippy::inline_always,
     reason = "compiled for a processor only as part of a function that is"
 )]
-#![expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches a loop is vector code"
-)]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::clock::Clock;
-use super::kernel::for_processor;
+use super::plain::{self, Plain, Stamp};
 use super::published::{Published, Seen};
 use super::rows::LANES;
 use super::shared::Race;
@@ -39,54 +34,6 @@ const LONGEST_PIECE: u32 = 16;
 const MOST_BLOCKS: u32 = (1 << 28) - 1;
 /// Nor is a block after so many barriers.
 const MOST_TICKS: u32 = u16::MAX as u32;
-
-/// A thread at a time. From the top: number of the block and one, of 28 bits;
-/// its warp's tick, of 16; its number, of 10; how often the block had
-/// published, of 8; and two notes. Nobody is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(transparent)]
-struct Stamp(u64);
-
-impl Stamp {
-    const BLOCK: u32 = 36;
-    const TICK: u32 = 20;
-    const THREAD: u32 = 10;
-    const EPOCH: u32 = 2;
-    /// Of a reader: there was another one, which nothing orders with this one.
-    const SEVERAL: u64 = 2;
-    /// Of a writer: it was atomic or volatile.
-    const STRONG: u64 = 1;
-    /// Bits that say which thread it is.
-    const WHO: u64 = u64::MAX << Self::BLOCK | 0x3ff << Self::THREAD;
-
-    fn block(self) -> u32 {
-        (self.0 >> Self::BLOCK) as u32 - 1
-    }
-
-    fn tick(self) -> u32 {
-        (self.0 >> Self::TICK) as u32 & 0xffff
-    }
-
-    fn thread(self) -> u32 {
-        (self.0 >> Self::THREAD) as u32 & 0x3ff
-    }
-
-    fn epoch(self) -> u32 {
-        (self.0 >> Self::EPOCH) as u32 & 0xff
-    }
-
-    fn is(self, note: u64) -> bool {
-        self.0 & note != 0
-    }
-
-    fn is_same_but_for_notes(self, other: Self) -> bool {
-        (self.0 ^ other.0) & !(Self::SEVERAL | Self::STRONG) == 0
-    }
-
-    fn with(self, note: u64) -> Self {
-        Self(self.0 | note)
-    }
-}
 
 /// Of one allocation.
 #[derive(Debug)]
@@ -159,11 +106,7 @@ pub(crate) struct Who<'c> {
 struct Question<'q> {
     who: &'q Who<'q>,
     published: &'q Published,
-    /// The stamps of lane 0.
-    first: Stamp,
-    /// Stamps of the own block that surely lie in the past: from here on, so many.
-    past: u64,
-    span: u64,
+    plain: Plain,
 }
 
 impl<'q> Question<'q> {
@@ -175,30 +118,21 @@ impl<'q> Question<'q> {
         }
         let past = u64::from(who.block + 1) << Stamp::BLOCK;
         let thread = who.warp * LANES as u32;
+        let first = past
+            | u64::from(tick) << Stamp::TICK
+            | u64::from(thread) << Stamp::THREAD
+            | u64::from(who.seen.epoch.min(0xff)) << Stamp::EPOCH;
         Some(Self {
             who,
             published,
-            first: Stamp(
-                past | u64::from(tick) << Stamp::TICK
-                    | u64::from(thread) << Stamp::THREAD
-                    | u64::from(who.seen.epoch.min(0xff)) << Stamp::EPOCH,
-            ),
-            past,
-            span: u64::from(who.clock.age_of_all()) << Stamp::TICK,
+            plain: Plain {
+                first: Stamp(first),
+                past,
+                span: u64::from(who.clock.age_of_all()) << Stamp::TICK,
+                even: who.clock.is_even(),
+                unpublished: who.seen.until == 0,
+            },
         })
-    }
-
-    #[inline(always)]
-    fn now(&self, lane: u32) -> Stamp {
-        Stamp(self.first.0 + (u64::from(lane) << Stamp::THREAD))
-    }
-
-    /// Nobody, the same thread, or before a barrier of the whole block: most are.
-    #[inline(always)]
-    fn is_behind(&self, stamp: Stamp, now: Stamp) -> bool {
-        stamp.0 == 0
-            || stamp.0.wrapping_sub(self.past) < self.span
-            || (stamp.0 ^ now.0) & Stamp::WHO == 0
     }
 
     /// Whether nothing orders an access by another thread before one now.
@@ -214,7 +148,7 @@ impl<'q> Question<'q> {
 
     #[inline(always)]
     fn races(&self, stamp: Stamp, now: Stamp) -> bool {
-        !self.is_behind(stamp, now) && self.conflict(stamp)
+        !self.plain.is_behind(stamp, now) && self.conflict(stamp)
     }
 
     /// Notes an access to a piece.
@@ -237,7 +171,7 @@ impl<'q> Question<'q> {
     /// Who is noted to have read, after one who did so now.
     #[inline]
     fn read(&self, reader: Stamp, now: Stamp) -> Stamp {
-        if self.is_behind(reader, now) {
+        if self.plain.is_behind(reader, now) {
             return if reader.is_same_but_for_notes(now) {
                 reader
             } else {
@@ -287,8 +221,9 @@ impl<'q> Question<'q> {
         ))
     }
 
-    /// As `touch`, of pieces one behind the other, the first of them a lane's,
-    /// if it is plain that nothing is wrong with any; whether that is so.
+    /// As `touch`, of pieces one behind the other, so many of each lane from a
+    /// first one on, if it is plain that nothing is wrong with any; whether
+    /// that is so.
     #[inline]
     fn touch_row(
         &self,
@@ -297,84 +232,37 @@ impl<'q> Question<'q> {
         lane: u32,
         per_lane: u32,
     ) -> bool {
-        let row = Row {
-            first: self.now(lane).0,
-            per_lane: per_lane.trailing_zeros(),
-            past: self.past,
-            span: self.span,
-        };
+        let row = (self.plain.now(lane), per_lane.trailing_zeros());
         let writers = &mut segment.writers[pieces.clone()];
         let readers = &mut segment.readers[pieces];
         match (self.who.write, self.who.strong) {
-            (true, false) => write_row(writers, readers, &row),
-            (false, _) => read_row(writers, readers, &row),
+            (true, false) => plain::write_row(writers, readers, &self.plain, row),
+            (false, _) => plain::read_row(writers, readers, &self.plain, row),
             _ => false,
         }
     }
-}
 
-/// What a row of pieces is compared with.
-struct Row {
-    /// The first lane's stamp.
-    first: u64,
-    /// Logarithm of the pieces of a lane.
-    per_lane: u32,
-    past: u64,
-    span: u64,
-}
-
-impl Row {
-    #[inline(always)]
-    fn now(&self, piece: usize) -> u64 {
-        self.first + ((piece as u64 >> self.per_lane) << Stamp::THREAD)
-    }
-
-    /// All ones unless a stamp is nobody's, in the past, or the same thread's.
-    #[inline(always)]
-    fn is_ahead(&self, stamp: u64, now: u64) -> bool {
-        (stamp != 0)
-            & (stamp.wrapping_sub(self.past) >= self.span)
-            & ((stamp ^ now) & Stamp::WHO != 0)
+    /// As `touch`, of one piece, if that is plain.
+    #[inline]
+    fn touch_plainly(&self, segment: &mut Segment, piece: usize, now: Stamp) -> bool {
+        let (writer, reader) = (segment.writers[piece], segment.readers[piece]);
+        let (ok, after) = match (self.who.write, self.who.strong) {
+            (true, false) => (self.plain.may_write(writer, reader, now), reader),
+            (false, _) => {
+                let (after, plain) = self.plain.read(reader, now);
+                (plain && self.plain.may_read(writer, now), after)
+            }
+            _ => (false, reader),
+        };
+        if ok {
+            segment.readers[piece] = after;
+            if self.who.write {
+                segment.writers[piece] = now;
+            }
+        }
+        ok
     }
 }
-
-for_processor!(
-    fn write_row(writers: &mut [Stamp], readers: &[Stamp], row: &Row) -> bool {
-        let mut ahead = false;
-        for (piece, (writer, reader)) in writers.iter().zip(readers).enumerate() {
-            let now = row.now(piece);
-            ahead |= row.is_ahead(writer.0, now)
-                | row.is_ahead(reader.0, now)
-                | (reader.0 & Stamp::SEVERAL != 0);
-        }
-        if ahead {
-            return false;
-        }
-        for (piece, writer) in writers.iter_mut().enumerate() {
-            *writer = Stamp(row.now(piece));
-        }
-        true
-    }
-);
-
-for_processor!(
-    fn read_row(writers: &[Stamp], readers: &mut [Stamp], row: &Row) -> bool {
-        let mut ahead = false;
-        for (piece, (writer, reader)) in writers.iter().zip(readers.iter()).enumerate() {
-            let now = row.now(piece);
-            ahead |= row.is_ahead(writer.0, now) & (writer.0 & Stamp::STRONG == 0);
-            ahead |= row.is_ahead(reader.0, now) & (reader.0 & Stamp::SEVERAL == 0);
-        }
-        if ahead {
-            return false;
-        }
-        for (piece, reader) in readers.iter_mut().enumerate() {
-            let several = reader.0 & Stamp::SEVERAL != 0;
-            reader.0 = if several { reader.0 } else { row.now(piece) };
-        }
-        true
-    }
-);
 
 fn race_with(stamp: Stamp, before: &'static str) -> (u32, Race) {
     let other = Some(stamp.thread());
@@ -434,12 +322,14 @@ impl Trace {
                     break;
                 }
                 left &= left - 1;
-                let now = question.now(lane);
+                let now = question.plain.now(lane);
                 let first = at as usize >> shift;
                 let end = (at as usize + bytes as usize) >> shift;
                 let mut race = None;
                 for piece in first..end {
-                    race = race.or(question.touch(&mut segment, piece, now));
+                    if !question.touch_plainly(&mut segment, piece, now) {
+                        race = race.or(question.touch(&mut segment, piece, now));
+                    }
                 }
                 if let Some(race) = race {
                     found(lane, race);
