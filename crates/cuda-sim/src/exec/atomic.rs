@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::access::{Memory, Reach, by_memory, read_cells, write_cells};
 use super::check::Touch;
-use super::lane::{get, lanes, put, read_local, write_local};
+use super::lane::{lanes, put, read_local, whole_row, write_local};
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
 use super::shared::Way;
@@ -32,13 +32,14 @@ impl Reach<'_, '_> {
             (&atomic.target, bytes, Way::Atomic),
             &mut addresses,
         );
-        let operand = |lane: u32, at: usize| {
+        let row = |at: usize| {
             let register = atomic.operands.get(at);
-            register.map_or(0, |register| get(registers, *register, lane))
+            register.map_or([0; LANES], |register| whole_row(registers, *register))
         };
+        let (by, other) = (row(0), row(1));
+        let f = changes(atomic.change, atomic.number);
         let change = |old: u64, lane: u32, flush: bool| {
-            let [by, other] = [0, 1].map(|at| operand(lane, at));
-            changed(atomic, old, [by, other], flush)
+            f(old, by[lane as usize], other[lane as usize], flush)
         };
         let mut olds = [0_u64; LANES];
         by_memory(atomic.target.space, &touch, |memory, touch| {
@@ -123,45 +124,60 @@ fn update(cells: &Cells, at: u64, bytes: u32, f: impl Fn(u64) -> u64) -> u64 {
     }
 }
 
-/// What becomes of `old`. `flush` makes denormal singles zero.
-fn changed(atomic: &Atomic, old: u64, [by, other]: [u64; 2], flush: bool) -> u64 {
-    let word = old as u32;
-    let by_word = by as u32;
-    match (atomic.change, atomic.number) {
-        (Change::Exchange, _) => by,
-        (Change::CompareAndSwap, number) => {
-            let mask = u64::MAX >> (64 - number.bytes() * 8);
-            if old & mask == by & mask { other } else { old }
-        }
-        (Change::And, _) => old & by,
-        (Change::Or, _) => old | by,
-        (Change::Xor, _) => old ^ by,
-        (Change::Increment, _) => u64::from(if word >= by_word { 0 } else { word + 1 }),
-        (Change::Decrement, _) => {
-            let wrap = word == 0 || word > by_word;
-            u64::from(if wrap { by_word } else { word - 1 })
-        }
-        (Change::Add, Number::F32) => {
-            let [a, b] = [word, by_word].map(f32::from_bits);
+/// What becomes of the old value with two operands; `true` makes denormal
+/// singles zero.
+type Becomes = fn(u64, u64, u64, bool) -> u64;
+
+/// Of halves, singles and doubles only sums are there; what is narrower than
+/// 64 bits has nothing above its width that counts.
+fn changes(change: Change, number: Number) -> Becomes {
+    match (change, number) {
+        (Change::Exchange, _) => |_, by, _, _| by,
+        (Change::CompareAndSwap, number) => match number.bytes() {
+            8 => |old, by, other, _| if old == by { other } else { old },
+            4 => |old, by, other, _| if old as u32 == by as u32 { other } else { old },
+            _ => |old, by, other, _| if old as u16 == by as u16 { other } else { old },
+        },
+        (Change::And, _) => |old, by, _, _| old & by,
+        (Change::Or, _) => |old, by, _, _| old | by,
+        (Change::Xor, _) => |old, by, _, _| old ^ by,
+        (Change::Increment, _) => |old, by, _, _| {
+            let (old, by) = (old as u32, by as u32);
+            u64::from(if old >= by { 0 } else { old + 1 })
+        },
+        (Change::Decrement, _) => |old, by, _, _| {
+            let (old, by) = (old as u32, by as u32);
+            u64::from(if old == 0 || old > by { by } else { old - 1 })
+        },
+        (Change::Add, Number::F32) => |old, by, _, flush| {
+            let [a, b] = [old, by].map(|bits| f32::from_bits(bits as u32));
             u64::from(add_singles(a, b, flush).to_bits())
+        },
+        (Change::Add, Number::F64) => {
+            |old, by, _, _| (f64::from_bits(old) + f64::from_bits(by)).to_bits()
         }
-        (Change::Add, Number::F64) => (f64::from_bits(old) + f64::from_bits(by)).to_bits(),
-        (Change::Add, Number::F16 | Number::F16x2) => u64::from(add_halves(word, by_word)),
-        (Change::Add, Number::Bf16 | Number::Bf16x2) => u64::from(add_brains(word, by_word)),
-        (Change::Add, _) => old.wrapping_add(by),
-        (Change::Min, Number::S32) => u64::from(
-            word.cast_signed()
-                .min(by_word.cast_signed())
-                .cast_unsigned(),
-        ),
-        (Change::Max, Number::S32) => u64::from(
-            word.cast_signed()
-                .max(by_word.cast_signed())
-                .cast_unsigned(),
-        ),
-        (Change::Min, Number::S64) => old.cast_signed().min(by.cast_signed()).cast_unsigned(),
-        (Change::Max, Number::S64) => old.cast_signed().max(by.cast_signed()).cast_unsigned(),
-        (Change::Min, _) => old.min(by),
-        (Change::Max, _) => old.max(by),
+        (Change::Add, Number::F16 | Number::F16x2) => {
+            |old, by, _, _| u64::from(add_halves(old as u32, by as u32))
+        }
+        (Change::Add, Number::Bf16 | Number::Bf16x2) => {
+            |old, by, _, _| u64::from(add_brains(old as u32, by as u32))
+        }
+        (Change::Add, _) => |old, by, _, _| old.wrapping_add(by),
+        (Change::Min, Number::S32) => |old, by, _, _| {
+            let [a, b] = [old, by].map(|bits| (bits as u32).cast_signed());
+            u64::from(a.min(b).cast_unsigned())
+        },
+        (Change::Max, Number::S32) => |old, by, _, _| {
+            let [a, b] = [old, by].map(|bits| (bits as u32).cast_signed());
+            u64::from(a.max(b).cast_unsigned())
+        },
+        (Change::Min, Number::S64) => {
+            |old, by, _, _| old.cast_signed().min(by.cast_signed()).cast_unsigned()
+        }
+        (Change::Max, Number::S64) => {
+            |old, by, _, _| old.cast_signed().max(by.cast_signed()).cast_unsigned()
+        }
+        (Change::Min, _) => |old, by, _, _| old.min(by),
+        (Change::Max, _) => |old, by, _, _| old.max(by),
     }
 }

@@ -37,6 +37,18 @@ pub(super) fn put(registers: &mut Registers, register: Register, lane: u32, bits
     }
 }
 
+/// All lanes of a register.
+pub(super) fn whole_row(registers: &Registers, register: Register) -> [u64; LANES] {
+    match register.kind {
+        Kind::Long => registers.longs[register.slot as usize],
+        Kind::Word => registers.words[register.slot as usize].map(u64::from),
+        Kind::Predicate => {
+            let row = registers.predicates[register.slot as usize];
+            std::array::from_fn(|lane| u64::from(row >> lane & 1))
+        }
+    }
+}
+
 /// One lane of a register.
 pub(super) fn get(registers: &Registers, register: Register, lane: u32) -> u64 {
     match register.kind {
