@@ -335,3 +335,95 @@ impl Set {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::decode::{self, Context};
+    use crate::{Checks, Device, Limits, Module, Shape, ptx};
+
+    /// A kernel that writes a word.
+    fn text(registers: u32, body: &str) -> String {
+        format!(
+            ".version 8.3\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 y)\n\
+             {{ .reg .b32 %r<{registers}>; .reg .pred %p<4>; .reg .b64 %rd<2>;\n{body}\n\
+             ld.param.u64 %rd1, [y]; st.global.u32 [%rd1], %r0; ret; }}"
+        )
+    }
+
+    /// What one thread of it writes.
+    fn answer(registers: u32, body: &str) -> u32 {
+        let text = text(registers, body);
+        let mut device = Device::new(1 << 16);
+        let module = Module::load(device.heap_mut(), &text).unwrap();
+        let y = device.upload("y", &[0; 4]).unwrap();
+        let shape = Shape {
+            grid: [1, 1, 1],
+            block: [1, 1, 1],
+            dynamic_shared: 0,
+        };
+        let limits = Limits {
+            checks: Checks::Memory,
+            ..Limits::default()
+        };
+        let arguments = y.base().to_le_bytes();
+        let outcome = module.launch(device.heap(), "k", shape, &arguments, limits);
+        assert!(outcome.unwrap().findings.is_empty());
+        let mut bytes = [0; 4];
+        y.read(0, &mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    #[test]
+    fn values_that_follow_each_other_share_a_row() {
+        let mut body = String::from("mov.u32 %r1, 1;\n");
+        for at in 2..2000 {
+            writeln!(body, "add.u32 %r{at}, %r{}, {};", at - 1, at % 7).unwrap();
+        }
+        body.push_str("mov.u32 %r0, %r1999;");
+        let expected = 1 + (2..2000).map(|at| at % 7).sum::<u32>();
+        assert_eq!(answer(2000, &body), expected);
+
+        let text = text(2000, &body);
+        let tree = ptx::parse(&text).unwrap();
+        let code = decode::functions(&tree, &mut Context::default()).unwrap();
+        // Two values, and a constant for each number that is added.
+        assert!(code[0].template.words.len() <= 2 + 8);
+    }
+
+    /// What a loop carries is needed at its end and at its start; what is
+    /// written under a condition may stay what it was.
+    #[test]
+    fn loops_and_conditions_keep_what_they_need() {
+        let body = "
+            mov.u32 %r0, 5; mov.u32 %r1, 0; mov.u32 %r5, 100;
+            again:
+            add.u32 %r2, %r1, 3;
+            mul.lo.u32 %r3, %r2, 2;
+            setp.eq.u32 %p1, %r1, 2;
+            @%p1 mov.u32 %r5, %r3;
+            add.u32 %r4, %r5, %r3;
+            add.u32 %r0, %r0, %r4;
+            add.u32 %r1, %r1, 1;
+            setp.lt.u32 %p2, %r1, 4;
+            @%p2 bra again;
+            add.u32 %r0, %r0, %r5;";
+        let mut sum = 5;
+        let mut kept = 100;
+        for step in 0..4 {
+            let double = (step + 3) * 2;
+            if step == 2 {
+                kept = double;
+            }
+            sum += kept + double;
+        }
+        assert_eq!(answer(6, body), sum + kept);
+    }
+
+    #[test]
+    fn a_register_that_nobody_wrote_is_zero() {
+        let body = "mov.u32 %r1, 7; add.u32 %r2, %r1, %r1; mov.u32 %r0, %r3;";
+        assert_eq!(answer(4, body), 0);
+    }
+}
