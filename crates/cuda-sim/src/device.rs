@@ -79,6 +79,8 @@ pub struct Limits {
     pub processors: u32,
     /// What is looked for.
     pub checks: Checks,
+    /// Whether [`Outcome::counters`] are filled in.
+    pub counters: bool,
 }
 
 /// What is looked for while a kernel runs.
@@ -99,6 +101,7 @@ impl Default for Limits {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             processors: 108,
             checks: Checks::All,
+            counters: false,
         }
     }
 }
@@ -289,6 +292,7 @@ impl Module {
             processors: limits.processors.max(1),
             number: 1,
             checks: limits.checks,
+            counters: limits.counters,
         })
         .run(limits.threads))
     }

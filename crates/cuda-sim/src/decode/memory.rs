@@ -335,6 +335,10 @@ fn elements(modifiers: &mut Modifiers<'_>) -> Option<(usize, Type)> {
         .one_of(&[("v2", 2), ("v4", 4), ("v8", 8)])
         .unwrap_or(1);
     let ty = modifiers.ty()?;
-    let known = modifiers.all_taken() && ty != Type::B128 && ty != Type::Pred;
+    // PTX ISA 9.0, 9.7.9.8: 256 bits at most.
+    let known = modifiers.all_taken()
+        && ty != Type::B128
+        && ty != Type::Pred
+        && count * ty.bytes() as usize <= 32;
     known.then_some((count, ty))
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::check::{Found, Touch};
+use super::counters::Counters;
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
 use super::published::Seen;
@@ -27,6 +28,7 @@ pub(super) struct Reach<'a, 'l> {
     /// Number of the block in the grid.
     pub(super) number: u32,
     pub(super) seen: &'a mut Seen,
+    pub(super) counters: &'a mut Counters,
 }
 
 /// Where an instruction's accesses lie, by kind of memory.
@@ -34,6 +36,12 @@ struct Parts {
     shared: u32,
     local: u32,
     global: u32,
+}
+
+impl Parts {
+    fn masks(&self) -> [u32; 3] {
+        [self.global, self.shared, self.local]
+    }
 }
 
 /// Makes addresses relative to their window, and says which memory they are in.
@@ -87,6 +95,7 @@ impl Reach<'_, '_> {
         let mut addresses = survey::addresses(registers, &access.target);
         let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
+        self.count(Way::Read, &access.target, &addresses, parts.masks(), width);
         if parts.global != 0 {
             let touch = Touch::new(warp, &addresses, parts.global, width, Way::Read);
             let at = self.global(&touch)?;
@@ -154,6 +163,7 @@ impl Reach<'_, '_> {
         let mut addresses = survey::addresses(registers, &access.target);
         let width = access.width();
         let parts = part(access.target.space, &mut addresses, active);
+        self.count(Way::Write, &access.target, &addresses, parts.masks(), width);
         if parts.global != 0 {
             let touch = Touch::new(warp, &addresses, parts.global, width, Way::Write);
             let at = self.global(&touch)?;
@@ -372,5 +382,5 @@ pub(super) fn atomic_addresses(
 ) -> ([u64; LANES], [u32; 3]) {
     let mut addresses = survey::addresses(registers, target);
     let parts = part(target.space, &mut addresses, active);
-    (addresses, [parts.global, parts.shared, parts.local])
+    (addresses, parts.masks())
 }

@@ -25,9 +25,10 @@ impl Reach<'_, '_> {
         atomic: &Atomic,
         active: u32,
     ) -> Result<(), Stop> {
-        let (addresses, [global, shared, local]) =
-            atomic_addresses(registers, &atomic.target, active);
+        let (addresses, masks) = atomic_addresses(registers, &atomic.target, active);
+        let [global, shared, local] = masks;
         let bytes = atomic.number.bytes();
+        self.count(Way::Atomic, &atomic.target, &addresses, masks, bytes);
         let mut olds = [0_u64; LANES];
         let operand = |registers: &Registers, lane: u32, at: usize| {
             let register = atomic.operands.get(at);

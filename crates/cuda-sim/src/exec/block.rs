@@ -2,6 +2,7 @@
 
 use super::access::Reach;
 use super::barrier::{BARRIERS, Barrier};
+use super::counters::Counters;
 use super::launch::{Counts, Launch, Stop};
 use super::published::Seen;
 use super::rows::LANES;
@@ -28,6 +29,7 @@ pub(crate) struct Block<'a, 'l> {
     number: u32,
     pub(super) seen: Seen,
     counts: Counts,
+    pub(super) counters: Counters,
     looked: u64,
 }
 
@@ -59,12 +61,14 @@ impl<'a, 'l> Block<'a, 'l> {
             number: 0,
             seen: Seen::default(),
             counts: Counts::default(),
+            counters: Counters::default(),
             looked: 0,
         }
     }
 
     /// Makes it the block of a number in the grid.
     pub(crate) fn start(&mut self, number: u64) {
+        self.counters = self.counters();
         let asked = &self.launch.asked;
         self.number = number as u32;
         self.told.index = self.launch.block_at(number);
@@ -84,6 +88,15 @@ impl<'a, 'l> Block<'a, 'l> {
     /// What its threads have run.
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// And what its warps have asked of memory.
+    pub(crate) fn counters(&self) -> Counters {
+        let executed: u64 = self.warps.iter().map(|warp| warp.executed).sum();
+        Counters {
+            warp_instructions: self.counters.warp_instructions + executed,
+            ..self.counters
+        }
     }
 
     /// To its end.
@@ -214,11 +227,13 @@ impl<'a, 'l> Block<'a, 'l> {
                     run.at += 1;
                 }
                 What::Branch(target) => {
+                    self.counters.branches += 1;
                     if active == run.lanes {
                         run.at = *target;
                     } else if active == 0 {
                         run.at += 1;
                     } else {
+                        self.counters.divergent_branches += 1;
                         return Ok(After::Part(*target, active, run.at + 1));
                     }
                 }
@@ -275,6 +290,7 @@ impl<'a, 'l> Block<'a, 'l> {
             last: &mut self.last,
             number: self.number,
             seen: &mut self.seen,
+            counters: &mut self.counters,
         };
         (&self.warps[number], reach)
     }

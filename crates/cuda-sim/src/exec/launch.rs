@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::block::Block;
+use super::counters::Counters;
+use super::footprint::Footprint;
+use super::rows::LANES;
 use super::step::{Code, Step};
 use super::trace::Launched;
 use crate::device::Checks;
@@ -24,11 +27,14 @@ pub(crate) struct Launch<'l> {
     pub(crate) asked: Asked<'l>,
     /// Who touched what, if that is looked after.
     pub(crate) launched: Option<Launched>,
+    /// What of global memory is touched, if that is counted, and all else that
+    /// costs time to count.
+    pub(crate) footprint: Option<Footprint>,
     findings: Mutex<Vec<Finding>>,
     printed: Mutex<Vec<u8>>,
     over: AtomicBool,
     next: AtomicU64,
-    counts: Mutex<Counts>,
+    counted: Mutex<(Counts, Counters)>,
 }
 
 /// How a launch is asked for.
@@ -54,6 +60,8 @@ pub(crate) struct Asked<'l> {
     pub(crate) processors: u32,
     pub(crate) number: u32,
     pub(crate) checks: Checks,
+    /// Whether what is asked of memory is counted.
+    pub(crate) counters: bool,
 }
 
 /// What threads ran.
@@ -99,6 +107,8 @@ pub struct Outcome {
     pub printed: Vec<u8>,
     /// What its threads ran.
     pub counts: Counts,
+    /// What its warps asked of memory, if [`Limits::counters`](crate::Limits) says so.
+    pub counters: Option<Counters>,
 }
 
 impl Outcome {
@@ -108,19 +118,30 @@ impl Outcome {
             .iter()
             .find(|finding| finding.problem.is_fatal())
     }
+
+    /// The share of lanes that took part in an instruction of a warp, over
+    /// all of them: 1 without divergence, tails and predicates. `None` if it was
+    /// not counted.
+    pub fn active_share(&self) -> Option<f64> {
+        let counters = self.counters.as_ref()?;
+        let lanes = counters.warp_instructions * LANES as u64;
+        (lanes != 0).then(|| self.counts.instructions() as f64 / lanes as f64)
+    }
 }
 
 impl<'l> Launch<'l> {
     pub(crate) fn new(asked: Asked<'l>) -> Self {
         let launched = (asked.checks == Checks::All).then(Launched::new);
+        let footprint = Footprint::new(asked.allocations.len());
         Self {
+            footprint: asked.counters.then_some(footprint),
             asked,
             launched,
             findings: Mutex::new(Vec::new()),
             printed: Mutex::new(Vec::new()),
             over: AtomicBool::new(false),
             next: AtomicU64::new(0),
-            counts: Mutex::new(Counts::default()),
+            counted: Mutex::default(),
         }
     }
 
@@ -149,16 +170,21 @@ impl<'l> Launch<'l> {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         findings.sort_by_key(|finding| finding.line);
+        let (counts, mut counters) = self
+            .counted
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(footprint) = &self.footprint {
+            footprint.count(&self.asked.allocations, &mut counters);
+        }
         Outcome {
             findings,
             printed: self
                 .printed
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
-            counts: self
-                .counts
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            counts,
+            counters: self.footprint.is_some().then_some(counters),
         }
     }
 
@@ -175,8 +201,14 @@ impl<'l> Launch<'l> {
                 break;
             }
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.join(block.counts());
+        self.add(&block);
+    }
+
+    /// Adds what a block has counted.
+    fn add(&self, block: &Block<'_, '_>) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.0.join(block.counts());
+        counted.1.join(&block.counters());
     }
 
     /// Whether another block has ended the launch.

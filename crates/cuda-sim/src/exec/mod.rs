@@ -7,6 +7,8 @@ mod block;
 mod call;
 mod check;
 mod clock;
+pub(crate) mod counters;
+mod footprint;
 pub(crate) mod kernel;
 mod lane;
 pub(crate) mod launch;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bugs;
+mod counters;
 mod given;
 mod given_types;
 mod harness;
