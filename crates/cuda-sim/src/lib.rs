@@ -54,11 +54,13 @@
 
 #![deny(unsafe_code)]
 
+mod cooperative;
 mod decode;
 mod device;
 mod exec;
 mod finding;
 mod memory;
+pub mod model;
 mod ops;
 pub mod ptx;
 

@@ -140,6 +140,7 @@ impl<'a> Decoder<'a, '_> {
             bytes: ty.bytes(),
             strong,
             signed: matches!(ty, Type::S8 | Type::S16 | Type::S32),
+            used: self.used,
             values,
         };
         self.emit(What::Load(Box::new(access)), Class::Memory);
@@ -165,6 +166,7 @@ impl<'a> Decoder<'a, '_> {
             bytes: ty.bytes(),
             strong,
             signed: false,
+            used: u32::MAX,
             values,
         };
         self.emit(What::Store(Box::new(access)), Class::Memory);

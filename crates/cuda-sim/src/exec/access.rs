@@ -176,6 +176,9 @@ impl Reach<'_, '_> {
                 })
             };
             self.trace(&touch, access.strong, &at, same)?;
+            if !access.strong {
+                self.seen.write();
+            }
             match &at {
                 Found::One(found) => {
                     let place = (found.cells(), found.base());

@@ -48,6 +48,7 @@ impl<'a, 'l> Block<'a, 'l> {
             processor: 0,
             processors: asked.processors,
             launch: asked.number,
+            workspace: asked.workspace.unwrap_or_default(),
         };
         let entry = (asked.entry, &asked.code[asked.entry as usize]);
         let warp = |number| Warp::new(number, asked.block, entry, asked.local, count as usize);
@@ -101,22 +102,24 @@ impl<'a, 'l> Block<'a, 'l> {
 
     /// To its end.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
-        loop {
-            let mut moved = false;
-            let mut left = false;
-            for number in 0..self.warps.len() {
-                let before = self.warps[number].executed;
-                self.turn(number)?;
-                moved |= self.warps[number].executed != before;
-                left |= self.warps[number].alive != 0;
-            }
-            if !left {
-                return Ok(());
-            }
-            if !moved {
-                return self.stuck();
-            }
+        while !self.round(TURN)? {}
+        Ok(())
+    }
+
+    /// A turn of each warp; whether all have ended.
+    pub(crate) fn round(&mut self, steps: u32) -> Result<bool, Stop> {
+        let mut moved = false;
+        let mut left = false;
+        for number in 0..self.warps.len() {
+            let before = self.warps[number].executed;
+            self.turn(number, steps)?;
+            moved |= self.warps[number].executed != before;
+            left |= self.warps[number].alive != 0;
         }
+        if left && !moved {
+            self.stuck()?;
+        }
+        Ok(!left)
     }
 
     pub(super) fn kernel(&self) -> &'l str {
@@ -130,9 +133,14 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     /// Lets a warp run until it waits, ends, or its turn is over.
-    fn turn(&mut self, number: usize) -> Result<(), Stop> {
-        let mut steps = TURN;
+    fn turn(&mut self, number: usize, steps: u32) -> Result<(), Stop> {
+        let mut steps = steps;
+        let looks = self.seen.looks();
         while steps > 0 {
+            // Who looks for what another block does should let it.
+            if self.launch.asked.workspace.is_some() && self.seen.looks() != looks {
+                return Ok(());
+            }
             let Some(group) = self.warps[number].choose() else {
                 return Ok(());
             };
@@ -174,6 +182,7 @@ impl<'a, 'l> Block<'a, 'l> {
             let step = &code.steps[run.at as usize];
             let problem = Problem::TooLong {
                 budget: launch.asked.budget,
+                waits: self.seen.waits().then(|| launch.not_begun()),
             };
             let thread = warp.thread(run.lanes.trailing_zeros() & 31);
             launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;

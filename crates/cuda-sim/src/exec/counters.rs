@@ -16,7 +16,7 @@ use super::step::Target;
 use crate::ptx::Space;
 
 /// Bytes of a sector.
-pub(super) const SECTOR: u64 = 32;
+pub(crate) const SECTOR: u64 = 32;
 const BANKS: usize = 32;
 /// Bytes that a bank has at a time.
 const BANK: u64 = 4;

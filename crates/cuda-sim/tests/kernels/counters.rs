@@ -182,7 +182,10 @@ fn branches_and_local_memory() {
     assert_eq!((counters.branches, counters.divergent_branches), (2, 1));
     assert_eq!(counters.warp_instructions, 3 + 2 + 2 + 5);
     let lanes = (2 + 5) * 32 + (1 + 2) * 8 + 2 * 24;
-    assert_eq!(outcome.active_share(), Some(f64::from(lanes) / (12.0 * 32.0)));
+    assert_eq!(
+        outcome.active_share(),
+        Some(f64::from(lanes) / (12.0 * 32.0))
+    );
 
     let outcome = bench.clean("on_the_stack", shape(2, 80), &[Arg::Buffer(y)]);
     let counters = counted(&outcome);

@@ -9,3 +9,5 @@ mod given;
 mod given_types;
 mod harness;
 mod language;
+mod modelled;
+mod together;
