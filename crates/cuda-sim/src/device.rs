@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::cooperative;
 use crate::decode::{self, Context, FUNCTIONS, LoadError};
 use crate::exec::launch::{Asked, Launch, Outcome};
 use crate::exec::step::Code;
-use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED};
+use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, WORKSPACE};
+use crate::model::Processor;
 use crate::ptx::{self, Initial, Linkage, Space, Type, Variable};
 
 /// Most threads of a block: PTX for any GPU since 2010.
@@ -47,6 +49,14 @@ pub enum LaunchError {
         /// What the launch says.
         given: [u32; 3],
     },
+    /// More blocks of a cooperative launch than there can be at once.
+    #[error("{blocks} blocks in a cooperative launch, {most} at most are on the device at once")]
+    NotResident {
+        /// Blocks of the grid.
+        blocks: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// Arguments of the wrong length.
     #[error("the kernel takes {needed} bytes of arguments, {given} were given")]
     Arguments {
@@ -77,8 +87,18 @@ pub struct Limits {
     pub threads: usize,
     /// Processors that the device says it has.
     pub processors: u32,
+    /// What each of them has for blocks: how large a cooperative launch may be.
+    pub processor: Processor,
+    /// Registers of each thread, as the assembler's log says, which limits a
+    /// cooperative launch, too; 0 if unknown.
+    pub registers: u32,
     /// What is looked for.
     pub checks: Checks,
+    /// Bytes that kernels may have of `malloc` at once: 8 MiB, as CUDA's
+    /// `cudaLimitMallocHeapSize`.
+    pub malloc_bytes: u64,
+    /// Whether [`Outcome::counters`] are filled in.
+    pub counters: bool,
 }
 
 /// What is looked for while a kernel runs.
@@ -98,7 +118,11 @@ impl Default for Limits {
             budget: 1 << 28,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             processors: 108,
+            processor: Processor::SM_80,
+            registers: 0,
             checks: Checks::All,
+            malloc_bytes: 8 << 20,
+            counters: false,
         }
     }
 }
@@ -112,6 +136,8 @@ pub struct Module {
     files: HashMap<u32, String>,
     /// Where shared memory starts that a launch brings, if a variable names it.
     dynamic_start: Option<u32>,
+    /// Whether its kernels allocate memory.
+    allocates: bool,
 }
 
 /// What a kernel needs.
@@ -218,6 +244,7 @@ impl Module {
                 .map(|(at, name)| (*at, (*name).to_owned()))
                 .collect(),
             dynamic_start,
+            allocates: code.iter().any(Code::allocates),
             code,
         })
     }
@@ -255,7 +282,9 @@ impl Module {
         layout
     }
 
-    /// Runs a kernel to its end.
+    /// Runs a kernel to its end, each block as a processor of this machine has
+    /// time for it: one that waits for another which has not begun waits until
+    /// its instructions are used up.
     pub fn launch(
         &self,
         heap: &Heap,
@@ -263,6 +292,32 @@ impl Module {
         shape: Shape,
         arguments: &[u8],
         limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(heap, kernel, shape, arguments, limits, false)
+    }
+
+    /// As [`launch`](Self::launch), with all blocks there at once, as with
+    /// `cuLaunchCooperativeKernel`: they may wait for each other, and
+    /// `grid.sync()` of cooperative groups works.
+    pub fn launch_cooperative(
+        &self,
+        heap: &Heap,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(heap, kernel, shape, arguments, limits, true)
+    }
+
+    fn run(
+        &self,
+        heap: &Heap,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+        together: bool,
     ) -> Result<Outcome, LaunchError> {
         let Some(&entry) = self.kernels.get(kernel) else {
             return Err(LaunchError::Unknown(kernel.to_owned()));
@@ -272,6 +327,14 @@ impl Module {
         let calls = self.code.len() > self.kernels.len();
         let local = code.local_bytes + if calls { STACK } else { 0 };
         let mut allocations: Vec<_> = heap.allocations().map(Arc::clone).collect();
+        let kernel_heap = heap.of_kernels(self.allocates).cloned();
+        if let Some(heap) = &kernel_heap {
+            heap.reset();
+        }
+        if together {
+            cooperative::check(code, shape, local, limits)?;
+            allocations.push(cooperative::workspace());
+        }
         allocations.push(argument_memory(arguments));
         Ok(Launch::new(Asked {
             code: &self.code,
@@ -285,10 +348,14 @@ impl Module {
             local,
             allocations,
             released: heap.all_released(),
+            kernel_heap,
+            malloc_bytes: limits.malloc_bytes,
             budget: limits.budget,
             processors: limits.processors.max(1),
             number: 1,
+            workspace: together.then_some(WORKSPACE),
             checks: limits.checks,
+            counters: limits.counters,
         })
         .run(limits.threads))
     }

@@ -70,9 +70,22 @@ pub enum Problem {
     TooLong {
         /// How many that is.
         budget: u64,
+        /// If the last ones did nothing but look for a change by others: how
+        /// many blocks had not begun.
+        waits: Option<u64>,
     },
     /// `trap`.
     Trap,
+    /// Memory that a kernel allocated, did not give back, and to which nothing
+    /// points when it ends.
+    Leak {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// `free` of what was given back already.
+    DoubleFree,
+    /// `free` of what `malloc` did not answer.
+    InvalidFree,
     /// Calls that need more local memory than a thread has.
     StackOverflow,
     /// A call or a branch to where no code is.
@@ -99,6 +112,7 @@ impl Problem {
             self,
             Self::Uninitialised
                 | Self::Race { .. }
+                | Self::Leak { .. }
                 | Self::LaneNotNamed { .. }
                 | Self::DivergentBarrier { .. }
         )
@@ -120,6 +134,9 @@ impl Problem {
             Self::LaneNotNamed { .. } => "lane-not-named",
             Self::TooLong { .. } => "too-long",
             Self::Trap => "trap",
+            Self::Leak { .. } => "leak",
+            Self::DoubleFree => "double-free",
+            Self::InvalidFree => "invalid-free",
             Self::StackOverflow => "stack-overflow",
             Self::InvalidTarget { .. } => "invalid-target",
             Self::Assertion { .. } => "assertion",
@@ -228,8 +245,21 @@ impl fmt::Display for Finding {
                     "warp instruction with lanes {lanes:#010x} that take no part"
                 )?;
             }
-            Problem::TooLong { budget } => write!(f, "more than {budget} instructions")?,
+            Problem::TooLong { budget, waits } => {
+                write!(f, "more than {budget} instructions")?;
+                match waits {
+                    None => {}
+                    Some(0) => write!(f, ", waiting for a change by others that never comes")?,
+                    Some(blocks) => write!(
+                        f,
+                        ", waiting for a change by others while {blocks} blocks have not begun"
+                    )?,
+                }
+            }
             Problem::Trap => write!(f, "trap")?,
+            Problem::Leak { .. } => write!(f, "memory that is never given back")?,
+            Problem::DoubleFree => write!(f, "memory given back twice")?,
+            Problem::InvalidFree => write!(f, "`free` of what was not allocated")?,
             Problem::StackOverflow => write!(f, "stack overflow")?,
             Problem::InvalidTarget { what } => write!(f, "{what}")?,
             Problem::Assertion { text } => write!(f, "assertion `{text}` failed")?,

@@ -54,11 +54,13 @@
 
 #![deny(unsafe_code)]
 
+mod cooperative;
 mod decode;
 mod device;
 mod exec;
 mod finding;
 mod memory;
+pub mod model;
 mod ops;
 pub mod ptx;
 
@@ -66,6 +68,7 @@ pub use decode::LoadError;
 pub use device::{
     Attributes, Checks, Device, LaunchError, Limits, MAX_THREADS, Module, SHARED_BYTES, Shape,
 };
+pub use exec::counters::{Counters, SharedTraffic, Traffic};
 pub use exec::launch::{Counts, Outcome};
 pub use finding::{Buffer, Finding, Problem, Touched};
 pub use memory::{Allocation, Heap, HeapError};

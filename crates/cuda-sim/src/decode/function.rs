@@ -30,6 +30,8 @@ pub(super) struct Decoder<'a, 'c> {
     shared: Layout,
     location: Option<Location>,
     guard: (u32, u32),
+    /// Bytes that are used of the next load.
+    pub(super) used: u32,
     line: u32,
 }
 
@@ -53,6 +55,7 @@ pub(crate) fn function<'a>(
         shared: context.layout.clone(),
         location: None,
         guard: (TRUE, 0),
+        used: u32::MAX,
         line: function.line,
     };
     decoder
@@ -215,10 +218,12 @@ impl<'a> Decoder<'a, '_> {
             // Line 0 is what the compiler made by itself: it belongs to what was before.
             Statement::Location(location) if location.place.line == 0 => {}
             Statement::Location(location) => self.location = Some(*location),
+            Statement::UsedBytes(used) => self.used = *used,
             Statement::Instruction(instruction) => {
                 self.line = instruction.line;
                 self.guard = self.guard_of(instruction.guard)?;
                 self.instruction(instruction)?;
+                self.used = u32::MAX;
             }
         }
         Ok(())

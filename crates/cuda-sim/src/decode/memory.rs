@@ -140,6 +140,7 @@ impl<'a> Decoder<'a, '_> {
             bytes: ty.bytes(),
             strong,
             signed: matches!(ty, Type::S8 | Type::S16 | Type::S32),
+            used: self.used,
             values,
         };
         self.emit(What::Load(Box::new(access)), Class::Memory);
@@ -165,6 +166,7 @@ impl<'a> Decoder<'a, '_> {
             bytes: ty.bytes(),
             strong,
             signed: false,
+            used: u32::MAX,
             values,
         };
         self.emit(What::Store(Box::new(access)), Class::Memory);
@@ -335,6 +337,10 @@ fn elements(modifiers: &mut Modifiers<'_>) -> Option<(usize, Type)> {
         .one_of(&[("v2", 2), ("v4", 4), ("v8", 8)])
         .unwrap_or(1);
     let ty = modifiers.ty()?;
-    let known = modifiers.all_taken() && ty != Type::B128 && ty != Type::Pred;
+    // PTX ISA 9.0, 9.7.9.8: 256 bits at most.
+    let known = modifiers.all_taken()
+        && ty != Type::B128
+        && ty != Type::Pred
+        && count * ty.bytes() as usize <= 32;
     known.then_some((count, ty))
 }

@@ -146,6 +146,9 @@ impl<'a> Decoder<'a, '_> {
                 self.emit(What::Clock(register), Class::Move);
                 return Ok(register.slot);
             }
+            _ if environment(name).is_some() => {
+                Special::Environment(environment(name).unwrap_or_default())
+            }
             _ => {
                 let operand = Operand::AddressOf(name, 0);
                 return self.read(&operand, kind, false);
@@ -235,6 +238,12 @@ impl<'a> Decoder<'a, '_> {
             self.invalid(format!("`{name}` is not known"))
         }
     }
+}
+
+/// The number of `%envreg0` to `%envreg31`.
+fn environment(name: &str) -> Option<u8> {
+    let number = name.strip_prefix("%envreg")?.parse().ok()?;
+    (number < 32).then_some(number)
 }
 
 /// Where something lies.

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::check::Touch;
+use super::counters::Counters;
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
 use super::published::Seen;
@@ -27,6 +28,7 @@ pub(super) struct Reach<'a, 'l> {
     /// Number of the block in the grid.
     pub(super) number: u32,
     pub(super) seen: &'a mut Seen,
+    pub(super) counters: &'a mut Counters,
 }
 
 /// A kind of memory.
@@ -102,6 +104,7 @@ impl Reach<'_, '_> {
             &mut addresses,
         );
         by_memory(access.target.space, &touch, |memory, touch| {
+            self.count(memory, access.target.space, touch);
             self.load_from(memory, touch, registers, access)
         })
     }
@@ -156,6 +159,7 @@ impl Reach<'_, '_> {
             &mut addresses,
         );
         by_memory(access.target.space, &touch, |memory, touch| {
+            self.count(memory, access.target.space, touch);
             self.store_to(memory, touch, registers, access)
         })
     }
@@ -179,6 +183,9 @@ impl Reach<'_, '_> {
                     })
                 };
                 self.trace(touch, access.strong, &at, same)?;
+                if !access.strong {
+                    self.seen.write();
+                }
                 at.each(touch, |touch, place| spill(registers, touch, access, place));
             }
             Memory::Shared => {

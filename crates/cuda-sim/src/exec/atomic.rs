@@ -43,6 +43,7 @@ impl Reach<'_, '_> {
         };
         let mut olds = [0_u64; LANES];
         by_memory(atomic.target.space, &touch, |memory, touch| {
+            self.count(memory, atomic.target.space, touch);
             self.change_in(memory, touch, &mut olds, change)
         })?;
         if let Some(register) = atomic.old {

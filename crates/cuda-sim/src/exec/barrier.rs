@@ -135,6 +135,7 @@ impl Block<'_, '_> {
         if let Some(what) = invalid {
             return self.end_with(number, step, run.lanes, Problem::InvalidBarrier { what });
         }
+        self.counters.barriers += 1;
         let alive = self.warps[number].alive;
         let barrier = &mut self.barriers[id as usize];
         barrier.asked = asked.or(barrier.asked);

@@ -2,6 +2,7 @@
 
 use super::access::Reach;
 use super::barrier::{BARRIERS, Barrier};
+use super::counters::Counters;
 use super::launch::{Counts, Launch, Stop};
 use super::published::Seen;
 use super::rows::LANES;
@@ -28,6 +29,7 @@ pub(crate) struct Block<'a, 'l> {
     number: u32,
     pub(super) seen: Seen,
     counts: Counts,
+    pub(super) counters: Counters,
     looked: u64,
 }
 
@@ -46,6 +48,7 @@ impl<'a, 'l> Block<'a, 'l> {
             processor: 0,
             processors: asked.processors,
             launch: asked.number,
+            workspace: asked.workspace.unwrap_or_default(),
         };
         let entry = (asked.entry, &asked.code[asked.entry as usize]);
         let warp = |number| Warp::new(number, asked.block, entry, asked.local, count as usize);
@@ -59,12 +62,14 @@ impl<'a, 'l> Block<'a, 'l> {
             number: 0,
             seen: Seen::default(),
             counts: Counts::default(),
+            counters: Counters::default(),
             looked: 0,
         }
     }
 
     /// Makes it the block of a number in the grid.
     pub(crate) fn start(&mut self, number: u64) {
+        self.counters = self.counters();
         let asked = &self.launch.asked;
         self.number = number as u32;
         self.told.index = self.launch.block_at(number);
@@ -86,24 +91,35 @@ impl<'a, 'l> Block<'a, 'l> {
         &self.counts
     }
 
+    /// And what its warps have asked of memory.
+    pub(crate) fn counters(&self) -> Counters {
+        let executed: u64 = self.warps.iter().map(|warp| warp.executed).sum();
+        Counters {
+            warp_instructions: self.counters.warp_instructions + executed,
+            ..self.counters
+        }
+    }
+
     /// To its end.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
-        loop {
-            let mut moved = false;
-            let mut left = false;
-            for number in 0..self.warps.len() {
-                let before = self.warps[number].executed;
-                self.turn(number)?;
-                moved |= self.warps[number].executed != before;
-                left |= self.warps[number].alive != 0;
-            }
-            if !left {
-                return Ok(());
-            }
-            if !moved {
-                return self.stuck();
-            }
+        while !self.round(TURN)? {}
+        Ok(())
+    }
+
+    /// A turn of each warp; whether all have ended.
+    pub(crate) fn round(&mut self, steps: u32) -> Result<bool, Stop> {
+        let mut moved = false;
+        let mut left = false;
+        for number in 0..self.warps.len() {
+            let before = self.warps[number].executed;
+            self.turn(number, steps)?;
+            moved |= self.warps[number].executed != before;
+            left |= self.warps[number].alive != 0;
         }
+        if left && !moved {
+            self.stuck()?;
+        }
+        Ok(!left)
     }
 
     pub(super) fn kernel(&self) -> &'l str {
@@ -117,9 +133,14 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     /// Lets a warp run until it waits, ends, or its turn is over.
-    fn turn(&mut self, number: usize) -> Result<(), Stop> {
-        let mut steps = TURN;
+    fn turn(&mut self, number: usize, steps: u32) -> Result<(), Stop> {
+        let mut steps = steps;
+        let looks = self.seen.looks();
         while steps > 0 {
+            // Who looks for what another block does should let it.
+            if self.launch.asked.workspace.is_some() && self.seen.looks() != looks {
+                return Ok(());
+            }
             let Some(group) = self.warps[number].choose() else {
                 return Ok(());
             };
@@ -161,6 +182,7 @@ impl<'a, 'l> Block<'a, 'l> {
             let step = &code.steps[run.at as usize];
             let problem = Problem::TooLong {
                 budget: launch.asked.budget,
+                waits: self.seen.waits().then(|| launch.not_begun()),
             };
             let thread = warp.thread(run.lanes.trailing_zeros() & 31);
             launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
@@ -214,11 +236,13 @@ impl<'a, 'l> Block<'a, 'l> {
                     run.at += 1;
                 }
                 What::Branch(target) => {
+                    self.counters.branches += 1;
                     if active == run.lanes {
                         run.at = *target;
                     } else if active == 0 {
                         run.at += 1;
                     } else {
+                        self.counters.divergent_branches += 1;
                         return Ok(After::Part(*target, active, run.at + 1));
                     }
                 }
@@ -275,6 +299,7 @@ impl<'a, 'l> Block<'a, 'l> {
             last: &mut self.last,
             number: self.number,
             seen: &mut self.seen,
+            counters: &mut self.counters,
         };
         (&self.warps[number], reach)
     }

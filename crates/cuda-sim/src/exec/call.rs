@@ -43,9 +43,13 @@ impl Block<'_, '_> {
                 let text = self.text_argument(number, call, frame, active, 0);
                 return self.end_with(number, step, active, Problem::Assertion { text });
             }
-            Callee::Malloc | Callee::Free => {
-                let what = "memory that a kernel allocates".to_owned();
-                return self.end_with(number, step, active, Problem::Unsupported { what });
+            Callee::Malloc => {
+                self.malloc(number, step, call, frame, active)?;
+                return Ok(None);
+            }
+            Callee::Free => {
+                self.free(number, step, call, frame, active)?;
+                return Ok(None);
             }
         };
         if active != run.lanes {
@@ -79,6 +83,12 @@ impl Block<'_, '_> {
         }
         let mut registers = code.template.clone();
         let warp = &mut self.warps[number];
+        warp.stack.enter(callers, local, local + code.local_bytes);
+        for lane in lanes(callers) {
+            for (at, bytes) in &code.params {
+                warp.stack.mark(lane, u64::from(local + at), *bytes);
+            }
+        }
         tell(
             &mut registers,
             &code.specials,
@@ -124,8 +134,13 @@ impl Block<'_, '_> {
             for (to, from) in call.results.iter().zip(&code.results) {
                 let (from, bytes) = (callee.local + from.0, from.1.min(to.1));
                 copy_local(&warp.local, run.lanes, from, frame.local + to.0, bytes);
+                for lane in lanes(run.lanes) {
+                    warp.stack.mark(lane, u64::from(frame.local + to.0), to.1);
+                }
             }
         }
+        let top = frame.local + launch.asked.code[frame.function as usize].local_bytes;
+        warp.stack.leave(run.lanes, top);
         let group = &mut warp.groups[chosen];
         group.frame = caller;
         group.at = at;

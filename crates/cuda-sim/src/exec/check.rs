@@ -7,7 +7,7 @@ use super::lane::lanes;
 use super::launch::{Launch, Stop};
 use super::rows::{LANES, Registers};
 use super::shared::{Race, Way};
-use super::step::Target;
+use super::step::{Target, What};
 use super::survey::{self, Form, Survey};
 use super::trace::Who;
 use super::warp::Warp;
@@ -282,9 +282,8 @@ impl<'a> Reach<'a, '_> {
 
     /// After an access that sees what others have published.
     pub(super) fn look(&mut self) {
-        if let Some(launched) = &self.launch.launched {
-            self.seen.look(&launched.published);
-        }
+        let launched = self.launch.launched.as_ref();
+        self.seen.look(launched.map(|launched| &launched.published));
     }
 
     fn unwritten(&self, touch: &Touch<'_>, found: &Allocation) -> Result<(), Stop> {
@@ -320,14 +319,14 @@ impl<'a> Reach<'a, '_> {
             let touched = || Some(self.touched(Space::Global, address, width));
             let Some(found) = found else {
                 let released = self.launch.released(address);
-                let problem = match released {
+                let problem = match &released {
                     Some(_) => Problem::UseAfterFree { write },
                     None => Problem::OutOfBounds { write },
                 };
                 let mut touched = self.touched(Space::Global, address, width);
                 if let Some(released) = released {
                     touched.buffer = Some(Buffer {
-                        name: released.name.clone(),
+                        name: released.name,
                         bytes: released.bytes,
                         offset: (address - released.base).cast_signed(),
                     });
@@ -357,11 +356,7 @@ impl<'a> Reach<'a, '_> {
 
     fn touched(&self, space: Space, address: u64, bytes: u32) -> Touched {
         let buffer = match space {
-            Space::Global => self.launch.nearest(address).map(|found| Buffer {
-                name: found.name().to_owned(),
-                bytes: found.bytes(),
-                offset: address.wrapping_sub(found.base()).cast_signed(),
-            }),
+            Space::Global => self.launch.buffer_at(address),
             _ => None,
         };
         Touched {
@@ -478,11 +473,11 @@ impl<'a> Reach<'a, '_> {
             ..
         } = touch;
         let write = way != Way::Read;
-        let size = warp.local.bytes() / LANES as u64;
+        let all = self.launch.asked.checks == Checks::All;
         for lane in lanes(active) {
             let address = addresses[lane as usize];
             let touched = || Some(self.touched(Space::Local, address, width));
-            if address.saturating_add(u64::from(width)) > size {
+            if address.saturating_add(u64::from(width)) > warp.stack.top(lane) {
                 self.report(warp, lane, Problem::OutOfBounds { write }, touched())?;
                 return Err(Stop);
             }
@@ -490,7 +485,27 @@ impl<'a> Reach<'a, '_> {
                 self.report(warp, lane, Problem::Misaligned { write }, touched())?;
                 return Err(Stop);
             }
+            if all && way != Way::Write && self.reads_unwritten(warp, lane, address, width) {
+                self.report(warp, lane, Problem::Uninitialised, touched())?;
+            }
+            if all && write {
+                warp.stack.mark(lane, address, width);
+            }
         }
         Ok(())
+    }
+
+    /// Whether a lane reads an element of its stack that it has not written.
+    fn reads_unwritten(&self, warp: &Warp, lane: u32, address: u64, width: u32) -> bool {
+        let What::Load(access) = &self.step.what else {
+            return warp.stack.is_unwritten(lane, address, width);
+        };
+        (0..).zip(&access.values).any(|(element, _)| {
+            let at = element * access.bytes;
+            access.used >> at & (1 << access.bytes) - 1 != 0
+                && warp
+                    .stack
+                    .is_unwritten(lane, address + u64::from(at), access.bytes)
+        })
     }
 }

@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::block::Block;
+use super::counters::Counters;
+use super::footprint::Footprint;
+use super::rows::LANES;
 use super::step::{Code, Step};
 use super::trace::Launched;
 use crate::device::Checks;
-use crate::finding::{Finding, Problem, Touched};
-use crate::memory::{Allocation, Layout, Released};
+use crate::finding::{Buffer, Finding, Problem, Touched};
+use crate::memory::{Allocation, Chunk, KernelHeap, Layout, Maker, Released};
 use crate::ops::Class;
+use crate::ptx::Space;
 
 /// The launch is over: a finding says why.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +28,14 @@ pub(crate) struct Launch<'l> {
     pub(crate) asked: Asked<'l>,
     /// Who touched what, if that is looked after.
     pub(crate) launched: Option<Launched>,
+    /// What of global memory is touched, if that is counted, and all else that
+    /// costs time to count.
+    pub(crate) footprint: Option<Footprint>,
     findings: Mutex<Vec<Finding>>,
     printed: Mutex<Vec<u8>>,
     over: AtomicBool,
     next: AtomicU64,
-    counts: Mutex<Counts>,
+    counted: Mutex<(Counts, Counters)>,
 }
 
 /// How a launch is asked for.
@@ -49,17 +56,25 @@ pub(crate) struct Asked<'l> {
     pub(crate) allocations: Vec<Arc<Allocation>>,
     /// Memory that was given back.
     pub(crate) released: Vec<Released>,
+    /// Memory that kernels allocate, and how much of it they may.
+    pub(crate) kernel_heap: Option<Arc<KernelHeap>>,
+    pub(crate) malloc_bytes: u64,
     /// Instructions that a warp may run.
     pub(crate) budget: u64,
     pub(crate) processors: u32,
     pub(crate) number: u32,
+    /// Where blocks meet, if all of them are there at once.
+    pub(crate) workspace: Option<u64>,
     pub(crate) checks: Checks,
+    /// Whether what is asked of memory is counted.
+    pub(crate) counters: bool,
 }
 
 /// What threads ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     by_class: [u64; Class::COUNT],
+    flops_by_class: [u64; Class::COUNT],
     /// Floating-point operations; a fused multiply-add is two.
     pub flops: u64,
 }
@@ -68,6 +83,11 @@ impl Counts {
     /// Instructions of a class, of all threads together.
     pub fn of(&self, class: Class) -> u64 {
         self.by_class[class as usize]
+    }
+
+    /// Floating-point operations of a class.
+    pub fn flops_of(&self, class: Class) -> u64 {
+        self.flops_by_class[class as usize]
     }
 
     /// All instructions.
@@ -80,7 +100,7 @@ impl Counts {
     pub(crate) fn add(&mut self, step: &Step, active: u32) {
         if active == u32::MAX {
             self.by_class[step.class as usize] += u64::from(u32::BITS);
-            self.flops += u64::from(step.flops * u32::BITS);
+            self.flops_by_class[step.class as usize] += u64::from(step.flops * u32::BITS);
         } else {
             self.add_some(step, active);
         }
@@ -92,14 +112,17 @@ impl Counts {
     fn add_some(&mut self, step: &Step, active: u32) {
         let threads = u64::from(active.count_ones());
         self.by_class[step.class as usize] += threads;
-        self.flops += u64::from(step.flops) * threads;
+        self.flops_by_class[step.class as usize] += u64::from(step.flops) * threads;
     }
 
     pub(crate) fn join(&mut self, other: &Self) {
         for (count, more) in self.by_class.iter_mut().zip(other.by_class) {
             *count += more;
         }
-        self.flops += other.flops;
+        for (flops, more) in self.flops_by_class.iter_mut().zip(other.flops_by_class) {
+            *flops += more;
+        }
+        self.flops = self.flops_by_class.iter().sum();
     }
 }
 
@@ -112,6 +135,8 @@ pub struct Outcome {
     pub printed: Vec<u8>,
     /// What its threads ran.
     pub counts: Counts,
+    /// What its warps asked of memory, if [`Limits::counters`](crate::Limits) says so.
+    pub counters: Option<Counters>,
 }
 
 impl Outcome {
@@ -121,57 +146,73 @@ impl Outcome {
             .iter()
             .find(|finding| finding.problem.is_fatal())
     }
+
+    /// The share of lanes that took part in an instruction of a warp, over
+    /// all of them: 1 without divergence, tails and predicates. `None` if it was
+    /// not counted.
+    pub fn active_share(&self) -> Option<f64> {
+        let counters = self.counters.as_ref()?;
+        let lanes = counters.warp_instructions * LANES as u64;
+        (lanes != 0).then(|| self.counts.instructions() as f64 / lanes as f64)
+    }
 }
 
 impl<'l> Launch<'l> {
     pub(crate) fn new(asked: Asked<'l>) -> Self {
         let launched = (asked.checks == Checks::All).then(Launched::new);
+        let footprint = Footprint::new(asked.allocations.len());
         Self {
+            footprint: asked.counters.then_some(footprint),
             asked,
             launched,
             findings: Mutex::new(Vec::new()),
             printed: Mutex::new(Vec::new()),
             over: AtomicBool::new(false),
             next: AtomicU64::new(0),
-            counts: Mutex::new(Counts::default()),
+            counted: Mutex::default(),
         }
     }
 
     /// Runs all blocks, on so many threads of this machine.
     pub(crate) fn run(self, threads: usize) -> Outcome {
-        let blocks: u64 = self
-            .asked
-            .grid
-            .iter()
-            .map(|&count| u64::from(count))
-            .product();
+        let blocks = self.blocks();
         let threads = threads
             .min(usize::try_from(blocks).unwrap_or(usize::MAX))
             .max(1);
+        let work = |first| match self.asked.workspace {
+            Some(_) => self.work_in_turns(first, threads as u64),
+            None => self.work(blocks),
+        };
         if threads == 1 {
-            self.work(blocks);
+            work(0);
         } else {
             std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| self.work(blocks));
+                for first in 0..threads as u64 {
+                    scope.spawn(move || work(first));
                 }
             });
         }
+        self.look_for_leaks();
         let mut findings = self
             .findings
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         findings.sort_by_key(|finding| finding.line);
+        let (counts, mut counters) = self
+            .counted
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(footprint) = &self.footprint {
+            footprint.count(&self.asked.allocations, &mut counters);
+        }
         Outcome {
             findings,
             printed: self
                 .printed
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
-            counts: self
-                .counts
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            counts,
+            counters: self.footprint.is_some().then_some(counters),
         }
     }
 
@@ -184,12 +225,41 @@ impl<'l> Launch<'l> {
             }
             block.start(number);
             if block.run().is_err() {
-                self.over.store(true, Ordering::Relaxed);
+                self.end();
                 break;
             }
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.join(block.counts());
+        self.add(&block);
+    }
+
+    /// How many there are.
+    pub(super) fn blocks(&self) -> u64 {
+        self.asked
+            .grid
+            .iter()
+            .map(|&count| u64::from(count))
+            .product()
+    }
+
+    /// How many have not begun.
+    pub(super) fn not_begun(&self) -> u64 {
+        let begun = match self.asked.workspace {
+            Some(_) => self.blocks(),
+            None => self.next.load(Ordering::Relaxed),
+        };
+        self.blocks().saturating_sub(begun)
+    }
+
+    /// A finding ends the launch.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds what a block has counted.
+    pub(super) fn add(&self, block: &Block<'_, '_>) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.0.join(block.counts());
+        counted.1.join(&block.counters());
     }
 
     /// Whether another block has ended the launch.
@@ -211,9 +281,52 @@ impl<'l> Launch<'l> {
 
     /// The allocation with room for an access.
     pub(crate) fn find(&self, address: u64, bytes: u32) -> Option<&Arc<Allocation>> {
-        let found = self.near(address)?;
-        let at = address.checked_sub(found.base())?;
-        (at.saturating_add(u64::from(bytes)) <= found.bytes()).then_some(found)
+        let found = self.near(address).filter(|found| {
+            let at = address.wrapping_sub(found.base());
+            at.saturating_add(u64::from(bytes)) <= found.bytes()
+        });
+        let heap = || self.asked.kernel_heap.as_ref();
+        found.or_else(|| Some(heap().filter(|heap| heap.holds(address, bytes))?.memory()))
+    }
+
+    /// What kernels have allocated and nobody can give back any more.
+    fn look_for_leaks(&self) {
+        let Some(heap) = &self.asked.kernel_heap else {
+            return;
+        };
+        if self.is_over() {
+            return;
+        }
+        let kernel = &self.asked.code[self.asked.entry as usize].name;
+        for Chunk { base, bytes, maker } in heap.lost(kernel, &self.asked.allocations) {
+            let name = maker.name();
+            let Maker {
+                kernel,
+                line,
+                source,
+                block,
+                thread,
+            } = maker;
+            self.note(Finding {
+                problem: Problem::Leak { bytes },
+                kernel,
+                source,
+                line,
+                block,
+                thread,
+                touched: Some(Touched {
+                    space: Space::Global,
+                    address: base,
+                    bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+                    buffer: Some(Buffer {
+                        name,
+                        bytes,
+                        offset: 0,
+                    }),
+                }),
+                count: 1,
+            });
+        }
     }
 
     /// The allocation at or before an address.
@@ -247,12 +360,37 @@ impl<'l> Launch<'l> {
         }
     }
 
+    /// The buffer that an address is in or closest to.
+    pub(crate) fn buffer_at(&self, address: u64) -> Option<Buffer> {
+        let heap = self.asked.kernel_heap.as_ref();
+        let (name, base, bytes) = match heap.and_then(|heap| heap.near(address)) {
+            Some(chunk) => (chunk.maker.name(), chunk.base, chunk.bytes),
+            None => {
+                let found = self.nearest(address)?;
+                (found.name().to_owned(), found.base(), found.bytes())
+            }
+        };
+        Some(Buffer {
+            name,
+            bytes,
+            offset: address.wrapping_sub(base).cast_signed(),
+        })
+    }
+
     /// What an address belonged to once.
-    pub(crate) fn released(&self, address: u64) -> Option<&Released> {
-        self.asked
-            .released
-            .iter()
-            .find(|piece| address.wrapping_sub(piece.base) < piece.bytes)
+    pub(crate) fn released(&self, address: u64) -> Option<Released> {
+        let mut released = self.asked.released.iter();
+        let found = released.find(|piece| address.wrapping_sub(piece.base) < piece.bytes);
+        let heap = || self.asked.kernel_heap.as_ref()?.released(address);
+        found.cloned().or_else(heap)
+    }
+
+    /// File and line of the source.
+    pub(super) fn source_of(&self, step: &Step) -> Option<(String, u32)> {
+        let place = step.location?.place;
+        let name = self.asked.files.get(&place.file);
+        let name = name.map_or("?", |name| name.rsplit('/').next().unwrap_or(name));
+        Some((name.to_owned(), place.line))
     }
 
     pub(crate) fn print(&self, text: &[u8]) {
@@ -271,34 +409,34 @@ impl<'l> Launch<'l> {
         touched: Option<Touched>,
     ) -> Result<(), Stop> {
         let fatal = problem.is_fatal();
-        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = step.location.map(|location| {
-            let name = self.asked.files.get(&location.place.file);
-            let name = name.map_or("?", |name| name.rsplit('/').next().unwrap_or(name));
-            (name.to_owned(), location.place.line)
+        self.note(Finding {
+            problem,
+            kernel: kernel.to_owned(),
+            source: self.source_of(step),
+            line: step.line,
+            block,
+            thread,
+            touched,
+            count: 1,
         });
+        if fatal { Err(Stop) } else { Ok(()) }
+    }
+
+    /// Notes a finding, or that there is one more of it.
+    fn note(&self, finding: Finding) {
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         // An unrolled loop has the same line many times.
-        let same = |finding: &&mut Finding| {
-            let here = match &source {
-                Some(_) => finding.source == source,
-                None => finding.line == step.line,
+        let same = |known: &&mut Finding| {
+            let here = match &finding.source {
+                Some(_) => known.source == finding.source,
+                None => known.line == finding.line,
             };
-            here && finding.problem.code() == problem.code()
+            here && known.problem.code() == finding.problem.code()
         };
         if let Some(known) = findings.iter_mut().find(same) {
             known.count += 1;
         } else if findings.len() < MOST_FINDINGS {
-            findings.push(Finding {
-                problem,
-                kernel: kernel.to_owned(),
-                source,
-                line: step.line,
-                block,
-                thread,
-                touched,
-                count: 1,
-            });
+            findings.push(finding);
         }
-        if fatal { Err(Stop) } else { Ok(()) }
     }
 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Who looks so often without writing anything waits.
+const PATIENCE: u64 = 1 << 10;
+
 /// What a block has published, and what it has seen of others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
@@ -12,6 +15,9 @@ pub(crate) struct Seen {
     pub(super) until: u64,
     /// A fence was passed since it published.
     fenced: bool,
+    /// How often it looked, and how often since it last wrote something.
+    looks: u64,
+    idle: u64,
 }
 
 impl Seen {
@@ -29,8 +35,27 @@ impl Seen {
     }
 
     /// It has done so.
-    pub(crate) fn look(&mut self, published: &Published) {
-        self.until = published.count.load(Ordering::Acquire);
+    pub(crate) fn look(&mut self, published: Option<&Published>) {
+        self.looks += 1;
+        self.idle += 1;
+        if let Some(published) = published {
+            self.until = published.count.load(Ordering::Acquire);
+        }
+    }
+
+    /// It has written something that is not atomic.
+    pub(crate) fn write(&mut self) {
+        self.idle = 0;
+    }
+
+    /// How often it has looked for what others do.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Whether it has done nothing else for long.
+    pub(crate) fn waits(&self) -> bool {
+        self.idle > PATIENCE
     }
 }
 

@@ -57,10 +57,12 @@ impl Block<'_, '_> {
                     let what = format!("branch to entry {first} of {}", targets.len());
                     return self.end_with(number, step, active, Problem::InvalidTarget { what });
                 };
+                self.counters.branches += 1;
                 if same == run.lanes {
                     run.at = target;
                     return Ok(Some(After::Again));
                 }
+                self.counters.divergent_branches += 1;
                 return Ok(Some(After::Part(target, same, run.at)));
             }
             What::Pack(to, parts) => together::pack(registers, active, *to, parts),

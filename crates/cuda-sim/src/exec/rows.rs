@@ -188,6 +188,13 @@ impl Registers {
         }
     }
 
+    /// What they take of this machine's memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let words = self.words.len() * size_of::<Row32>();
+        let longs = self.longs.len() * size_of::<Row64>();
+        (words + longs + self.predicates.len() * 4) as u64
+    }
+
     /// Writes the lanes of `mask`.
     #[inline(always)]
     pub(crate) fn write<D: Lane>(&mut self, slot: u32, mask: u32, value: impl Fn(usize) -> D) {

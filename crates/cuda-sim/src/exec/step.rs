@@ -38,6 +38,17 @@ pub(crate) struct Code {
     pub(crate) required: Option<[u32; 3]>,
 }
 
+impl Code {
+    /// Whether it calls `malloc` or `free`.
+    pub(crate) fn allocates(&self) -> bool {
+        let is_call = |step: &Step| match &step.what {
+            What::Call(call) => matches!(call.callee, Callee::Malloc | Callee::Free),
+            _ => false,
+        };
+        self.steps.iter().any(is_call)
+    }
+}
+
 /// One instruction.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
@@ -81,6 +92,8 @@ pub(crate) struct Access {
     pub(crate) strong: bool,
     /// Whether an element is extended by its sign.
     pub(crate) signed: bool,
+    /// Bytes of all elements that somebody uses, a bit for each.
+    pub(crate) used: u32,
     /// One register an element; `None` is `_`.
     pub(crate) values: Vec<Option<Register>>,
 }
@@ -312,6 +325,8 @@ pub(crate) enum Special {
     LanemaskGt,
     DynamicShared,
     TotalShared,
+    /// What the driver tells, by number: PTX ISA 9.0, section 10, `%envreg`.
+    Environment(u8),
     /// 1 in a launch without clusters, or 0.
     One,
     Zero,

@@ -1,12 +1,16 @@
-//! What the system does when a kernel calls it: printing, failed assertions.
+//! What the system does when a kernel calls it: printing, failed assertions,
+//! memory.
 
 use super::block::Block;
 use super::lane::{lanes, read_local, write_local};
+use super::launch::Stop;
 use super::print;
 use super::rows::LANES;
-use super::step::Call;
+use super::step::{Call, Step};
 use super::warp::Frame;
-use crate::memory::{LOCAL, SHARED, WINDOW};
+use crate::finding::{Problem, Touched};
+use crate::memory::{FreeError, LOCAL, Maker, SHARED, WINDOW};
+use crate::ptx::Space;
 
 impl Block<'_, '_> {
     /// The bytes of an argument in one lane.
@@ -76,11 +80,85 @@ impl Block<'_, '_> {
             self.launch.print(&text);
         }
         // It answers how many arguments there were, which nobody reads.
-        if let Some((offset, _)) = call.results.first() {
-            for lane in lanes(active) {
-                let at = u64::from(frame.local + offset);
-                write_local(&self.warps[number].local, lane, at, 4, 0);
-            }
+        for lane in lanes(active) {
+            self.answer(number, call, frame, lane, 0);
         }
+    }
+
+    /// What a call gives back to a lane.
+    fn answer(&self, number: usize, call: &Call, frame: &Frame, lane: u32, value: u64) {
+        let Some((offset, bytes)) = call.results.first() else {
+            return;
+        };
+        let at = u64::from(frame.local + offset);
+        let warp = &self.warps[number];
+        write_local(&warp.local, lane, at, *bytes, value);
+        warp.stack.mark(lane, at, *bytes);
+    }
+
+    pub(super) fn malloc(
+        &self,
+        number: usize,
+        step: &Step,
+        call: &Call,
+        frame: &Frame,
+        active: u32,
+    ) -> Result<(), Stop> {
+        let Some(heap) = &self.launch.asked.kernel_heap else {
+            return Err(Stop);
+        };
+        for lane in lanes(active) {
+            let bytes = self.argument(number, call, frame, lane, 0);
+            let maker = Maker {
+                kernel: self.kernel().to_owned(),
+                line: step.line,
+                source: self.launch.source_of(step),
+                block: self.told.index,
+                thread: self.warps[number].thread(lane),
+            };
+            let most = self.launch.asked.malloc_bytes;
+            let Some(address) = heap.allocate(bytes, most, maker) else {
+                let what = "more than 256 MiB of addresses from `malloc` in one launch".to_owned();
+                self.end_with(number, step, active, Problem::Unsupported { what })?;
+                return Ok(());
+            };
+            self.answer(number, call, frame, lane, address);
+        }
+        Ok(())
+    }
+
+    pub(super) fn free(
+        &self,
+        number: usize,
+        step: &Step,
+        call: &Call,
+        frame: &Frame,
+        active: u32,
+    ) -> Result<(), Stop> {
+        let Some(heap) = &self.launch.asked.kernel_heap else {
+            return Err(Stop);
+        };
+        for lane in lanes(active) {
+            let address = self.argument(number, call, frame, lane, 0);
+            if address == 0 {
+                continue;
+            }
+            let problem = match heap.release(address) {
+                Ok(()) => continue,
+                Err(FreeError::Twice) => Problem::DoubleFree,
+                Err(FreeError::Unknown) => Problem::InvalidFree,
+            };
+            let touched = Touched {
+                space: Space::Global,
+                address,
+                bytes: 0,
+                buffer: self.launch.buffer_at(address),
+            };
+            let thread = self.warps[number].thread(lane);
+            let (block, kernel) = (self.told.index, self.kernel());
+            self.launch
+                .report(kernel, step, block, thread, problem, Some(touched))?;
+        }
+        Ok(())
     }
 }

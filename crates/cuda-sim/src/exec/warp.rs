@@ -8,6 +8,7 @@
 
 use super::clock::Clock;
 use super::rows::{ALL, LANES, Registers};
+use super::stack::Stack;
 use super::step::{Code, Special};
 use crate::memory::Cells;
 
@@ -73,6 +74,8 @@ pub(crate) struct Warp {
     pub(crate) groups: Vec<Group>,
     /// Local memory, four bytes of each lane side by side.
     pub(crate) local: Cells,
+    /// What is known of it.
+    pub(crate) stack: Stack,
     /// Which threads these are, by dimension.
     pub(crate) tid: [[u32; LANES]; 3],
     pub(crate) clock: Clock,
@@ -106,6 +109,7 @@ impl Warp {
             frames: vec![Some(Frame::first(entry.0, entry.1.template.clone()))],
             groups: Vec::new(),
             local: Cells::new(u64::from(local_bytes) * LANES as u64),
+            stack: Stack::new(local_bytes),
             tid,
             clock: Clock::new(warps, number as usize),
             executed: 0,
@@ -116,10 +120,14 @@ impl Warp {
     /// At the start of a block: as if nothing had run.
     pub(crate) fn start(&mut self, entry: (u32, &Code), told: &Told, tick: u32) {
         self.alive = self.lanes;
+        self.stack.enter(ALL, 0, entry.1.local_bytes);
+        // Memory that nobody has used is not touched: it may not be there yet.
+        if self.executed != 0 {
+            self.local.clear();
+        }
         self.executed = 0;
         self.patience = PATIENCE;
         self.clock.renew(tick);
-        self.local.clear();
         self.groups.clear();
         self.groups.push(Group {
             frame: 0,
@@ -261,6 +269,8 @@ pub(crate) struct Told {
     pub(crate) processor: u32,
     pub(crate) processors: u32,
     pub(crate) launch: u32,
+    /// Where the blocks of a cooperative launch meet.
+    pub(crate) workspace: u64,
 }
 
 /// Fills registers that hold what threads are told.
@@ -294,8 +304,11 @@ pub(crate) fn tell(
             Special::LanemaskGt => by_lane(|lane| !(ALL >> (31 - lane))),
             Special::DynamicShared => [told.dynamic_shared; LANES],
             Special::TotalShared => [told.total_shared; LANES],
+            // `cooperative_groups.h` of CUDA 13.0 reads the workspace's address so.
+            Special::Environment(1) => [(told.workspace >> 32) as u32; LANES],
+            Special::Environment(2) => [told.workspace as u32; LANES],
             Special::One => [1; LANES],
-            Special::Zero => [0; LANES],
+            Special::Environment(_) | Special::Zero => [0; LANES],
         };
     }
 }

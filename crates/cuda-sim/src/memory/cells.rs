@@ -24,6 +24,15 @@ pub(crate) struct Cells {
     bytes: u64,
 }
 
+/// So many zeros.
+pub(crate) fn zeros(words: usize) -> Box<[AtomicU64]> {
+    const { assert!(align_of::<u64>() == align_of::<AtomicU64>()) };
+    let zeros = Box::into_raw(vec![0_u64; words].into_boxed_slice());
+    // SAFETY: the pointer comes from a box of as many integers, whose size and
+    // valid bits an atomic one has, and, asserted above, whose alignment.
+    unsafe { Box::from_raw(zeros as *mut [AtomicU64]) }
+}
+
 /// An unsigned integer that is accessed at once.
 pub(crate) trait Cell: Copy {
     /// The same as an atomic.
@@ -95,11 +104,11 @@ cell!(u32, AtomicU32, view32);
 cell!(u64, AtomicU64, view64);
 
 impl Cells {
-    /// So many bytes, all zero.
+    /// So many bytes, all zero. Large ones take memory only where they are
+    /// written: the system hands out pages of zeros late.
     pub(crate) fn new(bytes: u64) -> Self {
-        let words = bytes.div_ceil(8) as usize;
         Self {
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            words: zeros(bytes.div_ceil(8) as usize),
             bytes,
         }
     }

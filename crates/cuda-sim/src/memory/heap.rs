@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
-use super::cells::Cells;
+use super::cells::{Cells, zeros};
+use super::kernel_heap::KernelHeap;
 use crate::exec::trace::Trace;
 
 /// Where the first allocation lies.
@@ -59,7 +60,7 @@ impl Allocation {
             name: name.to_owned(),
             read_only,
             cells: Cells::new(bytes),
-            written: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            written: zeros(words),
             complete: AtomicBool::new(false),
             trace: OnceLock::new(),
         }
@@ -140,6 +141,14 @@ impl Allocation {
         self.complete.load(Ordering::Relaxed)
     }
 
+    /// Forgets that the first of its bytes were written.
+    pub(crate) fn forget(&self, bytes: u64) {
+        self.complete.store(false, Ordering::Relaxed);
+        for word in &self.written[..bytes.div_ceil(64) as usize] {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// The first of so many bytes, from `at` on, that nobody has written.
     ///
     /// # Panics
@@ -181,6 +190,8 @@ pub struct Heap {
     next: u64,
     capacity: u64,
     used: u64,
+    /// What kernels allocate, if any did.
+    of_kernels: OnceLock<Arc<KernelHeap>>,
 }
 
 impl Heap {
@@ -192,6 +203,7 @@ impl Heap {
             next: FIRST,
             capacity,
             used: 0,
+            of_kernels: OnceLock::new(),
         }
     }
 
@@ -243,6 +255,14 @@ impl Heap {
     pub fn released(&self, address: u64) -> Option<&str> {
         let (base, (bytes, name)) = self.freed.range(..=address).next_back()?;
         (address - base < *bytes).then_some(name)
+    }
+
+    /// What kernels allocate, if any did or `make` says that one may.
+    pub(crate) fn of_kernels(&self, make: bool) -> Option<&Arc<KernelHeap>> {
+        if make {
+            self.of_kernels.get_or_init(|| Arc::new(KernelHeap::new()));
+        }
+        self.of_kernels.get()
     }
 
     /// All that was given back, by address.

@@ -275,6 +275,9 @@ pub enum Statement<'a> {
     Block(Vec<Statement<'a>>),
     /// From here on.
     Location(Location),
+    /// Bytes of the next load that somebody uses, a bit for each: the compiler may
+    /// have made it wider than was asked.
+    UsedBytes(u32),
     /// What is executed.
     Instruction(Instruction<'a>),
 }

@@ -47,7 +47,7 @@ impl<'a> Parser<'a> {
                 self.lexer.take()?;
                 into.push(Statement::Location(self.location()?));
             }
-            Token::Dotted("pragma") => self.pragma()?,
+            Token::Dotted("pragma") => into.extend(self.pragma()?.map(Statement::UsedBytes)),
             Token::Dotted("reg") => {
                 self.lexer.take()?;
                 into.push(Statement::Registers(self.registers()?));

@@ -25,7 +25,7 @@ impl<'a> Parser<'a> {
         let mut directives = Vec::new();
         loop {
             match self.lexer.peek() {
-                Token::Dotted("pragma") => self.pragma()?,
+                Token::Dotted("pragma") => drop(self.pragma()?),
                 Token::Dotted(word) => {
                     self.lexer.take()?;
                     let mut numbers = Vec::new();

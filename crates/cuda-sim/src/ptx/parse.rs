@@ -157,7 +157,7 @@ impl<'a> Parser<'a> {
                     self.lexer.take()?;
                     self.location()?;
                 }
-                Token::Dotted("pragma") => self.pragma()?,
+                Token::Dotted("pragma") => drop(self.pragma()?),
                 Token::Dotted(_) => self.definition(&mut module)?,
                 Token::Mark(b';') => {
                     self.lexer.take()?;
@@ -200,15 +200,20 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    pub(super) fn pragma(&mut self) -> Parsed<()> {
+    /// What it says about the bytes that the next load's result is used of, if
+    /// anything; all other pragmas are advice to the assembler.
+    pub(super) fn pragma(&mut self) -> Parsed<Option<u32>> {
         self.lexer.take()?;
+        let mut used = None;
         while !self.skip_mark(b';')? {
-            if self.lexer.peek() == Token::End {
-                return self.unexpected("`;`");
+            match self.lexer.peek() {
+                Token::End => return self.unexpected("`;`"),
+                Token::Text(text) => used = used.or(used_bytes(text)),
+                _ => {}
             }
             self.lexer.take()?;
         }
-        Ok(())
+        Ok(used)
     }
 
     /// Behind `.loc`.
@@ -268,5 +273,14 @@ impl<'a> Parser<'a> {
         };
         self.lexer.take()?;
         Ok(linkage)
+    }
+}
+
+/// `used_bytes_mask 0x3f`: PTX ISA 9.0, section 12.
+fn used_bytes(pragma: &str) -> Option<u32> {
+    let mask = pragma.strip_prefix("used_bytes_mask")?.trim();
+    match mask.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => mask.parse().ok(),
     }
 }

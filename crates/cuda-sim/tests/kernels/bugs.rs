@@ -5,7 +5,7 @@
 //! compiled by NVRTC 13.0 for sm_80 with `-lineinfo`.
 
 use crate::harness::{Arg, Bench, numbers, shape};
-use crate::marks::kernels;
+use crate::marks::{Marks, kernels};
 use cuda_sim::{Outcome, Shape};
 
 /// Elements of the buffers.
@@ -38,14 +38,18 @@ fn shape_of(kernel: &str) -> Shape {
         | "warp_barrier_in_a_branch"
         | "reduction_with_absent_lanes" => flat(32),
         "recursion_without_end" => flat(1),
-        blocks if blocks.starts_with("blocks_") => shape(4, 32),
+        blocks if blocks.starts_with("blocks_") || is_cooperative(blocks) => shape(4, 32),
         _ => flat(128),
     }
 }
 
-fn launch(file: &str, kernel: &str) -> Outcome {
+fn launch(file: &str, kernel: &str, threads: Option<usize>) -> Outcome {
     let mut bench = Bench::of_file("bugs", file);
     bench.limits.budget = 1 << 18;
+    bench.limits.counters = true;
+    if let Some(threads) = threads {
+        bench.limits.threads = threads;
+    }
     let x = bench.upload("x", &numbers(3, N));
     let y = bench.empty("y", N * 4);
     if kernel.ends_with("_after_free") {
@@ -57,15 +61,30 @@ fn launch(file: &str, kernel: &str) -> Outcome {
         Arg::Buffer(x)
     };
     let args = [x, Arg::Buffer(y), Arg::I32(N as i32)];
+    if is_cooperative(kernel) {
+        return bench
+            .launch_together(kernel, shape_of(kernel), &args)
+            .unwrap();
+    }
+    if kernel.starts_with("blocks_wait") {
+        bench.limits.threads = 1;
+    }
     bench.launch(kernel, shape_of(kernel), &args)
 }
 
-fn check(file: &str) {
+fn is_cooperative(kernel: &str) -> bool {
+    kernel.starts_with("together_")
+}
+
+fn kernels_of(file: &str) -> Vec<(String, Marks)> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bugs/");
-    let text = std::fs::read_to_string(format!("{root}{file}.cu")).unwrap();
+    kernels(&std::fs::read_to_string(format!("{root}{file}.cu")).unwrap())
+}
+
+fn check(file: &str) {
     let mut wrong = Vec::new();
-    for (kernel, marks) in kernels(&text) {
-        let outcome = launch(file, &kernel);
+    for (kernel, marks) in kernels_of(file) {
+        let outcome = launch(file, &kernel, None);
         let right = kernel.ends_with("_ok");
         assert_eq!(right, marks.is_empty(), "{kernel}");
         if let Err(error) = marks.judge(&outcome.findings, false) {
@@ -93,6 +112,39 @@ fn races_between_blocks() {
 #[test]
 fn barriers() {
     check("barriers");
+}
+
+#[test]
+fn blocks_that_wait_for_each_other() {
+    check("together");
+}
+
+#[test]
+fn memory_that_kernels_allocate() {
+    check("heap");
+}
+
+#[test]
+fn stacks() {
+    check("stack");
+}
+
+/// All files.
+const FILES: [&str; 8] = [
+    "memory", "races", "global", "barriers", "together", "heap", "stack", "control",
+];
+
+#[test]
+fn one_thread_finds_the_same_every_time() {
+    for file in FILES {
+        for (kernel, _) in kernels_of(file) {
+            let [first, second] = [0; 2].map(|_| launch(file, &kernel, Some(1)));
+            assert_eq!(first.findings, second.findings, "{kernel}");
+            assert_eq!(first.printed, second.printed, "{kernel}");
+            assert_eq!(first.counts, second.counts, "{kernel}");
+            assert_eq!(first.counters, second.counters, "{kernel}");
+        }
+    }
 }
 
 #[test]

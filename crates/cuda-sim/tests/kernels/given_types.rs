@@ -2,8 +2,7 @@
 
 use crate::harness::{Arg, Bench, close, download, narrow, numbers, shape, wide};
 use cuda_sim::{LoadError, Problem, Shape};
-use rustc_apfloat::ieee::{BFloat, Double, Half, Single};
-use rustc_apfloat::{Float, FloatConvert};
+use rustc_apfloat::ieee::{BFloat, Half};
 
 fn bench(name: &str) -> Bench {
     Bench::of_file("given", name)

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cuda_sim::{Allocation, Device, Limits, Module, Outcome, Shape};
+use cuda_sim::{Allocation, Device, LaunchError, Limits, Module, Outcome, Shape};
 use rustc_apfloat::ieee::{Double, Single};
 use rustc_apfloat::{Float, FloatConvert};
 
@@ -93,7 +93,7 @@ impl Bench {
             .unwrap()
     }
 
-    pub(crate) fn launch(&self, kernel: &str, shape: Shape, args: &[Arg]) -> Outcome {
+    fn arguments(&self, kernel: &str, args: &[Arg]) -> Vec<u8> {
         let params = self.module.attributes(kernel).unwrap();
         let mut bytes = vec![0; params.param_bytes as usize];
         for (arg, (at, length)) in args.iter().zip(&params.params) {
@@ -108,19 +108,41 @@ impl Bench {
             bytes[*at as usize..(at + length) as usize].copy_from_slice(&raw);
         }
         assert_eq!(args.len(), params.params.len());
+        bytes
+    }
+
+    pub(crate) fn launch(&self, kernel: &str, shape: Shape, args: &[Arg]) -> Outcome {
+        let bytes = self.arguments(kernel, args);
         let heap = self.device.heap();
         self.module
             .launch(heap, kernel, shape, &bytes, self.limits)
             .unwrap()
     }
 
+    /// As `launch`, with all blocks there at once.
+    pub(crate) fn launch_together(
+        &self,
+        kernel: &str,
+        shape: Shape,
+        args: &[Arg],
+    ) -> Result<Outcome, LaunchError> {
+        let bytes = self.arguments(kernel, args);
+        let heap = self.device.heap();
+        self.module
+            .launch_cooperative(heap, kernel, shape, &bytes, self.limits)
+    }
+
     /// As `launch`, and nothing may be found.
     pub(crate) fn clean(&self, kernel: &str, shape: Shape, args: &[Arg]) -> Outcome {
         let outcome = self.launch(kernel, shape, args);
-        let found: Vec<String> = outcome.findings.iter().map(ToString::to_string).collect();
-        assert!(found.is_empty(), "{kernel}: {found:#?}");
+        nothing_found(kernel, &outcome);
         outcome
     }
+}
+
+pub(crate) fn nothing_found(kernel: &str, outcome: &Outcome) {
+    let found: Vec<String> = outcome.findings.iter().map(ToString::to_string).collect();
+    assert!(found.is_empty(), "{kernel}: {found:#?}");
 }
 
 pub(crate) fn download<T: Element>(buffer: &Allocation) -> Vec<T> {

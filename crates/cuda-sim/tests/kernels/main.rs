@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bugs;
+mod counters;
 mod given;
 mod given_types;
 mod harness;
 mod language;
 mod marks;
+mod modelled;
+mod together;
