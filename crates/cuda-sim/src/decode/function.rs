@@ -255,13 +255,22 @@ impl<'a> Decoder<'a, '_> {
             return Ok(());
         }
         match ops::find(instruction.opcode, &instruction.modifiers) {
-            Some(alu) => self.alu(&alu, &instruction.operands),
+            Some(alu) => {
+                // PTX ISA 9.0, section 9.4.1: what `cvt` reads may lie in a
+                // register that is longer than an integer's type.
+                let shorter = ["s8", "u8", "s16", "u16", "s32", "u32"];
+                let from = instruction.modifiers.last();
+                let cut =
+                    instruction.opcode == "cvt" && from.is_some_and(|ty| shorter.contains(ty));
+                self.alu(&alu, &instruction.operands, cut)
+            }
             None => self.unknown(instruction),
         }
     }
 
-    /// An instruction on registers: results, then operands.
-    fn alu(&mut self, alu: &Alu, operands: &'a [Operand<'a>]) -> Result<(), LoadError> {
+    /// An instruction on registers: results, then operands. `cut` says that only
+    /// the lower halves of long ones are read.
+    fn alu(&mut self, alu: &Alu, operands: &'a [Operand<'a>], cut: bool) -> Result<(), LoadError> {
         if operands.len() != alu.s.len() + 1 {
             return self.invalid(format!(
                 "{} operands where {} are needed",
@@ -276,7 +285,12 @@ impl<'a> Decoder<'a, '_> {
             ..Slots::default()
         };
         for (at, kind) in alu.s.iter().enumerate() {
-            slots.s[at] = self.read(&operands[at + 1], *kind, alu.single)?;
+            let operand = &operands[at + 1];
+            let half = if cut { self.lower_half(operand)? } else { None };
+            slots.s[at] = match half {
+                Some(slot) => slot,
+                None => self.read(operand, *kind, alu.single)?,
+            };
         }
         match (&operands[0], alu.e) {
             (Operand::Pair(first, second), Some(kind)) => {
@@ -302,11 +316,37 @@ impl<'a> Decoder<'a, '_> {
         self.emit_counted(What::Alu(alu.kernel.ready(), slots), alu.class, alu.flops);
     }
 
-    pub(super) fn predicate_not(&mut self, to: u32, from: u32) -> Result<(), LoadError> {
-        let Some(alu) = ops::find("not", &["pred"]) else {
-            return self.invalid("predicates can't be negated");
+    /// The lower half of a register, if it is a long one.
+    fn lower_half(&mut self, operand: &Operand<'a>) -> Result<Option<u32>, LoadError> {
+        let Operand::Name(name) = operand else {
+            return Ok(None);
         };
-        // In all lanes: the temporary is this instruction's own.
+        match self.names.find(name) {
+            Some(Symbol::Register(register, _)) if register.kind == Kind::Long => {
+                let to = self.fresh(Kind::Word).slot;
+                self.in_all_lanes("cvt", &["u32", "u64"], to, register.slot)?;
+                Ok(Some(to))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn predicate_not(&mut self, to: u32, from: u32) -> Result<(), LoadError> {
+        self.in_all_lanes("not", &["pred"], to, from)
+    }
+
+    /// An instruction of one operand for all lanes, whatever the guard says: the
+    /// temporary that it makes is the next instruction's own.
+    fn in_all_lanes(
+        &mut self,
+        opcode: &str,
+        modifiers: &[&str],
+        to: u32,
+        from: u32,
+    ) -> Result<(), LoadError> {
+        let Some(alu) = ops::find(opcode, modifiers) else {
+            return self.invalid(format!("`{opcode}` is not known here"));
+        };
         let guard = std::mem::replace(&mut self.guard, (TRUE, 0));
         self.emit_alu(&alu, to, &[from]);
         self.guard = guard;
@@ -322,7 +362,7 @@ impl<'a> Decoder<'a, '_> {
             return self.invalid("`lop3` without its table");
         };
         alu.imm = *table as u32 & 0xff;
-        self.alu(&alu, operands)?;
+        self.alu(&alu, operands, false)?;
         Ok(true)
     }
 
@@ -363,7 +403,7 @@ impl<'a> Decoder<'a, '_> {
                 let Some(alu) = ops::moved(ty) else {
                     return Ok(false);
                 };
-                self.alu(&alu, &instruction.operands)?;
+                self.alu(&alu, &instruction.operands, false)?;
             }
         }
         Ok(true)

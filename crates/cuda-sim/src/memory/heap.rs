@@ -140,8 +140,11 @@ impl Allocation {
         self.complete.load(Ordering::Relaxed)
     }
 
-    /// The first of these bytes that nobody has written.
-    pub(crate) fn unwritten(&self, at: u64, bytes: u64) -> Option<u64> {
+    /// The first of so many bytes, from `at` on, that nobody has written.
+    ///
+    /// # Panics
+    /// If it is shorter, unless all of it was written at once.
+    pub fn unwritten(&self, at: u64, bytes: u64) -> Option<u64> {
         if self.is_complete() {
             return None;
         }

@@ -339,20 +339,19 @@ fn f64s(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
         "neg" => return Some(alu!((a: f64) -> f64 { -a }).class(class)),
         "copysign" => return Some(alu!((a: f64, b: f64) -> f64 { b.copysign(a) }).class(class)),
         "rcp" | "rsqrt" if modifiers.flag("approx") => {
-            // Only the upper half counts, and denormals are zeros: that is
-            // what `rcp.approx.ftz.f64` and `rsqrt.approx.f64` promise.
-            if opcode == "rcp" && !modifiers.flag("ftz") {
-                return None;
-            }
-            return Some(
-                match opcode {
-                    "rcp" => {
-                        alu!((a: f64) -> f64 { approximate::upper(1.0 / approximate::upper(a)) })
-                    }
-                    _ => alu!((a: f64) -> f64 { 1.0 / a.sqrt() }),
+            // With `.ftz` only the upper half counts, and denormals are zeros:
+            // PTX ISA 9.0, 9.7.3.14 and 18. There is no `rcp.approx.f64`.
+            let alu = match (opcode, modifiers.flag("ftz")) {
+                ("rcp", true) => {
+                    alu!((a: f64) -> f64 { approximate::upper(1.0 / approximate::upper(a)) })
                 }
-                .flops(class, 1),
-            );
+                ("rsqrt", true) => {
+                    alu!((a: f64) -> f64 { approximate::upper(1.0 / approximate::upper(a).sqrt()) })
+                }
+                ("rsqrt", false) => alu!((a: f64) -> f64 { 1.0 / a.sqrt() }),
+                _ => return None,
+            };
+            return Some(alu.flops(class, 1));
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! Integer arithmetic: PTX ISA 9.0, section 9.7.1.
 
 use super::alu::{Alu, Modifiers, alu};
-use super::{bits, carry, dot};
+use super::{bits, carry, dot, video};
 use crate::ptx::Type;
 
 pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
@@ -12,6 +12,7 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
         "min" | "max" => extremum(opcode, modifiers),
         "abs" | "neg" | "sad" => sign(opcode, modifiers.ty()?),
         "dp4a" | "dp2a" => dot::find(opcode, modifiers),
+        "vabsdiff2" | "vabsdiff4" => video::find(opcode, modifiers),
         _ => bits::find(opcode, modifiers),
     }
 }

@@ -19,6 +19,7 @@ mod integer;
 mod narrow;
 mod round;
 mod soft;
+mod video;
 
 pub use alu::Class;
 pub(crate) use alu::{Alu, Modifiers};

@@ -113,6 +113,44 @@ fn special_values() {
     }
 }
 
+/// PTX ISA 9.0, 9.7.3.14 and 18: the lower half of a double is passed over and
+/// comes out as zeros, denormals are zeros, and the upper half is right to
+/// 2⁻²⁰ at least.
+#[test]
+fn upper_halves_of_doubles() {
+    let functions: [(&str, fn(f64) -> f64); 2] = [
+        ("rcp.approx.ftz.f64", |x| 1.0 / x),
+        ("rsqrt.approx.ftz.f64", |x| 1.0 / x.sqrt()),
+    ];
+    for (opcode, f) in functions {
+        let mut cases = floats(1, Format::DOUBLE);
+        let ends = [0.0, -0.0, 1e-310, -1e-310, f64::INFINITY, -1.0, f64::NAN];
+        cases.extend(ends.map(|x| [x.to_bits(), 0, 0, 0]));
+        let code = Code::of(opcode, Width::B64, &[Width::B64]);
+        for (case, got) in cases.iter().zip(code.run(&cases)) {
+            let x = f64::from_bits(case[0] & 0xffff_ffff_0000_0000);
+            let x = if x.is_subnormal() {
+                0.0_f64.copysign(x)
+            } else {
+                x
+            };
+            let (got, expected) = (f64::from_bits(got), f(x));
+            let near = (got - expected).abs() <= expected.abs() * 2.0_f64.powi(-20);
+            // What would come out below the normal numbers is a zero.
+            let small = expected.abs() < f64::MIN_POSITIVE && got == 0.0;
+            let same = got.to_bits() == expected.to_bits() || got.is_nan() && expected.is_nan();
+            assert!(
+                near || small || same,
+                "{opcode} of {x:e}: {got:e} instead of {expected:e}"
+            );
+            assert!(
+                got.is_nan() || got.to_bits() << 32 == 0,
+                "{opcode} of {x:e}"
+            );
+        }
+    }
+}
+
 /// PTX ISA 9.0, 9.7.3.8: within two units in the last place where the divisor
 /// is not beyond 2¹²⁶.
 #[test]

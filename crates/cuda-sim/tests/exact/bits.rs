@@ -313,6 +313,34 @@ fn dot_products() {
     }
 }
 
+/// PTX ISA 9.0, 9.7.18: of bytes and of halves, together or added up.
+#[test]
+fn absolute_differences_of_parts() {
+    for (opcode, bits) in [("vabsdiff4", 8), ("vabsdiff2", 16)] {
+        let differences = |a: u64, b: u64| {
+            let part = move |word: u64, at: u32| word >> at & ones(bits);
+            (0..32)
+                .step_by(bits as usize)
+                .map(move |at| (at, part(a, at).abs_diff(part(b, at))))
+        };
+        let types = "u32.u32.u32";
+        let code = |extra: &str| {
+            Code::of(
+                &format!("{opcode}.{types}{extra}"),
+                Width::B32,
+                &[Width::B32; 3],
+            )
+        };
+        code("").check(&integers(15), |[a, b, ..]| {
+            differences(a, b).fold(0, |word, (at, part)| word | part << at)
+        });
+        code(".add").check(&integers(16), |[a, b, c, _]| {
+            let sum: u64 = differences(a, b).map(|(_, part)| part).sum();
+            c.wrapping_add(sum) & ones(32)
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -72,6 +72,26 @@ const RELU: Extras = Extras {
 };
 const EXACT: [(&str, Round); 1] = [("", Round::NearestTiesToEven)];
 
+/// PTX ISA 9.0, section 9.4.1: a register may be longer than the integer that
+/// is read from it.
+#[test]
+fn integers_in_longer_registers() {
+    for (name, bits, signed) in [
+        ("s8", 8, true),
+        ("u8", 8, false),
+        ("s16", 16, true),
+        ("u16", 16, false),
+        ("s32", 32, true),
+        ("u32", 32, false),
+    ] {
+        let int = Int::new(name, bits, signed);
+        Code::of(&format!("cvt.s64.{name}"), Width::B64, &[Width::B64])
+            .check(&integers(21), |[a, ..]| int.value(a) as u64);
+        Code::of(&format!("cvt.rn.f64.{name}"), Width::B64, &[Width::B64])
+            .check(&integers(22), |[a, ..]| (int.value(a) as f64).to_bits());
+    }
+}
+
 #[test]
 fn to_narrower_floats() {
     for extras in [PLAIN, SATURATED] {

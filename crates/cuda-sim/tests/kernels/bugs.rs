@@ -1,12 +1,12 @@
 //! Kernels with a bug, which must be found at its line, and kernels without,
 //! in which nothing may be found.
 //!
-//! `tests/bugs/*.cu` mark a bug's line by `// BUG:` and the codes of what may
-//! be found there; a race may show at either of two lines. The PTX beside them
-//! was compiled by NVRTC 13.0 for sm_80 with `-lineinfo`.
+//! `tests/bugs/*.cu` mark a bug's line (`marks`). The PTX beside them was
+//! compiled by NVRTC 13.0 for sm_80 with `-lineinfo`.
 
 use crate::harness::{Arg, Bench, numbers, shape};
-use cuda_sim::{Finding, Outcome, Shape};
+use crate::marks::kernels;
+use cuda_sim::{Outcome, Shape};
 
 /// Elements of the buffers.
 const N: usize = 101;
@@ -60,41 +60,6 @@ fn launch(file: &str, kernel: &str) -> Outcome {
     bench.launch(kernel, shape_of(kernel), &args)
 }
 
-/// Lines, and the codes of what may be found there.
-type Marks = Vec<(u32, Vec<String>)>;
-
-/// The kernels of a file, with the lines at which something may be found:
-/// what is marked outside of kernels belongs to the one behind it.
-fn kernels(text: &str) -> Vec<(String, Marks)> {
-    let mut kernels: Vec<(String, Marks)> = Vec::new();
-    let mut pending = Vec::new();
-    let mut inside = false;
-    for (line, number) in text.lines().zip(1..) {
-        if let Some(rest) = line.strip_prefix("extern \"C\" __global__ void ") {
-            let (name, _) = rest.split_once('(').unwrap();
-            kernels.push((name.to_owned(), std::mem::take(&mut pending)));
-            inside = true;
-        }
-        if let Some((_, codes)) = line.split_once("// BUG: ") {
-            let codes = codes.split(", ").map(str::to_owned).collect();
-            if inside {
-                kernels.last_mut().unwrap().1.push((number, codes));
-            } else {
-                pending.push((number, codes));
-            }
-        }
-        inside &= line != "}";
-    }
-    kernels
-}
-
-fn is_marked(marks: &[(u32, Vec<String>)], finding: &Finding) -> bool {
-    let (_, line) = finding.source.as_ref().unwrap();
-    let code = finding.problem.code();
-    let mut marked = marks.iter().filter(|(number, _)| number == line);
-    marked.any(|(_, codes)| codes.iter().any(|known| known == code))
-}
-
 fn check(file: &str) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bugs/");
     let text = std::fs::read_to_string(format!("{root}{file}.cu")).unwrap();
@@ -103,13 +68,8 @@ fn check(file: &str) {
         let outcome = launch(file, &kernel);
         let right = kernel.ends_with("_ok");
         assert_eq!(right, marks.is_empty(), "{kernel}");
-        if !right && outcome.findings.is_empty() {
-            wrong.push(format!("{kernel}: nothing was found"));
-        }
-        for finding in &outcome.findings {
-            if !is_marked(&marks, finding) {
-                wrong.push(format!("{kernel}: {finding}"));
-            }
+        if let Err(error) = marks.judge(&outcome.findings, false) {
+            wrong.push(format!("{kernel}: {error}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

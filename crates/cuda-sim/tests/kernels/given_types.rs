@@ -1,27 +1,12 @@
 //! Given kernels that use more of CUDA C++ than arithmetic on singles.
 
-use crate::harness::{Arg, Bench, close, download, numbers, shape};
+use crate::harness::{Arg, Bench, close, download, narrow, numbers, shape, wide};
 use cuda_sim::{LoadError, Problem, Shape};
 use rustc_apfloat::ieee::{BFloat, Double, Half, Single};
 use rustc_apfloat::{Float, FloatConvert};
 
 fn bench(name: &str) -> Bench {
     Bench::of_file("given", name)
-}
-
-/// A number in a format of 16 bits, and back.
-fn narrow<F: Float>(value: f32) -> u16
-where
-    Single: FloatConvert<F>,
-{
-    let single = Single::from_bits(u128::from(value.to_bits()));
-    let narrow: F = single.convert(&mut false).value;
-    narrow.to_bits() as u16
-}
-
-fn wide<F: FloatConvert<Double>>(bits: u16) -> f64 {
-    let double: Double = F::from_bits(u128::from(bits)).convert(&mut false).value;
-    f64::from_bits(double.to_bits() as u64)
 }
 
 #[test]

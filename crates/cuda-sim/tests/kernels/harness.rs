@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cuda_sim::{Allocation, Device, Limits, Module, Outcome, Shape};
+use rustc_apfloat::ieee::{Double, Single};
+use rustc_apfloat::{Float, FloatConvert};
 
 /// What can be an element of a buffer.
 pub(crate) trait Element: Copy {
@@ -34,6 +36,23 @@ pub(crate) enum Arg {
     I32(i32),
     U64(u64),
     F32(f32),
+    /// Anything by value: bytes as they lie in memory.
+    Bytes(Vec<u8>),
+}
+
+impl<T: Element> From<T> for Arg {
+    fn from(value: T) -> Self {
+        Self::Bytes(bytes(&[value]))
+    }
+}
+
+/// Elements as they lie in memory.
+pub(crate) fn bytes<T: Element>(values: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for value in values {
+        value.put(&mut bytes);
+    }
+    bytes
 }
 
 pub(crate) struct Bench {
@@ -64,11 +83,7 @@ impl Bench {
     }
 
     pub(crate) fn upload<T: Element>(&mut self, name: &str, values: &[T]) -> Arc<Allocation> {
-        let mut bytes = Vec::new();
-        for value in values {
-            value.put(&mut bytes);
-        }
-        self.device.upload(name, &bytes).unwrap()
+        self.device.upload(name, &bytes(values)).unwrap()
     }
 
     pub(crate) fn empty(&mut self, name: &str, bytes: usize) -> Arc<Allocation> {
@@ -87,6 +102,7 @@ impl Bench {
                 Arg::I32(value) => value.to_le_bytes().to_vec(),
                 Arg::U64(value) => value.to_le_bytes().to_vec(),
                 Arg::F32(value) => value.to_le_bytes().to_vec(),
+                Arg::Bytes(bytes) => bytes.clone(),
             };
             assert_eq!(raw.len(), *length as usize);
             bytes[*at as usize..(at + length) as usize].copy_from_slice(&raw);
@@ -143,4 +159,26 @@ pub(crate) fn close(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
             "{what}[{at}]: {got} instead of {expected}"
         );
     }
+}
+
+/// Integers from 0 up to `end`.
+pub(crate) fn integers(seed: u64, count: usize, end: i32) -> Vec<i32> {
+    let scaled = numbers(seed, count);
+    let scaled = scaled.iter().map(|x| ((x + 1.0) / 2.0 * end as f32) as i32);
+    scaled.map(|x| x.min(end - 1)).collect()
+}
+
+/// A number in a format of 16 bits, and back.
+pub(crate) fn narrow<F: Float>(value: f32) -> u16
+where
+    Single: FloatConvert<F>,
+{
+    let single = Single::from_bits(u128::from(value.to_bits()));
+    let narrow: F = single.convert(&mut false).value;
+    narrow.to_bits() as u16
+}
+
+pub(crate) fn wide<F: FloatConvert<Double>>(bits: u16) -> f64 {
+    let double: Double = F::from_bits(u128::from(bits)).convert(&mut false).value;
+    f64::from_bits(double.to_bits() as u64)
 }

@@ -2,18 +2,11 @@
 //! that work together. The kernels are in `tests/language/*.cu`, the PTX beside
 //! them was compiled by NVRTC 13.0 for sm_80.
 
-use crate::harness::{Arg, Bench, close, download, numbers, shape};
+use crate::harness::{Arg, Bench, close, download, integers, numbers, shape};
 use cuda_sim::Shape;
 
 fn bench(name: &str) -> Bench {
     Bench::of_file("language", name)
-}
-
-/// Integers from 0 up to `end`.
-fn integers(seed: u64, count: usize, end: i32) -> Vec<i32> {
-    let scaled = numbers(seed, count);
-    let scaled = scaled.iter().map(|x| ((x + 1.0) / 2.0 * end as f32) as i32);
-    scaled.map(|x| x.min(end - 1)).collect()
 }
 
 /// Runs a kernel of one block that takes integers and leaves integers.

@@ -8,3 +8,4 @@ mod given;
 mod given_types;
 mod harness;
 mod language;
+mod marks;
