@@ -1,19 +1,17 @@
 //! Loads and stores of a warp.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::check::Touch;
 use super::counters::Counters;
 use super::lane::{extended, get, lanes, put, read_local, write_local};
 use super::launch::{Launch, Stop};
 use super::published::Seen;
-use super::rows::{Kind, LANES, Registers};
+use super::rows::{LANES, Registers};
 use super::shared::{Shared, Way};
 use super::step::{Access, Step};
-use super::survey::{self, Form, Survey};
+use super::survey;
+use super::transfer::{fill, spill};
 use super::warp::Warp;
-use crate::memory::{Cell, Cells, LOCAL, SHARED, WINDOW};
+use crate::memory::{Cells, LOCAL, SHARED, WINDOW};
 use crate::ptx::Space;
 
 /// One warp's view of memory while it runs an instruction.
@@ -230,125 +228,4 @@ fn writes_the_same(
         }
         *bytes == value(lane).to_le_bytes()[..bytes.len()]
     })
-}
-
-/// Reads into the registers of an access, from memory that starts at an
-/// address.
-fn fill(
-    registers: &mut Registers,
-    touch: &Touch<'_>,
-    access: &Access,
-    (cells, base): (&Cells, u64),
-) {
-    let &Touch {
-        addresses,
-        active,
-        survey: Survey { form, .. },
-        ..
-    } = touch;
-    let first = addresses[active.trailing_zeros() as usize & 31] - base;
-    let per_lane = access.values.len();
-    for (value, offset) in access.elements() {
-        match (form, access.bytes, value.kind) {
-            (Form::Row, 4, Kind::Word) => {
-                let row = &mut registers.words[value.slot as usize];
-                let memory = u32::run(cells, first, LANES * per_lane);
-                row_from(row, memory, offset as usize / 4, per_lane);
-            }
-            (Form::Same, bytes, kind) if kind != Kind::Predicate => {
-                let bits = extended(
-                    read_cells(cells, first + offset, bytes),
-                    bytes,
-                    access.signed,
-                );
-                if kind == Kind::Word {
-                    registers.write(value.slot, active, |_| bits as u32);
-                } else {
-                    registers.write(value.slot, active, |_| bits);
-                }
-            }
-            (_, 4, Kind::Word) => {
-                let row = &mut registers.words[value.slot as usize];
-                for lane in lanes(active) {
-                    row[lane as usize] = cells.load(addresses[lane as usize] - base + offset);
-                }
-            }
-            (_, bytes, _) => {
-                for lane in lanes(active) {
-                    let bits = read_cells(cells, addresses[lane as usize] - base + offset, bytes);
-                    put(registers, value, lane, extended(bits, bytes, access.signed));
-                }
-            }
-        }
-    }
-}
-
-/// The element of a number out of so many that each lane has in memory.
-#[inline]
-fn row_from(row: &mut [u32; LANES], memory: &[AtomicU32], element: usize, per_lane: usize) {
-    match per_lane {
-        1 => row.iter_mut().zip(memory).for_each(|(word, cell)| {
-            *word = cell.load(Relaxed);
-        }),
-        _ => row
-            .iter_mut()
-            .zip(memory.chunks_exact(per_lane))
-            .for_each(|(word, cells)| *word = cells[element].load(Relaxed)),
-    }
-}
-
-/// An element.
-pub(super) fn read_cells(cells: &Cells, at: u64, bytes: u32) -> u64 {
-    match bytes {
-        1 => u64::from(cells.load::<u8>(at)),
-        2 => u64::from(cells.load::<u16>(at)),
-        4 => u64::from(cells.load::<u32>(at)),
-        _ => cells.load(at),
-    }
-}
-
-/// As `fill`, the other way.
-fn spill(registers: &Registers, touch: &Touch<'_>, access: &Access, (cells, base): (&Cells, u64)) {
-    let &Touch {
-        addresses,
-        active,
-        survey: Survey { form, .. },
-        ..
-    } = touch;
-    let per_lane = access.values.len();
-    for (value, offset) in access.elements() {
-        match (form, access.bytes, value.kind) {
-            (Form::Row, 4, Kind::Word) => {
-                let row = &registers.words[value.slot as usize];
-                let memory = u32::run(cells, addresses[0] - base, LANES * per_lane);
-                let element = offset as usize / 4;
-                for (word, cells) in row.iter().zip(memory.chunks_exact(per_lane)) {
-                    cells[element].store(*word, Relaxed);
-                }
-            }
-            (_, 4, Kind::Word) => {
-                let row = &registers.words[value.slot as usize];
-                for lane in lanes(active) {
-                    cells.store(addresses[lane as usize] - base + offset, row[lane as usize]);
-                }
-            }
-            (_, bytes, _) => {
-                for lane in lanes(active) {
-                    let at = addresses[lane as usize] - base + offset;
-                    let bits = get(registers, value, lane);
-                    write_cells(cells, at, bytes, bits);
-                }
-            }
-        }
-    }
-}
-
-/// An element.
-pub(super) fn write_cells(cells: &Cells, at: u64, bytes: u32, bits: u64) {
-    match bytes {
-        1 => cells.store(at, bits as u8),
-        2 => cells.store(at, bits as u16),
-        4 => cells.store(at, bits as u32),
-        _ => cells.store(at, bits),
-    }
 }

@@ -5,13 +5,14 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::access::{Memory, Reach, by_memory, read_cells, write_cells};
+use super::access::{Memory, Reach, by_memory};
 use super::check::Touch;
 use super::lane::{lanes, put, read_local, whole_row, write_local};
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
 use super::shared::Way;
 use super::step::{Atomic, Change, Number};
+use super::transfer::{read_cells, write_cells};
 use super::warp::Warp;
 use crate::memory::Cells;
 use crate::ops::{add_brains, add_halves, add_singles};

@@ -26,4 +26,5 @@ pub(crate) mod survey;
 mod system;
 mod together;
 pub(crate) mod trace;
+mod transfer;
 mod warp;
