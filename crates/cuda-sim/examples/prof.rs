@@ -215,7 +215,9 @@ fn rate(case: &mut Case, limits: Limits) -> [f64; 3] {
     let mut rates: Vec<f64> = (0..=SAMPLES)
         .map(|_| {
             let start = cpu();
-            for _ in 0..7 { case.bench.launch(case.kernel, case.shape, &case.args); }
+            for _ in 0..7 {
+                case.bench.launch(case.kernel, case.shape, &case.args);
+            }
             let outcome = case.bench.launch(case.kernel, case.shape, &case.args);
             let seconds = cpu() - start;
             8.0 * outcome.counts.instructions() as f64 / seconds / 1e9

@@ -19,7 +19,6 @@ pub(super) struct Reach<'a, 'l> {
     pub(super) launch: &'a Launch<'l>,
     pub(super) shared: &'a mut Shared,
     pub(super) block: [u32; 3],
-    pub(super) kernel: &'a str,
     pub(super) step: &'a Step,
     /// The allocation that the last access went to.
     pub(super) last: &'a mut usize,

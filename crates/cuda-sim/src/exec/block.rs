@@ -5,7 +5,7 @@ use super::barrier::{BARRIERS, Barrier};
 use super::counters::Counters;
 use super::launch::{Counts, Launch, Stop};
 use super::published::Seen;
-use super::rows::LANES;
+use super::rows::{LANES, Registers};
 use super::shared::Shared;
 use super::step::{Code, Step, What};
 use super::warp::{Frame, Group, State, Told, Warp};
@@ -123,7 +123,7 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     pub(super) fn kernel(&self) -> &'l str {
-        &self.launch.asked.code[self.launch.asked.entry as usize].name
+        self.launch.kernel()
     }
 
     pub(super) fn code_of(&self, warp: &Warp, frame: u32) -> &'l Code {
@@ -223,6 +223,9 @@ impl<'a, 'l> Block<'a, 'l> {
         let ahead = meet.iter().copied().filter(|&at| at > start).min();
         let ahead = ahead.unwrap_or(u32::MAX);
         loop {
+            if !parted && self.plain(code, &mut frame.registers, run, most) {
+                return Ok(After::Again);
+            }
             let step = &code.steps[run.at as usize];
             let registers = &mut frame.registers;
             let active = run.lanes & (registers.predicates[step.guard as usize] ^ step.flip);
@@ -288,13 +291,43 @@ impl<'a, 'l> Block<'a, 'l> {
         }
     }
 
+    /// Instructions on registers and branches of all lanes, as long as there is
+    /// nothing else; whether the turn is over.
+    fn plain(&mut self, code: &Code, registers: &mut Registers, run: &mut Run, most: u32) -> bool {
+        let Run {
+            mut at,
+            lanes,
+            mut steps,
+        } = *run;
+        while steps < most {
+            let step = &code.steps[at as usize];
+            let active = lanes & (registers.predicates[step.guard as usize] ^ step.flip);
+            match &step.what {
+                What::Alu(kernel, slots) => {
+                    if active != 0 {
+                        kernel.run(registers, slots, active);
+                    }
+                    at += 1;
+                }
+                What::Branch(target) if active == lanes || active == 0 => {
+                    self.counters.branches += 1;
+                    at = if active == 0 { at + 1 } else { *target };
+                }
+                _ => break,
+            }
+            steps += 1;
+            self.counts.add(step, active);
+        }
+        run.at = at;
+        run.steps = steps;
+        steps >= most
+    }
+
     fn reach<'s>(&'s mut self, number: usize, step: &'s Step) -> (&'s Warp, Reach<'s, 'l>) {
-        let kernel = &self.launch.asked.code[self.launch.asked.entry as usize].name;
         let reach = Reach {
             launch: self.launch,
             shared: &mut self.shared,
             block: self.told.index,
-            kernel,
             step,
             last: &mut self.last,
             number: self.number,

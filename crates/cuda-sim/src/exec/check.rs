@@ -119,7 +119,7 @@ impl<'a> Reach<'a, '_> {
         touched: Option<Touched>,
     ) -> Result<(), Stop> {
         self.launch.report(
-            self.kernel,
+            self.launch.kernel(),
             self.step,
             self.block,
             warp.thread(lane),

@@ -262,6 +262,11 @@ impl<'l> Launch<'l> {
         counted.1.join(&block.counters());
     }
 
+    /// The kernel's name.
+    pub(crate) fn kernel(&self) -> &'l str {
+        &self.asked.code[self.asked.entry as usize].name
+    }
+
     /// Whether another block has ended the launch.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
