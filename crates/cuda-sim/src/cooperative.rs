@@ -8,9 +8,6 @@ use crate::exec::step::Code;
 use crate::memory::{Allocation, WORKSPACE};
 use crate::model::Needs;
 
-/// Memory of this machine that their blocks may take.
-const MOST_RESIDENT: u64 = 8 << 30;
-
 /// What `cooperative_groups.h` of CUDA 13.0 expects of the driver: its own
 /// length, then the barrier, both in 32 bits.
 pub(crate) fn workspace() -> Arc<Allocation> {
@@ -42,11 +39,11 @@ pub(crate) fn check(
     }
     let warp = code.template.bytes() + u64::from(local) * LANES as u64;
     let block = warp * u64::from(threads.div_ceil(LANES as u32)) + u64::from(shared_bytes) * 16;
-    if blocks * block > MOST_RESIDENT {
+    if blocks * block > limits.memory {
         return Err(LaunchError::TooLarge {
             what: "what the blocks of a cooperative launch take of this machine's memory, in bytes,",
             value: blocks * block,
-            most: MOST_RESIDENT,
+            most: limits.memory,
         });
     }
     Ok(())

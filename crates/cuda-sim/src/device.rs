@@ -1,13 +1,14 @@
 //! A device: memory, modules, launches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::cooperative;
-use crate::decode::{self, Context, FUNCTIONS, LoadError};
+use crate::decode::{self, Context, LoadError};
 use crate::exec::launch::{Asked, Launch, Outcome};
+use crate::exec::room::Room;
 use crate::exec::step::Code;
 use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, WORKSPACE};
 use crate::model::Processor;
@@ -81,8 +82,14 @@ pub struct Shape {
 /// What is run, and how carefully.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions that each warp may run.
+    /// Instructions that each warp may run: 2^32 - 1 at most.
     pub budget: u64,
+    /// Instructions that all warps together may run. What setting up blocks and
+    /// calling functions costs counts, too: 512 bytes as one instruction.
+    pub total: u64,
+    /// Bytes of this machine that blocks may take while they run; fewer run
+    /// side by side where that is too little.
+    pub memory: u64,
     /// Threads of this machine.
     pub threads: usize,
     /// Processors that the device says it has.
@@ -116,6 +123,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             budget: 1 << 28,
+            total: 1 << 32,
+            memory: 8 << 30,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             processors: 108,
             processor: Processor::SM_80,
@@ -159,8 +168,10 @@ impl Module {
     /// Loads PTX. Its variables take device memory.
     pub fn load(heap: &mut Heap, text: &str) -> Result<Self, LoadError> {
         let tree = ptx::parse(text)?;
+        options(&tree.target)?;
         let mut globals = BTreeMap::new();
         let mut context = Context::default();
+        let mut names = HashSet::new();
         let mut dynamic = Vec::new();
         let mut pending = Vec::new();
         for variable in &tree.variables {
@@ -168,6 +179,10 @@ impl Module {
                 line: variable.line,
                 what,
             };
+            shape_of(variable).map_err(invalid)?;
+            if !names.insert(variable.name) {
+                return Err(invalid(format!("`{}` is declared twice", variable.name)));
+            }
             match variable.space {
                 Space::Global | Space::Const => {
                     if variable.linkage == Linkage::Extern {
@@ -178,7 +193,8 @@ impl Module {
                     let allocation = heap
                         .allocate(variable.bytes().max(1), variable.name, read_only)
                         .map_err(|error| invalid(error.to_string()))?;
-                    context.globals.insert(variable.name, allocation.base());
+                    let place = (variable.space, allocation.base());
+                    context.globals.insert(variable.name, place);
                     globals.insert(variable.name.to_owned(), Arc::clone(&allocation));
                     pending.push((variable, allocation));
                 }
@@ -196,13 +212,10 @@ impl Module {
                 }
             }
         }
-        let bodies = tree
-            .functions
-            .iter()
-            .filter(|function| function.body.is_some());
-        for (number, function) in bodies.enumerate() {
-            context.functions.insert(function.name, number as u32);
+        for name in &dynamic {
+            context.shared.insert(name, 0);
         }
+        context.declare(&tree)?;
         context.files = tree
             .files
             .iter()
@@ -214,19 +227,20 @@ impl Module {
         let dynamic_start = if dynamic.is_empty() {
             None
         } else {
-            for name in &dynamic {
-                context.shared.insert(name, 0);
-            }
             let layout = context.layout.clone();
             let code = decode::functions(&tree, &mut context)?;
             context.layout = layout;
             let longest = code.iter().map(|code| &code.shared);
             let longest = longest.max_by_key(|layout| layout.end);
             let start = longest.and_then(|layout| layout.clone().place(0, DYNAMIC_ALIGN));
+            let Some(start) = start else {
+                let (line, what) = (1, "no room for shared memory of a launch".to_owned());
+                return Err(LoadError::Invalid { line, what });
+            };
             for name in &dynamic {
-                context.shared.insert(name, start.unwrap_or_default());
+                context.shared.insert(name, start);
             }
-            start
+            Some(start)
         };
         let code = decode::functions(&tree, &mut context)?;
         for (variable, allocation) in pending {
@@ -326,6 +340,20 @@ impl Module {
         check(code, shape, arguments)?;
         let calls = self.code.len() > self.kernels.len();
         let local = code.local_bytes + if calls { STACK } else { 0 };
+        let shared = self.shared_of(code, shape.dynamic_shared);
+        let blocks: u64 = shape.grid.iter().map(|&size| u64::from(size)).product();
+        let threads = shape.block.iter().product();
+        let room = Room::new(
+            code,
+            (threads, &shared, local),
+            blocks.min(limits.threads as u64),
+            limits.memory,
+        );
+        let room = room.map_err(|value| LaunchError::TooLarge {
+            what: "the memory of this machine that a block takes",
+            value,
+            most: limits.memory,
+        })?;
         let mut allocations: Vec<_> = heap.allocations().map(Arc::clone).collect();
         let kernel_heap = heap.of_kernels(self.allocates).cloned();
         if let Some(heap) = &kernel_heap {
@@ -343,21 +371,23 @@ impl Module {
             grid: shape.grid,
             block: shape.block,
             dynamic_shared: shape.dynamic_shared,
-            shared: self.shared_of(code, shape.dynamic_shared),
+            shared,
             packed: code.shared.packed + shape.dynamic_shared,
             local,
             allocations,
             released: heap.all_released(),
             kernel_heap,
             malloc_bytes: limits.malloc_bytes,
-            budget: limits.budget,
+            budget: limits.budget.min(u64::from(u32::MAX)),
+            total: limits.total,
+            room,
             processors: limits.processors.max(1),
             number: 1,
             workspace: together.then_some(WORKSPACE),
             checks: limits.checks,
             counters: limits.counters,
         })
-        .run(limits.threads))
+        .run())
     }
 }
 
@@ -400,6 +430,8 @@ fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError>
     let threads: u64 = shape.block.iter().map(|&size| u64::from(size)).product();
     let most = code.max_threads.unwrap_or(MAX_THREADS).min(MAX_THREADS);
     too_large("the number of threads of a block", threads, u64::from(most))?;
+    let blocks = shape.grid.iter().map(|&size| u64::from(size)).product();
+    too_large("the number of blocks", blocks, u64::from(u32::MAX) - 1)?;
     let shared = u64::from(code.shared.packed) + u64::from(shape.dynamic_shared);
     too_large("a block's shared memory", shared, 227 * 1024)?;
     if let Some(needed) = code.required
@@ -420,12 +452,41 @@ fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError>
     Ok(())
 }
 
+/// Options of a target that change nothing here: PTX ISA 9.0, 11.1.2.
+fn options(target: &ptx::Target<'_>) -> Result<(), LoadError> {
+    let known = ["debug", "texmode_unified", "texmode_independent"];
+    match target.options.iter().find(|option| !known.contains(option)) {
+        Some(option) => Err(LoadError::Invalid {
+            line: target.line,
+            what: format!("the target's option `{option}` is not supported"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What a variable of a module can't be.
+fn shape_of(variable: &Variable<'_>) -> Result<(), String> {
+    let name = variable.name;
+    let kept = matches!(variable.space, Space::Global | Space::Const);
+    if variable.ty == Type::Pred {
+        return Err(format!("`{name}` is a predicate, which has no bytes"));
+    }
+    if !variable.initial.is_empty() && (!kept || variable.ty == Type::B128) {
+        return Err(format!("`{name}` can't start with a value"));
+    }
+    Ok(())
+}
+
 /// What a variable starts with.
 fn fill(
     variable: &Variable<'_>,
     allocation: &Allocation,
     context: &Context<'_>,
 ) -> Result<(), LoadError> {
+    let invalid = |what| LoadError::Invalid {
+        line: variable.line,
+        what,
+    };
     let width = variable.ty.bytes() as usize;
     let mut bytes = vec![0; usize::try_from(variable.bytes()).unwrap_or_default()];
     for (at, initial) in variable.initial.iter().enumerate() {
@@ -443,28 +504,25 @@ fn fill(
                 offset,
                 generic,
             } => {
-                let address = if let Some(address) = context.globals.get(name) {
-                    *address
-                } else if let Some(at) = context.shared.get(name) {
-                    u64::from(*at) + if generic { SHARED } else { 0 }
-                } else if let Some(number) = context.functions.get(name) {
-                    FUNCTIONS + u64::from(*number) * 16
-                } else {
-                    return Err(LoadError::Invalid {
-                        line: variable.line,
-                        what: format!("`{name}` is not known"),
-                    });
+                let Some((space, address)) = context.place(name) else {
+                    return Err(invalid(format!("`{name}` is not known")));
                 };
-                address.wrapping_add_signed(offset)
+                let in_window = generic && space == Space::Shared;
+                let window = if in_window { SHARED } else { 0 };
+                let address = (address + window).wrapping_add_signed(offset);
+                if width < 8 && address >> (width * 8) != 0 {
+                    return Err(invalid(format!("the address of `{name}` has more bits")));
+                }
+                address
             }
         };
         let Some(place) = bytes.get_mut(at * width..(at + 1) * width) else {
-            return Err(LoadError::Invalid {
-                line: variable.line,
-                what: format!("`{}` starts with more than it has room for", variable.name),
-            });
+            let name = variable.name;
+            return Err(invalid(format!(
+                "`{name}` starts with more than it has room for"
+            )));
         };
-        place.copy_from_slice(&bits.to_le_bytes()[..width.min(8)]);
+        place.copy_from_slice(&bits.to_le_bytes()[..width]);
     }
     allocation.write(0, &bytes);
     Ok(())

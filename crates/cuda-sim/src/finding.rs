@@ -66,7 +66,7 @@ pub enum Problem {
         /// A bit for each.
         lanes: u32,
     },
-    /// More instructions than a launch may have.
+    /// More instructions than one warp, or all of a launch together, may run.
     TooLong {
         /// How many that is.
         budget: u64,
@@ -86,7 +86,7 @@ pub enum Problem {
     DoubleFree,
     /// `free` of what `malloc` did not answer.
     InvalidFree,
-    /// Calls that need more local memory than a thread has.
+    /// Calls that go too deep, or need more memory than there is for them.
     StackOverflow,
     /// A call or a branch to where no code is.
     InvalidTarget {

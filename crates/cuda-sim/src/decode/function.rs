@@ -2,16 +2,27 @@
 
 use std::collections::HashMap;
 
+use super::forms::{self, Found, Wanted};
 use super::names::{Names, Symbol, kind};
 use super::rename::rename;
-use super::{Context, LoadError, place};
+use super::{Context, LoadError, MOST_REGISTERS, place};
 use crate::exec::rows::{ALL, Demand, Kind, Kinds, LANES, Registers, Slots};
 use crate::exec::step::{Code, NOWHERE, RESERVED, Register, Special, Step, TRUE, What};
 use crate::memory::Layout;
 use crate::ops::{self, Alu, Class};
 use crate::ptx::{
-    Array, Function, Guard, Instruction, Location, Operand, Space, Statement, Type, Variable,
+    Array, Function, Guard, Instruction, Label, Labelled, Location, Operand, Space, Statement,
+    Type, Variable,
 };
+
+/// Local memory that a thread can have: CUDA C++ programming guide, table of
+/// technical specifications.
+const MOST_LOCAL: u32 = 512 * 1024;
+/// Bytes of arguments that a kernel can have: PTX ISA 9.0, 5.1.6.1.
+const MOST_ARGUMENTS: u32 = 32_764;
+
+/// Most threads of a block, and sizes that it must have.
+type Threads = (Option<u32>, Option<[u32; 3]>);
 
 /// Variables: offset and bytes of each.
 type Pieces = Vec<(u32, u32)>;
@@ -25,7 +36,9 @@ pub(super) struct Decoder<'a, 'c> {
     pub(super) specials: HashMap<Special, u32>,
     pub(super) steps: Vec<Step>,
     /// Where labels stand.
-    labels: Vec<Option<u32>>,
+    pub(super) labels: Vec<Option<u32>>,
+    /// Places that indexed branches go to, so far.
+    pub(super) targets: usize,
     local_bytes: u32,
     shared: Layout,
     location: Option<Location>,
@@ -51,6 +64,7 @@ pub(crate) fn function<'a>(
         specials: HashMap::new(),
         steps: Vec::new(),
         labels: Vec::new(),
+        targets: 0,
         local_bytes: 0,
         shared: context.layout.clone(),
         location: None,
@@ -68,9 +82,10 @@ pub(crate) fn function<'a>(
     // Who runs off the end returns.
     decoder.guard = (TRUE, 0);
     decoder.emit(What::Return, Class::Control);
-    decoder.link();
+    decoder.link()?;
     decoder.rename();
-    Ok(decoder.finish(function, params, results))
+    decoder.line = function.line;
+    decoder.finish(function, params, results)
 }
 
 impl<'a> Decoder<'a, '_> {
@@ -106,35 +121,60 @@ impl<'a> Decoder<'a, '_> {
         });
     }
 
+    /// Gives a name in the innermost block a meaning.
+    fn name(&mut self, name: &'a str, symbol: Symbol<'a>) -> Result<(), LoadError> {
+        if self.names.add(name, symbol) {
+            Ok(())
+        } else {
+            self.invalid(format!("`{name}` is declared twice"))
+        }
+    }
+
     /// Arguments of an entry lie in its own memory, those of a function in
     /// its caller's hands, which are local memory.
     fn params(&mut self, function: &'a Function<'a>) -> Result<(Pieces, Pieces), LoadError> {
         let mut params = Vec::new();
         let mut end = 0_u32;
         for param in &function.params {
-            let bytes = self.length(param)?;
-            if function.entry {
-                let offset = end.next_multiple_of(param.align);
-                end = offset + bytes;
-                params.push((offset, bytes));
-                self.names.add(param.name, Symbol::Argument(offset));
-            } else {
+            if !function.entry {
                 params.push(self.local(param)?);
+                continue;
             }
+            let bytes = self.length(param)?;
+            let offset = end.next_multiple_of(param.align);
+            end = offset + bytes;
+            if end > MOST_ARGUMENTS {
+                return self.invalid(format!("more than {MOST_ARGUMENTS} bytes of arguments"));
+            }
+            params.push((offset, bytes));
+            self.name(param.name, Symbol::Argument(offset))?;
         }
         let results = function.results.iter().map(|result| self.local(result));
         let results: Result<Pieces, _> = results.collect();
         Ok((params, results?))
     }
 
-    fn length(&self, variable: &Variable<'_>) -> Result<u32, LoadError> {
-        u32::try_from(variable.bytes())
-            .ok()
-            .filter(|bytes| *bytes <= 1 << 24)
-            .map_or_else(
-                || self.invalid(format!("`{}` is too large", variable.name)),
-                Ok,
-            )
+    /// Bytes of a variable in a function.
+    fn length(&mut self, variable: &Variable<'_>) -> Result<u32, LoadError> {
+        self.line = variable.line;
+        let name = variable.name;
+        if variable.space == Space::Reg {
+            return self.invalid(format!(
+                "`{name}` lies in a register, which is not supported"
+            ));
+        }
+        if variable.ty == Type::Pred {
+            return self.invalid(format!("`{name}` is a predicate, which has no bytes"));
+        }
+        if !variable.initial.is_empty() {
+            return self.invalid(format!("`{name}` can't start with a value"));
+        }
+        // Of all that can lie in a function: no sum of two has too many bits.
+        let bytes = u32::try_from(variable.bytes()).ok();
+        match bytes.filter(|bytes| *bytes <= MOST_LOCAL) {
+            Some(bytes) => Ok(bytes),
+            None => self.invalid(format!("`{name}` is too large")),
+        }
     }
 
     /// Takes local memory for a variable.
@@ -142,78 +182,87 @@ impl<'a> Decoder<'a, '_> {
         let bytes = self.length(variable)?;
         let offset = self.local_bytes.next_multiple_of(variable.align.max(4));
         self.local_bytes = offset + bytes.next_multiple_of(4);
-        self.names.add(variable.name, Symbol::Local(offset, bytes));
+        if self.local_bytes > MOST_LOCAL {
+            return self.invalid(format!("more than {MOST_LOCAL} bytes of local memory"));
+        }
+        let space = variable.space;
+        let symbol = Symbol::Local {
+            offset,
+            bytes,
+            space,
+        };
+        self.name(variable.name, symbol)?;
         Ok((offset, bytes))
     }
 
     fn block(&mut self, statements: &'a [Statement<'a>]) -> Result<(), LoadError> {
         self.names.open();
         for statement in statements {
-            match statement {
-                Statement::Label(name) => {
-                    let number = self.labels.len() as u32;
-                    self.labels.push(None);
-                    self.names.add(name, Symbol::Label(number));
-                }
-                Statement::Targets(name, targets) => {
-                    self.names.add(name, Symbol::Targets(targets.clone()));
-                }
-                _ => {}
+            if let Statement::Labelled(label) = statement {
+                self.line = label.line;
+                let symbol = match &label.what {
+                    Labelled::Place => {
+                        self.labels.push(None);
+                        Symbol::Label(self.labels.len() as u32 - 1)
+                    }
+                    Labelled::Targets(targets) => Symbol::Targets(targets),
+                    Labelled::Prototype(prototype) => Symbol::Prototype(prototype),
+                    Labelled::Functions(_) => {
+                        return self.invalid("a list of functions to call is not supported");
+                    }
+                };
+                self.name(label.name, symbol)?;
             }
         }
         for statement in statements {
             self.statement(statement)?;
+            self.room(0)?;
         }
         self.names.close();
+        Ok(())
+    }
+
+    /// Whether there is room for so many registers more.
+    fn room(&self, more: u32) -> Result<(), LoadError> {
+        let known = self.context.registers + self.demand.all();
+        if known.saturating_add(more) > MOST_REGISTERS {
+            return self.invalid(format!("more than {MOST_REGISTERS} registers in a module"));
+        }
         Ok(())
     }
 
     fn statement(&mut self, statement: &'a Statement<'a>) -> Result<(), LoadError> {
         match statement {
             Statement::Registers(registers) => {
-                let Some(kind) = kind(registers.ty) else {
-                    return self.invalid("registers of 128 bits are not supported");
-                };
-                for (name, count) in &registers.names {
-                    let first = self.fresh(kind);
-                    match count {
-                        None => self.names.add(name, Symbol::Register(first, registers.ty)),
-                        Some(count) => {
-                            for _ in 1..*count {
-                                self.fresh(kind);
-                            }
-                            self.names.add_family(name, *count, first, registers.ty);
-                        }
-                    }
-                }
+                self.line = registers.line;
+                self.registers(&registers.names, registers.ty)?;
             }
             Statement::Variable(variable) => match variable.space {
                 Space::Local | Space::Param => {
-                    self.line = variable.line;
                     self.local(variable)?;
                 }
                 Space::Shared => {
-                    self.line = variable.line;
                     let bytes = self.length(variable)?;
                     if matches!(variable.array, Array::Sizes(_)) && bytes == 0 {
                         return self.invalid(format!("`{}` has no length", variable.name));
                     }
                     let Some(offset) = self.shared.place(bytes, variable.align) else {
-                        return self.invalid(format!("`{}` is too large", variable.name));
+                        return self.invalid(format!("no room for `{}`", variable.name));
                     };
-                    self.names.add(variable.name, Symbol::Shared(offset));
+                    self.name(variable.name, Symbol::Shared(offset))?;
                 }
                 _ => {
                     self.line = variable.line;
                     return self.invalid(format!("`{}` can't lie in a function", variable.name));
                 }
             },
-            Statement::Label(name) => {
-                if let Some(Symbol::Label(number)) = self.names.find(name) {
+            Statement::Labelled(Label { name, what, .. }) => {
+                if let (Labelled::Place, Some(Symbol::Label(number))) =
+                    (what, self.names.find(name))
+                {
                     self.labels[number as usize] = Some(self.steps.len() as u32);
                 }
             }
-            Statement::Targets(..) | Statement::Prototype(..) => {}
             Statement::Block(statements) => self.block(statements)?,
             // Line 0 is what the compiler made by itself: it belongs to what was before.
             Statement::Location(location) if location.place.line == 0 => {}
@@ -224,6 +273,31 @@ impl<'a> Decoder<'a, '_> {
                 self.guard = self.guard_of(instruction.guard)?;
                 self.instruction(instruction)?;
                 self.used = u32::MAX;
+            }
+        }
+        Ok(())
+    }
+
+    fn registers(
+        &mut self,
+        names: &'a [(&'a str, Option<u32>)],
+        ty: Type,
+    ) -> Result<(), LoadError> {
+        let Some(kind) = kind(ty) else {
+            return self.invalid("registers of 128 bits are not supported");
+        };
+        for (name, count) in names {
+            self.room(count.unwrap_or(1))?;
+            let first = self.fresh(kind);
+            let Some(count) = count else {
+                self.name(name, Symbol::Register(first, ty))?;
+                continue;
+            };
+            for _ in 1..*count {
+                self.fresh(kind);
+            }
+            if !self.names.add_family(name, *count, first, ty) {
+                return self.invalid(format!("`{name}` is declared twice"));
             }
         }
         Ok(())
@@ -242,16 +316,17 @@ impl<'a> Decoder<'a, '_> {
     }
 
     fn instruction(&mut self, instruction: &'a Instruction<'a>) -> Result<(), LoadError> {
+        let form = forms::find(instruction.opcode, &instruction.modifiers);
+        if matches!(form, Found::Unknown) {
+            return self.unknown(instruction);
+        }
         let done = match instruction.opcode {
             "mov" => self.mov(instruction)?,
-            "lop3" => self.lop3(instruction)?,
             "bra" | "brx" | "ret" | "exit" | "trap" | "brkpt" | "call" => {
                 self.control(instruction)?
             }
             "ld" | "ldu" | "st" | "atom" | "red" | "cvta" | "isspacep" | "prefetch"
-            | "prefetchu" | "membar" | "fence" | "discard" | "applypriority" => {
-                self.memory(instruction)?
-            }
+            | "prefetchu" | "membar" | "fence" | "applypriority" => self.memory(instruction)?,
             "bar" | "barrier" | "shfl" | "vote" | "match" | "redux" | "activemask" | "elect"
             | "nanosleep" | "griddepcontrol" => self.warp(instruction)?,
             _ => false,
@@ -259,29 +334,40 @@ impl<'a> Decoder<'a, '_> {
         if done {
             return Ok(());
         }
-        match ops::find(instruction.opcode, &instruction.modifiers) {
-            Some(alu) => {
-                // PTX ISA 9.0, section 9.4.1: what `cvt` reads may lie in a
-                // register that is longer than an integer's type.
-                let shorter = ["s8", "u8", "s16", "u16", "s32", "u32"];
-                let from = instruction.modifiers.last();
-                let cut =
-                    instruction.opcode == "cvt" && from.is_some_and(|ty| shorter.contains(ty));
-                self.alu(&alu, &instruction.operands, cut)
-            }
-            None => self.unknown(instruction),
+        let Some(mut alu) = ops::find(instruction.opcode, &instruction.modifiers) else {
+            return self.unknown(instruction);
+        };
+        let mut operands = instruction.operands.as_slice();
+        if instruction.opcode == "lop3" {
+            let [rest @ .., Operand::Int(table @ 0..=255)] = operands else {
+                return self.invalid("`lop3` without its table");
+            };
+            alu.imm = *table as u32;
+            operands = rest;
         }
+        let types = match form {
+            Found::Form(form) => form.operands(&instruction.modifiers),
+            _ => Vec::new(),
+        };
+        self.alu(&alu, operands, &types)
     }
 
-    /// An instruction on registers: results, then operands. `cut` says that only
-    /// the lower halves of long ones are read.
-    fn alu(&mut self, alu: &Alu, operands: &'a [Operand<'a>], cut: bool) -> Result<(), LoadError> {
+    /// An instruction on registers: results, then operands.
+    pub(super) fn alu(
+        &mut self,
+        alu: &Alu,
+        operands: &'a [Operand<'a>],
+        types: &[Wanted],
+    ) -> Result<(), LoadError> {
         if operands.len() != alu.s.len() + 1 {
             return self.invalid(format!(
                 "{} operands where {} are needed",
                 operands.len(),
                 alu.s.len() + 1
             ));
+        }
+        for (operand, wanted) in operands.iter().zip(types) {
+            self.check_type(operand, *wanted)?;
         }
         let mut slots = Slots {
             imm: alu.imm,
@@ -291,7 +377,14 @@ impl<'a> Decoder<'a, '_> {
         };
         for (at, kind) in alu.s.iter().enumerate() {
             let operand = &operands[at + 1];
-            let half = if cut { self.lower_half(operand)? } else { None };
+            // PTX ISA 9.0, section 9.4.1: what `cvt` reads may lie in a register
+            // that is longer than its type.
+            let longer = types.get(at + 1).is_some_and(|wanted| wanted.wider);
+            let half = if longer && *kind == Kind::Word {
+                self.lower_half(operand)?
+            } else {
+                None
+            };
             slots.s[at] = match half {
                 Some(slot) => slot,
                 None => self.read(operand, *kind, alu.single)?,
@@ -299,8 +392,8 @@ impl<'a> Decoder<'a, '_> {
         }
         match (&operands[0], alu.e) {
             (Operand::Pair(first, second), Some(kind)) => {
-                slots.d = self.written(first, alu.d)?;
-                slots.e = self.written(second, kind)?;
+                slots.d = self.paired(first, alu.d)?;
+                slots.e = self.paired(second, kind)?;
             }
             (first, _) => slots.d = self.written(first, alu.d)?,
         }
@@ -358,99 +451,6 @@ impl<'a> Decoder<'a, '_> {
         Ok(())
     }
 
-    /// The table is the fifth operand.
-    fn lop3(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
-        let Some(mut alu) = ops::find("lop3", &instruction.modifiers) else {
-            return Ok(false);
-        };
-        let [operands @ .., Operand::Int(table)] = instruction.operands.as_slice() else {
-            return self.invalid("`lop3` without its table");
-        };
-        alu.imm = *table as u32 & 0xff;
-        self.alu(&alu, operands, false)?;
-        Ok(true)
-    }
-
-    fn mov(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
-        let [name] = instruction.modifiers.as_slice() else {
-            return Ok(false);
-        };
-        let (Some(ty), [to, from]) = (Type::of_name(name), instruction.operands.as_slice()) else {
-            return Ok(false);
-        };
-        match (to, from) {
-            (Operand::Vector(parts), whole) => {
-                let whole = self.value(whole, ty)?;
-                let mut registers = Vec::new();
-                for part in parts {
-                    registers.push(match part {
-                        Operand::Discard => None,
-                        part => Some(self.register(part)?.0),
-                    });
-                }
-                self.halves(ty, registers.len())?;
-                self.emit(What::Unpack(registers.into(), whole), Class::Move);
-            }
-            (to, Operand::Vector(parts)) => {
-                self.halves(ty, parts.len())?;
-                let part = match ty.bytes() / parts.len() as u32 {
-                    4 => Type::B32,
-                    _ => Type::B16,
-                };
-                let mut registers = Vec::new();
-                for operand in parts {
-                    registers.push(self.value(operand, part)?);
-                }
-                let (whole, _) = self.register(to)?;
-                self.emit(What::Pack(whole, registers.into()), Class::Move);
-            }
-            _ => {
-                let Some(alu) = ops::moved(ty) else {
-                    return Ok(false);
-                };
-                self.alu(&alu, &instruction.operands, false)?;
-            }
-        }
-        Ok(true)
-    }
-
-    /// A register of 32 or 64 bits can be taken to two or four pieces of 16
-    /// bits or more.
-    fn halves(&self, ty: Type, parts: usize) -> Result<(), LoadError> {
-        match (ty.bytes(), parts) {
-            (4 | 8, 2) | (8, 4) => Ok(()),
-            _ => self.invalid(format!(
-                "{parts} parts of a register of {} bytes",
-                ty.bytes()
-            )),
-        }
-    }
-
-    /// The number of a label.
-    pub(super) fn label(&self, name: &str) -> Result<u32, LoadError> {
-        match self.names.find(name) {
-            Some(Symbol::Label(number)) => Ok(number),
-            _ => self.invalid(format!("`{name}` is no label")),
-        }
-    }
-
-    /// Labels' numbers to places.
-    fn link(&mut self) {
-        let labels = std::mem::take(&mut self.labels);
-        let find = |number: u32| labels[number as usize].unwrap_or_default();
-        for step in &mut self.steps {
-            match &mut step.what {
-                What::Branch(target) => *target = find(*target),
-                What::BranchIndexed(_, targets) => {
-                    targets
-                        .iter_mut()
-                        .for_each(|target| *target = find(*target));
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// As few registers as may be: what a warp has at hand stays in the cache.
     fn rename(&mut self) {
         let constants = self.constants.iter_mut();
@@ -462,7 +462,13 @@ impl<'a> Decoder<'a, '_> {
         self.demand = rename(&mut self.steps, &mut pinned);
     }
 
-    fn finish(self, function: &Function<'a>, params: Pieces, results: Pieces) -> Code {
+    fn finish(
+        self,
+        function: &Function<'a>,
+        params: Pieces,
+        results: Pieces,
+    ) -> Result<Code, LoadError> {
+        let (max_threads, required) = self.directives(function)?;
         let mut template = Registers::new(self.demand);
         for ((kind, bits), slot) in &self.constants {
             match kind {
@@ -477,18 +483,8 @@ impl<'a> Decoder<'a, '_> {
             .map(|(special, slot)| (*slot, *special))
             .collect();
         specials.sort_by_key(|(slot, _)| *slot);
-        let numbers = |name: &str| {
-            let found = function
-                .directives
-                .iter()
-                .find(|(directive, _)| *directive == name);
-            found.map(|(_, numbers)| numbers.clone())
-        };
-        let product = |numbers: Vec<u32>| numbers.iter().product();
-        let required = numbers("reqntid");
-        let at = |numbers: &[u32], dimension: usize| numbers.get(dimension).copied().unwrap_or(1);
         let end = params.last().map_or(0, |(offset, bytes)| offset + bytes);
-        Code {
+        Ok(Code {
             name: function.name.to_owned(),
             entry: function.entry,
             steps: self.steps,
@@ -499,17 +495,53 @@ impl<'a> Decoder<'a, '_> {
             results,
             local_bytes: self.local_bytes.next_multiple_of(16),
             shared: self.shared,
-            max_threads: numbers("maxntid").or(required.clone()).map(product),
-            required: required.map(|numbers| [at(&numbers, 0), at(&numbers, 1), at(&numbers, 2)]),
+            max_threads,
+            required,
+        })
+    }
+
+    /// Most threads of a block, and the sizes that it must have: PTX ISA 9.0,
+    /// section 11.4.
+    fn directives(&self, function: &Function<'a>) -> Result<Threads, LoadError> {
+        let mut most = None;
+        let mut required = None;
+        for (name, numbers) in &function.directives {
+            match *name {
+                "maxntid" | "reqntid" => {
+                    let sizes = [0, 1, 2].map(|at| numbers.get(at).copied().unwrap_or(1));
+                    if !(1..=3).contains(&numbers.len()) || sizes.contains(&0) {
+                        return self.invalid(format!("`.{name}` without one to three sizes"));
+                    }
+                    let all = sizes
+                        .iter()
+                        .fold(1_u32, |all, &size| all.saturating_mul(size));
+                    most = Some(most.map_or(all, |most: u32| most.min(all)));
+                    if *name == "reqntid" {
+                        required = Some(sizes);
+                    }
+                }
+                // How many blocks a GPU should run at once, with how many registers.
+                "minnctapersm" | "maxnctapersm" | "maxnreg" | "noreturn" => {}
+                _ => {
+                    return Err(LoadError::NotSimulable {
+                        opcode: format!(".{name}"),
+                        line: self.line,
+                        place: String::new(),
+                    });
+                }
+            }
         }
+        Ok((most, required))
     }
 
     /// A register that takes what an instruction finds, or one for nobody.
     pub(super) fn result(
         &mut self,
         operand: &Operand<'a>,
-        kind: Kind,
+        ty: Type,
     ) -> Result<Register, LoadError> {
+        self.check_type(operand, Wanted::exactly(ty))?;
+        let kind = kind(ty).unwrap_or(Kind::Long);
         let slot = self.written(operand, kind)?;
         Ok(Register { kind, slot })
     }

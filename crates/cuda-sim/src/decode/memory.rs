@@ -1,9 +1,10 @@
 //! Loads, stores, atomics and addresses: PTX ISA 9.0, sections 9.7.9 and 9.7.13.
 
 use super::LoadError;
+use super::forms::Wanted;
 use super::function::Decoder;
 use super::names::{Symbol, space};
-use super::operands::Address as Place;
+use super::operands::At;
 use crate::exec::rows::Kind;
 use crate::exec::step::{Access, Atomic, Change, Number, Register, Target, What};
 use crate::memory::{LOCAL, SHARED};
@@ -12,90 +13,88 @@ use crate::ptx::{Address, Base, Instruction, Operand, Space, Type};
 
 /// Modifiers of accesses that other threads see in an order: PTX ISA 9.0,
 /// section 8.4. An atomic is one anyway.
-const STRONG: [&str; 6] = ["relaxed", "acquire", "release", "acq_rel", "sc", "volatile"];
+const STRONG: [&str; 5] = ["relaxed", "acquire", "release", "acq_rel", "volatile"];
 
-/// Modifiers that say how far an access is seen, or what caches should do:
-/// here all see it at once, and there are no caches.
-const WITHOUT_EFFECT: [&str; 25] = [
-    "weak",
-    "cta",
-    "cluster",
-    "gpu",
-    "sys",
-    "nc",
-    "ca",
-    "cg",
-    "cs",
-    "lu",
-    "cv",
-    "wb",
-    "wt",
-    "unified",
-    "noftz",
-    "L1::evict_normal",
-    "L1::evict_unchanged",
-    "L1::evict_first",
-    "L1::evict_last",
-    "L1::no_allocate",
-    "L2::evict_first",
-    "L2::evict_last",
-    "L2::64B",
-    "L2::128B",
-    "L2::256B",
-];
+/// What an address is that an instruction works on.
+const ADDRESS: Wanted = Wanted {
+    ty: Type::U64,
+    wider: false,
+    special: false,
+    variable: false,
+};
 
 impl<'a> Decoder<'a, '_> {
+    /// Modifiers that say how far an access is seen, or what caches should do,
+    /// have no effect: here all see it at once, and there are no caches.
     pub(super) fn memory(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
-        let mut modifiers = Modifiers::new(&instruction.modifiers);
-        match instruction.opcode {
-            "membar" | "fence" => {
-                // Of proxies only what this simulator has none of.
-                self.emit(What::Fence, Class::Control);
-                return Ok(true);
+        let names = instruction.modifiers.as_slice();
+        let operands = instruction.operands.as_slice();
+        match (instruction.opcode, operands) {
+            // Of proxies there is none here.
+            ("membar" | "fence", []) if names.contains(&"proxy") => {
+                self.emit(What::Nothing, Class::Control);
             }
-            "prefetch" | "prefetchu" | "discard" | "applypriority" => {
+            ("membar" | "fence", []) => self.emit(What::Fence, Class::Control),
+            ("prefetch" | "prefetchu", [Operand::Address(address)])
+            | ("applypriority", [Operand::Address(address), Operand::Int(128)]) => {
+                let found = names.iter().find_map(|name| space(name));
+                self.target(address, found)?;
                 self.emit(What::Nothing, Class::Memory);
-                return Ok(true);
             }
-            "cvta" => return self.convert(instruction, modifiers),
-            "isspacep" => return self.is_space(instruction, modifiers),
-            _ => {}
+            ("cvta", [to, from]) => return self.convert(instruction, to, from),
+            ("isspacep", [to, from]) => return self.is_space(instruction, to, from),
+            ("ld" | "ldu", [values, Operand::Address(address)]) => {
+                let access = self.access(instruction, address, values, false)?;
+                self.emit(What::Load(Box::new(access)), Class::Memory);
+            }
+            ("st", [Operand::Address(address), values]) => {
+                let access = self.access(instruction, address, values, true)?;
+                self.release(names);
+                self.emit(What::Store(Box::new(access)), Class::Memory);
+            }
+            ("red", [Operand::Address(address), values @ ..]) => {
+                return self.atomic(instruction, None, address, values);
+            }
+            ("atom", [old, Operand::Address(address), values @ ..]) => {
+                return self.atomic(instruction, Some(old), address, values);
+            }
+            _ => return self.unknown(instruction),
         }
-        let strong = STRONG.iter().any(|name| modifiers.flag(name));
-        for name in WITHOUT_EFFECT {
-            modifiers.flag(name);
-        }
+        Ok(true)
+    }
+
+    /// What comes before a release is published by it.
+    fn release(&mut self, modifiers: &[&str]) {
         let releases = |name: &&str| matches!(*name, "release" | "acq_rel");
-        if instruction.modifiers.iter().any(releases) {
+        if modifiers.iter().any(releases) {
             self.emit(What::Fence, Class::Memory);
-        }
-        let mut found = None;
-        if let Some(name) = modifiers.peek()
-            && let Some(space) = space(name)
-        {
-            modifiers.first();
-            found = Some(space);
-        }
-        match instruction.opcode {
-            "ld" | "ldu" => self.load(instruction, modifiers, found, strong),
-            "st" => self.store(instruction, modifiers, found, strong),
-            _ => self.atomic(instruction, modifiers, found),
         }
     }
 
     /// Where an access goes, with what the space is called then: arguments of
     /// functions lie in local memory.
     fn target(&mut self, address: &Address<'a>, space: Option<Space>) -> Result<Target, LoadError> {
+        if !address.coordinates.is_empty() {
+            return self.invalid("coordinates where an address is wanted");
+        }
+        let offset = address.offset.cast_unsigned();
         let fixed = |space, offset| Target {
             space,
             base: None,
             offset,
         };
         let name = match address.base {
-            Base::Absolute => return Ok(fixed(space, address.offset.cast_unsigned())),
+            Base::Absolute => return Ok(fixed(space, offset)),
             Base::Name(name) => name,
         };
-        if let Some(Symbol::Register(base, _)) = self.names.find(name) {
+        if let Some(Symbol::Register(base, ty)) = self.names.find(name) {
+            let is_address = matches!(
+                ty,
+                Type::B32 | Type::U32 | Type::S32 | Type::B64 | Type::U64 | Type::S64
+            );
+            if !is_address {
+                return self.invalid(format!("`{name}` holds no address"));
+            }
             let space = match space {
                 // An argument's address in a register is a generic one.
                 Some(Space::Param) => None,
@@ -104,97 +103,94 @@ impl<'a> Decoder<'a, '_> {
             return Ok(Target {
                 space,
                 base: Some(base),
-                offset: address.offset.cast_unsigned(),
+                offset,
             });
         }
-        match self.address_of(name)? {
-            Place::Local(at) => {
+        let place = self.place_of(name)?;
+        // Without a space the address is generic: in global memory that is
+        // where the variable lies, and in no other.
+        if space.unwrap_or(Space::Global) != place.space {
+            return self.invalid(format!("`{name}` lies in another state space"));
+        }
+        match place.at {
+            At::Local(at) => {
                 let base = self.fresh(Kind::Word);
                 self.emit(What::LocalAddress(base, at), Class::Integer);
                 Ok(Target {
                     space: Some(Space::Local),
                     base: Some(base),
-                    offset: address.offset.cast_unsigned(),
+                    offset,
                 })
             }
-            Place::Fixed(at) => Ok(fixed(space, at.wrapping_add_signed(address.offset))),
+            At::Fixed(at) => Ok(fixed(space, at.wrapping_add(offset))),
         }
     }
 
-    fn load(
+    /// A load or a store.
+    fn access(
         &mut self,
         instruction: &'a Instruction<'a>,
-        mut modifiers: Modifiers<'_>,
-        space: Option<Space>,
-        strong: bool,
-    ) -> Result<bool, LoadError> {
-        let Some((count, ty)) = elements(&mut modifiers) else {
+        address: &Address<'a>,
+        values: &'a Operand<'a>,
+        stores: bool,
+    ) -> Result<Access, LoadError> {
+        let names = instruction.modifiers.as_slice();
+        let mut modifiers = Modifiers::new(names);
+        let found = names.iter().find_map(|name| space(name));
+        let strong = names.iter().any(|name| STRONG.contains(name));
+        let count = modifiers.one_of(&[("v2", 2), ("v4", 4), ("v8", 8)]);
+        let Some(ty) = modifiers.ty() else {
             return self.unknown(instruction);
         };
-        let [values, Operand::Address(address)] = instruction.operands.as_slice() else {
+        let count = count.unwrap_or(1);
+        let bytes = ty.bytes();
+        // PTX ISA 9.0, 9.7.9.8: 256 bits only in global memory, and only of
+        // elements of 32 or 64; of eight elements nothing else.
+        let wide = count * bytes == 32 && bytes >= 4 && found == Some(Space::Global);
+        if !wide && (count == 8 || count * bytes > 16) {
             return self.unknown(instruction);
+        }
+        if found == Some(Space::Const) && stores {
+            return self.invalid("constants can't be written");
+        }
+        let wanted = Wanted {
+            wider: true,
+            ..Wanted::exactly(ty)
         };
-        let values = self.values(values, count, None)?;
-        let access = Access {
-            target: self.target(address, space)?,
-            bytes: ty.bytes(),
+        let values = self.values(values, count, wanted, stores)?;
+        Ok(Access {
+            target: self.target(address, found)?,
+            bytes,
             strong,
-            signed: matches!(ty, Type::S8 | Type::S16 | Type::S32),
-            used: self.used,
+            signed: !stores && matches!(ty, Type::S8 | Type::S16 | Type::S32),
+            used: if stores { u32::MAX } else { self.used },
             values,
-        };
-        self.emit(What::Load(Box::new(access)), Class::Memory);
-        Ok(true)
-    }
-
-    fn store(
-        &mut self,
-        instruction: &'a Instruction<'a>,
-        mut modifiers: Modifiers<'_>,
-        space: Option<Space>,
-        strong: bool,
-    ) -> Result<bool, LoadError> {
-        let Some((count, ty)) = elements(&mut modifiers) else {
-            return self.unknown(instruction);
-        };
-        let [Operand::Address(address), values] = instruction.operands.as_slice() else {
-            return self.unknown(instruction);
-        };
-        let values = self.values(values, count, Some(ty))?;
-        let access = Access {
-            target: self.target(address, space)?,
-            bytes: ty.bytes(),
-            strong,
-            signed: false,
-            used: u32::MAX,
-            values,
-        };
-        self.emit(What::Store(Box::new(access)), Class::Memory);
-        Ok(true)
+        })
     }
 
     /// The registers of one element or several; constants only where they
-    /// are read, as a type.
+    /// are read.
     fn values(
         &mut self,
         operand: &'a Operand<'a>,
-        count: usize,
-        read: Option<Type>,
+        count: u32,
+        wanted: Wanted,
+        stores: bool,
     ) -> Result<Vec<Option<Register>>, LoadError> {
         let single = std::slice::from_ref(operand);
         let operands = match operand {
             Operand::Vector(operands) => operands.as_slice(),
             _ => single,
         };
-        if operands.len() != count {
+        if operands.len() != count as usize {
             return self.invalid(format!("{} values for {count} elements", operands.len()));
         }
-        let mut registers = Vec::with_capacity(count);
+        let mut registers = Vec::with_capacity(operands.len());
         for operand in operands {
-            registers.push(match (operand, read) {
-                (Operand::Discard, None) => None,
-                (operand, Some(ty)) => Some(self.value(operand, ty)?),
-                (operand, None) => Some(self.register(operand)?.0),
+            registers.push(match operand {
+                Operand::Discard if !stores && count > 1 => None,
+                operand if stores => Some(self.value(operand, wanted)?),
+                operand => Some(self.register(operand, wanted)?),
             });
         }
         Ok(registers)
@@ -203,9 +199,13 @@ impl<'a> Decoder<'a, '_> {
     fn atomic(
         &mut self,
         instruction: &'a Instruction<'a>,
-        mut modifiers: Modifiers<'_>,
-        space: Option<Space>,
+        old: Option<&Operand<'a>>,
+        address: &Address<'a>,
+        values: &'a [Operand<'a>],
     ) -> Result<bool, LoadError> {
+        let names = instruction.modifiers.as_slice();
+        let mut modifiers = Modifiers::new(names);
+        let found = names.iter().find_map(|name| space(name));
         let change = modifiers.one_of(&[
             ("add", Change::Add),
             ("min", Change::Min),
@@ -218,37 +218,21 @@ impl<'a> Decoder<'a, '_> {
             ("inc", Change::Increment),
             ("dec", Change::Decrement),
         ]);
-        let ty = modifiers.ty();
-        let (Some(change), Some(ty), true) = (change, ty, modifiers.all_taken()) else {
+        let (Some(change), Some(ty)) = (change, modifiers.ty()) else {
             return self.unknown(instruction);
         };
-        let number = match (ty, change) {
-            (Type::U32 | Type::B32, _) => Number::U32,
-            (Type::U64 | Type::B64, _) => Number::U64,
-            (Type::S32, _) => Number::S32,
-            (Type::S64, _) => Number::S64,
-            (Type::F32, Change::Add) => Number::F32,
-            (Type::F64, Change::Add) => Number::F64,
-            (Type::F16, Change::Add) => Number::F16,
-            (Type::F16x2, Change::Add) => Number::F16x2,
-            (Type::Bf16, Change::Add) => Number::Bf16,
-            (Type::Bf16x2, Change::Add) => Number::Bf16x2,
+        let number = match ty {
+            Type::U32 | Type::B32 => Number::U32,
+            Type::U64 | Type::B64 => Number::U64,
+            Type::S32 => Number::S32,
+            Type::S64 => Number::S64,
+            Type::F32 => Number::F32,
+            Type::F64 => Number::F64,
+            Type::F16 => Number::F16,
+            Type::F16x2 => Number::F16x2,
+            Type::Bf16 => Number::Bf16,
+            Type::Bf16x2 => Number::Bf16x2,
             _ => return self.unknown(instruction),
-        };
-        let (old, rest) = if instruction.opcode == "red" {
-            (None, instruction.operands.as_slice())
-        } else {
-            let Some((old, rest)) = instruction.operands.split_first() else {
-                return self.unknown(instruction);
-            };
-            let old = match old {
-                Operand::Discard => None,
-                old => Some(self.register(old)?.0),
-            };
-            (old, rest)
-        };
-        let Some((Operand::Address(address), values)) = rest.split_first() else {
-            return self.unknown(instruction);
         };
         let needed = if change == Change::CompareAndSwap {
             2
@@ -258,17 +242,23 @@ impl<'a> Decoder<'a, '_> {
         if values.len() != needed {
             return self.unknown(instruction);
         }
+        let wanted = Wanted::exactly(ty);
+        let old = match old {
+            None | Some(Operand::Discard) => None,
+            Some(old) => Some(self.register(old, wanted)?),
+        };
         let mut operands = Vec::new();
         for value in values {
-            operands.push(self.value(value, ty)?);
+            operands.push(self.value(value, wanted)?);
         }
         let atomic = Atomic {
-            target: self.target(address, space)?,
+            target: self.target(address, found)?,
             change,
             number,
             old,
             operands,
         };
+        self.release(names);
         self.emit(What::Atomic(Box::new(atomic)), Class::Atomic);
         Ok(true)
     }
@@ -276,71 +266,49 @@ impl<'a> Decoder<'a, '_> {
     fn convert(
         &mut self,
         instruction: &'a Instruction<'a>,
-        mut modifiers: Modifiers<'_>,
+        to: &Operand<'a>,
+        from: &Operand<'a>,
     ) -> Result<bool, LoadError> {
-        let from_generic = modifiers.flag("to");
-        let found = modifiers.first().and_then(space);
-        let ty = modifiers.ty();
-        let (Some(space), Some(Type::U64 | Type::U32), [to, from]) =
-            (found, ty, instruction.operands.as_slice())
-        else {
+        let names = instruction.modifiers.as_slice();
+        let Some(space) = names.iter().find_map(|name| space(name)) else {
             return self.unknown(instruction);
         };
-        let (d, _) = self.register(to)?;
-        let slot = self.read(from, d.kind, false)?;
+        let (d, from) = (self.register(to, ADDRESS)?, self.value(from, ADDRESS)?);
         // A generic address is one of the state space behind the start of its window.
         let window = match space {
             Space::Shared => SHARED,
             Space::Local => LOCAL,
             _ => 0,
         };
-        let by = if from_generic {
+        let by = if names.contains(&"to") {
             window.wrapping_neg()
         } else {
             window
         };
-        let (width, by) = match d.kind {
-            Kind::Long => ("u64", by),
-            _ => ("u32", by & 0xffff_ffff),
-        };
-        let by = self.constant(d.kind, by);
-        let Some(sum) = ops::find("add", &[width]) else {
+        let by = self.constant(Kind::Long, by);
+        let Some(sum) = ops::find("add", &["u64"]) else {
             return self.unknown(instruction);
         };
-        self.emit_alu(&sum, d.slot, &[slot, by]);
+        self.emit_alu(&sum, d.slot, &[from.slot, by]);
         Ok(true)
     }
 
     fn is_space(
         &mut self,
         instruction: &'a Instruction<'a>,
-        mut modifiers: Modifiers<'_>,
+        to: &Operand<'a>,
+        from: &Operand<'a>,
     ) -> Result<bool, LoadError> {
-        let found = modifiers.first().and_then(space);
-        let (Some(space), [to, from], true) = (
-            found,
-            instruction.operands.as_slice(),
-            modifiers.all_taken(),
-        ) else {
+        let names = instruction.modifiers.as_slice();
+        let Some(space) = names.iter().find_map(|name| space(name)) else {
             return self.unknown(instruction);
         };
-        let d = self.written(to, Kind::Predicate)?;
-        let address = self.value(from, Type::B64)?;
-        self.emit(What::IsSpace { d, address, space }, Class::Integer);
+        let what = What::IsSpace {
+            d: self.written(to, Kind::Predicate)?,
+            address: self.value(from, ADDRESS)?,
+            space,
+        };
+        self.emit(what, Class::Integer);
         Ok(true)
     }
-}
-
-/// `.v2`, `.v4`, `.v8`, then the type.
-fn elements(modifiers: &mut Modifiers<'_>) -> Option<(usize, Type)> {
-    let count = modifiers
-        .one_of(&[("v2", 2), ("v4", 4), ("v8", 8)])
-        .unwrap_or(1);
-    let ty = modifiers.ty()?;
-    // PTX ISA 9.0, 9.7.9.8: 256 bits at most.
-    let known = modifiers.all_taken()
-        && ty != Type::B128
-        && ty != Type::Pred
-        && count * ty.bytes() as usize <= 32;
-    known.then_some((count, ty))
 }

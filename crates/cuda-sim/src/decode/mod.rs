@@ -4,11 +4,14 @@
 //! says.
 
 mod calls;
+mod forms;
 mod function;
 mod memory;
+mod moves;
 mod names;
 mod operands;
 mod rename;
+mod table;
 mod warp;
 
 use std::collections::HashMap;
@@ -17,10 +20,17 @@ use thiserror::Error;
 
 use crate::exec::step::Code;
 use crate::memory::Layout;
-use crate::ptx;
+use crate::ptx::{self, Space};
+use calls::Signature;
 
 pub(crate) use function::function;
 pub(crate) use operands::FUNCTIONS;
+
+/// Registers that all functions of a module can have together: each takes 256
+/// bytes at most.
+const MOST_REGISTERS: u32 = 1 << 20;
+/// Functions that a module can have.
+const MOST_FUNCTIONS: usize = 1 << 14;
 
 /// A text that is PTX, but can't be run.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,16 +61,64 @@ pub enum LoadError {
 /// What functions of a module know about it.
 #[derive(Debug, Default)]
 pub(crate) struct Context<'a> {
-    /// Addresses of variables in global and constant memory.
-    pub(crate) globals: HashMap<&'a str, u64>,
+    /// Variables in global and constant memory: which of both, and address.
+    pub(crate) globals: HashMap<&'a str, (Space, u64)>,
     /// Offsets of variables in shared memory: whose, and which.
     pub(crate) shared: HashMap<&'a str, u32>,
     /// Numbers of functions.
-    pub(crate) functions: HashMap<&'a str, u32>,
+    functions: HashMap<&'a str, u32>,
+    /// What those take and return that are no kernels.
+    signatures: HashMap<&'a str, Signature>,
+    /// Registers of what is decoded so far.
+    registers: u32,
     /// Shared variables that are there whichever kernel runs.
     pub(crate) layout: Layout,
     /// Names of source files by number.
     pub(crate) files: HashMap<u32, &'a str>,
+}
+
+impl<'a> Context<'a> {
+    /// Notes which functions a module has, by number.
+    pub(crate) fn declare(&mut self, module: &'a ptx::Module<'a>) -> Result<(), LoadError> {
+        for (number, found) in bodies(module).enumerate() {
+            let invalid = |what| LoadError::Invalid {
+                line: found.line,
+                what,
+            };
+            if number == MOST_FUNCTIONS {
+                return Err(invalid(format!("more than {MOST_FUNCTIONS} functions")));
+            }
+            let known = self.globals.contains_key(found.name)
+                || self.shared.contains_key(found.name)
+                || self.functions.insert(found.name, number as u32).is_some();
+            if known {
+                return Err(invalid(format!("`{}` is declared twice", found.name)));
+            }
+            if !found.entry {
+                let signature = Signature::of(&found.params, &found.results);
+                self.signatures.insert(found.name, signature);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a variable of a module lies, or a function: its state space, and
+    /// where in it. Code lies in none that an instruction could name.
+    pub(crate) fn place(&self, name: &str) -> Option<(Space, u64)> {
+        if let Some(place) = self.globals.get(name) {
+            Some(*place)
+        } else if let Some(at) = self.shared.get(name) {
+            Some((Space::Shared, u64::from(*at)))
+        } else {
+            let number = self.functions.get(name)?;
+            Some((Space::Reg, FUNCTIONS + u64::from(*number) * 16))
+        }
+    }
+}
+
+/// Functions that are more than declared.
+fn bodies<'a>(module: &'a ptx::Module<'a>) -> impl Iterator<Item = &'a ptx::Function<'a>> {
+    module.functions.iter().filter(|found| found.body.is_some())
 }
 
 /// The place in the source, for messages.
@@ -82,17 +140,17 @@ pub(crate) fn functions<'a>(
     module: &'a ptx::Module<'a>,
     context: &mut Context<'a>,
 ) -> Result<Vec<Code>, LoadError> {
-    let bodies = module.functions.iter().filter(|found| found.body.is_some());
-    let bodies: Vec<_> = bodies.enumerate().collect();
+    let bodies: Vec<_> = bodies(module).enumerate().collect();
     let (entries, others): (Vec<_>, Vec<_>) = bodies.iter().partition(|(_, found)| found.entry);
     let mut decoded = Vec::new();
-    for (number, found) in others {
+    context.registers = 0;
+    for (number, found) in others.into_iter().chain(entries) {
         let code = function(found, context)?;
-        context.layout.clone_from(&code.shared);
+        context.registers += code.template.all();
+        if !found.entry {
+            context.layout.clone_from(&code.shared);
+        }
         decoded.push((number, code));
-    }
-    for (number, found) in entries {
-        decoded.push((number, function(found, context)?));
     }
     decoded.sort_by_key(|(number, _)| *number);
     Ok(decoded.into_iter().map(|(_, code)| code).collect())

@@ -17,6 +17,9 @@ use crate::exec::step::{RESERVED, Step, TRUE, What};
 /// Bits of the tables for liveness; a function that needs more keeps its
 /// registers apart.
 const MOST_BITS: usize = 1 << 28;
+/// Words of such tables that are looked at until there is no more patience:
+/// hundreds of times what the largest kernels need.
+const MOST_WORK: usize = 1 << 28;
 
 /// A register before renaming.
 type Name = (Kind, u32);
@@ -75,14 +78,16 @@ pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Dem
         names.len()
     ];
     let mut blocks = blocks(steps);
-    if blocks.len() * names.len() > MOST_BITS {
+    let small = blocks.len() * names.len() <= MOST_BITS;
+    if small {
+        find_uses(steps, &mut blocks, &numbers, &mut spans);
+    }
+    if !small || !find_live(&mut blocks) {
         spans.fill(Span {
             start: 0,
             end: steps.len(),
         });
     } else {
-        find_uses(steps, &mut blocks, &numbers, &mut spans);
-        find_live(&mut blocks);
         for block in &blocks {
             block.live_in.each(|name| spans[name].cover(block.start));
             block.live_out.each(|name| spans[name].cover(block.end - 1));
@@ -192,8 +197,9 @@ fn find_uses(
     }
 }
 
-/// What is needed when a block begins, and after its end.
-fn find_live(blocks: &mut [Block]) {
+/// What is needed when a block begins, and after its end; whether that was
+/// found with the work that may be spent on it.
+fn find_live(blocks: &mut [Block]) -> bool {
     let mut before: Vec<Vec<usize>> = vec![Vec::new(); blocks.len()];
     for (at, block) in blocks.iter().enumerate() {
         block.next.iter().for_each(|next| before[*next].push(at));
@@ -203,7 +209,15 @@ fn find_live(blocks: &mut [Block]) {
         block.live_out = Set::new(block.read.len());
     }
     let mut waiting: Vec<usize> = (0..blocks.len()).collect();
+    let mut waits = vec![true; blocks.len()];
+    let mut work = MOST_WORK;
     while let Some(at) = waiting.pop() {
+        waits[at] = false;
+        let cost = (blocks[at].next.len() + 1) * (blocks[at].read.len() / 64 + 1);
+        match work.checked_sub(cost) {
+            Some(left) => work = left,
+            None => return false,
+        }
         let mut out = std::mem::take(&mut blocks[at].live_out);
         for next in &blocks[at].next {
             out.join(&blocks[*next].live_in);
@@ -212,9 +226,11 @@ fn find_live(blocks: &mut [Block]) {
         let changed = block.live_in.join_without(&out, &block.written);
         block.live_out = out;
         if changed {
-            waiting.extend(&before[at]);
+            let more = before[at].iter().copied();
+            waiting.extend(more.filter(|&from| !std::mem::replace(&mut waits[from], true)));
         }
     }
+    true
 }
 
 /// Where registers lie.

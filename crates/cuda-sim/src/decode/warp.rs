@@ -1,9 +1,10 @@
 //! Barriers, and what lanes of a warp do together: PTX ISA 9.0, section 9.7.13.
 
 use super::LoadError;
+use super::forms::Wanted;
 use super::function::Decoder;
 use crate::exec::rows::Kind;
-use crate::exec::step::{NOWHERE, Reduce, Register, Shuffle, Tally, Vote, What};
+use crate::exec::step::{NOWHERE, Reduce, Shuffle, Tally, Vote, What};
 use crate::ops::{Class, Modifiers};
 use crate::ptx::{Instruction, Operand, Type};
 
@@ -21,15 +22,18 @@ impl<'a> Decoder<'a, '_> {
             "match" => self.matching(&mut modifiers, operands)?,
             "redux" => self.reduction(&mut modifiers, operands)?,
             "activemask" => match (modifiers.ty(), operands) {
-                (Some(Type::B32), [d]) => Some(What::ActiveMask(self.written(d, Kind::Word)?)),
+                (Some(Type::B32), [d]) => Some(What::ActiveMask(self.word_written(d)?)),
                 _ => None,
             },
             "elect" => self.election(&mut modifiers, operands)?,
-            "nanosleep" => {
-                modifiers.ty();
-                Some(What::Nothing)
-            }
-            "griddepcontrol" => {
+            "nanosleep" => match (modifiers.ty(), operands) {
+                (Some(Type::U32), [time]) => {
+                    self.word(time)?;
+                    Some(What::Nothing)
+                }
+                _ => None,
+            },
+            "griddepcontrol" if operands.is_empty() => {
                 modifiers.first();
                 Some(What::Nothing)
             }
@@ -45,15 +49,12 @@ impl<'a> Decoder<'a, '_> {
     }
 
     fn word(&mut self, operand: &Operand<'a>) -> Result<u32, LoadError> {
-        self.read(operand, Kind::Word, false)
+        Ok(self.exact(operand, Type::U32)?.slot)
     }
 
-    fn word_register(&mut self, operand: &Operand<'a>) -> Result<Register, LoadError> {
-        let slot = self.word(operand)?;
-        Ok(Register {
-            kind: Kind::Word,
-            slot,
-        })
+    fn word_written(&mut self, operand: &Operand<'a>) -> Result<u32, LoadError> {
+        self.check_type(operand, Wanted::exactly(Type::U32))?;
+        self.written(operand, Kind::Word)
     }
 
     fn barrier(
@@ -72,16 +73,20 @@ impl<'a> Decoder<'a, '_> {
         }
         let waits = modifiers.flag("sync");
         if waits || modifiers.flag("arrive") {
+            // PTX ISA 9.0, 9.7.13.1: who does not wait says how many come.
+            if !waits && operands.len() != 2 {
+                return Ok(None);
+            }
             let [id, rest @ ..] = operands else {
                 return Ok(None);
             };
             let threads = match rest {
                 [] => None,
-                [threads] => Some(self.word_register(threads)?),
+                [threads] => Some(self.exact(threads, Type::U32)?),
                 _ => return Ok(None),
             };
             return Ok(Some(What::Barrier {
-                id: self.word_register(id)?,
+                id: self.exact(id, Type::U32)?,
                 threads,
                 aligned,
                 waits,
@@ -101,18 +106,13 @@ impl<'a> Decoder<'a, '_> {
         };
         let (threads, predicate) = match rest {
             [predicate] => (None, predicate),
-            [threads, predicate] => (Some(self.word_register(threads)?), predicate),
+            [threads, predicate] => (Some(self.exact(threads, Type::U32)?), predicate),
             _ => return Ok(None),
         };
-        let kind = if ty == Type::Pred {
-            Kind::Predicate
-        } else {
-            Kind::Word
-        };
-        let d = self.result(d, kind)?;
+        let d = self.result(d, ty)?;
         let held = self.read(predicate, Kind::Predicate, false)?;
         Ok(Some(What::Barrier {
-            id: self.word_register(id)?,
+            id: self.exact(id, Type::U32)?,
             threads,
             aligned,
             waits: true,
@@ -139,16 +139,16 @@ impl<'a> Decoder<'a, '_> {
         };
         let (d, valid) = match to {
             Operand::Pair(d, valid) => (
-                self.written(d, Kind::Word)?,
-                self.written(valid, Kind::Predicate)?,
+                self.paired(d, Kind::Word)?,
+                self.paired(valid, Kind::Predicate)?,
             ),
-            d => (self.written(d, Kind::Word)?, NOWHERE),
+            d => (self.result(d, Type::B32)?.slot, NOWHERE),
         };
         Ok(Some(What::Shuffle {
             how,
             d,
             valid,
-            value: self.word(value)?,
+            value: self.exact(value, Type::B32)?.slot,
             by: self.word(by)?,
             clamp: self.word(clamp)?,
             members: self.word(members)?,
@@ -171,14 +171,12 @@ impl<'a> Decoder<'a, '_> {
         let (Some(how), true, [d, held, members]) = (how, sync, operands) else {
             return Ok(None);
         };
-        let kind = match (how, ty) {
-            (Vote::Ballot, Some(Type::B32)) => Kind::Word,
-            (Vote::All | Vote::Any | Vote::Uniform, Some(Type::Pred)) => Kind::Predicate,
-            _ => return Ok(None),
+        let Some(ty) = ty.filter(|ty| (*ty == Type::B32) == (how == Vote::Ballot)) else {
+            return Ok(None);
         };
         Ok(Some(What::Vote {
             how,
-            d: self.result(d, kind)?,
+            d: self.result(d, ty)?,
             held: self.read(held, Kind::Predicate, false)?,
             members: self.word(members)?,
         }))
@@ -200,17 +198,16 @@ impl<'a> Decoder<'a, '_> {
             return Ok(None);
         };
         let (d, held) = match to {
-            Operand::Pair(d, held) if all => (
-                self.written(d, Kind::Word)?,
-                self.written(held, Kind::Predicate)?,
-            ),
-            d => (self.written(d, Kind::Word)?, NOWHERE),
+            Operand::Pair(d, held) if all => {
+                (self.word_written(d)?, self.paired(held, Kind::Predicate)?)
+            }
+            d => (self.word_written(d)?, NOWHERE),
         };
         Ok(Some(What::Match {
             all,
             d,
             held,
-            value: self.value(value, ty)?,
+            value: self.exact(value, ty)?,
             members: self.word(members)?,
         }))
     }
@@ -245,7 +242,7 @@ impl<'a> Decoder<'a, '_> {
         };
         Ok(Some(What::Reduce {
             how,
-            d: self.written(d, Kind::Word)?,
+            d: self.word_written(d)?,
             value: self.word(value)?,
             members: self.word(members)?,
         }))
@@ -261,7 +258,7 @@ impl<'a> Decoder<'a, '_> {
         };
         let d = match d.as_ref() {
             Operand::Discard => None,
-            d => Some(self.written(d, Kind::Word)?),
+            d => Some(self.word_written(d)?),
         };
         Ok(Some(What::Elect {
             d,

@@ -5,6 +5,7 @@ use super::barrier::{BARRIERS, Barrier};
 use super::counters::Counters;
 use super::launch::{Counts, Launch, Stop};
 use super::published::Seen;
+use super::room::steps;
 use super::rows::{LANES, Registers};
 use super::shared::Shared;
 use super::step::{Code, Step, What};
@@ -30,7 +31,10 @@ pub(crate) struct Block<'a, 'l> {
     pub(super) seen: Seen,
     counts: Counts,
     pub(super) counters: Counters,
-    looked: u64,
+    /// Instructions since the launch was told of them.
+    pending: u64,
+    /// What it costs to make it another block, in instructions.
+    cost: u64,
 }
 
 impl<'a, 'l> Block<'a, 'l> {
@@ -63,7 +67,8 @@ impl<'a, 'l> Block<'a, 'l> {
             seen: Seen::default(),
             counts: Counts::default(),
             counters: Counters::default(),
-            looked: 0,
+            pending: 0,
+            cost: steps(asked.room.block) + 1,
         }
     }
 
@@ -75,7 +80,7 @@ impl<'a, 'l> Block<'a, 'l> {
         self.told.index = self.launch.block_at(number);
         self.told.processor = self.told.index[0] % asked.processors;
         self.seen = Seen::default();
-        self.looked = 0;
+        self.pending += self.cost;
         self.barriers.fill(Barrier::default());
         self.shared.renew();
         let ticks = self.warps.iter().map(|warp| warp.clock.tick());
@@ -118,6 +123,10 @@ impl<'a, 'l> Block<'a, 'l> {
         }
         if left && !moved {
             self.stuck()?;
+        }
+        if !left {
+            let asked = &self.launch.asked;
+            self.settle(0, &asked.code[asked.entry as usize].steps[0])?;
         }
         Ok(!left)
     }
@@ -188,13 +197,27 @@ impl<'a, 'l> Block<'a, 'l> {
             launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
             return Err(Stop);
         }
-        if spent - self.looked.min(spent) > LOOK {
-            self.looked = spent;
-            if launch.is_over() {
-                return Err(Stop);
-            }
+        self.pending += u64::from(run.steps);
+        if self.pending > LOOK {
+            self.settle(number, &code.steps[run.at as usize])?;
         }
         Ok(())
+    }
+
+    /// Adds work beyond an instruction's own, in instructions.
+    pub(super) fn charge(&mut self, steps: u64) {
+        self.pending += steps;
+    }
+
+    /// Tells the launch of what was run, and looks whether it is over.
+    fn settle(&mut self, number: usize, step: &Step) -> Result<(), Stop> {
+        let launch = self.launch;
+        if !launch.spend(std::mem::take(&mut self.pending)) {
+            let budget = launch.asked.total;
+            let problem = Problem::TooLong { budget };
+            self.end_with(number, step, 1, problem)?;
+        }
+        if launch.is_over() { Err(Stop) } else { Ok(()) }
     }
 
     /// The loop over instructions; it ends where lanes part, meet or wait.

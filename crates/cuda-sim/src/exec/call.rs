@@ -3,6 +3,7 @@
 use super::block::{After, Block, Run};
 use super::lane::{get, lanes, read_local, write_local};
 use super::launch::Stop;
+use super::room::steps;
 use super::rows::LANES;
 use super::step::{Call, Callee, Code, Step, What};
 use super::warp::{Frame, tell};
@@ -36,7 +37,8 @@ impl Block<'_, '_> {
                 (number.unwrap_or(u32::MAX), same)
             }
             Callee::Printf => {
-                self.printf(number, call, frame, active);
+                let steps = self.printf(number, call, frame, active);
+                self.charge(steps);
                 return Ok(None);
             }
             Callee::AssertFail => {
@@ -65,10 +67,21 @@ impl Block<'_, '_> {
             let what = "call of what is no function".to_owned();
             return self.end_with(number, step, active, Problem::InvalidTarget { what });
         };
+        let sizes = |pieces: &[(u32, u32)], others: &[(u32, u32)]| {
+            pieces.len() == others.len() && pieces.iter().zip(others).all(|(a, b)| a.1 == b.1)
+        };
+        if !sizes(&call.arguments, &code.params) || !sizes(&call.results, &code.results) {
+            let what = format!("call of `{}` with what it does not take", code.name);
+            return self.end_with(number, step, active, Problem::InvalidTarget { what });
+        }
         let own = &launch.asked.code[frame.function as usize];
         let local = frame.local + own.local_bytes;
         let size = self.warps[number].local.bytes() / LANES as u64;
-        if frame.depth >= MAX_DEPTH || u64::from(local + code.local_bytes) > size {
+        let bytes = code.template.bytes();
+        let frames = self.warps[number].frames.iter().flatten();
+        let taken: u64 = frames.map(|frame| frame.registers.bytes()).sum();
+        let full = taken + bytes > launch.asked.room.calls + own.template.bytes();
+        if frame.depth >= MAX_DEPTH || u64::from(local + code.local_bytes) > size || full {
             return self.end_with(number, step, active, Problem::StackOverflow);
         }
         let cells = &self.warps[number].local;
@@ -81,6 +94,7 @@ impl Block<'_, '_> {
                 from.1.min(to.1),
             );
         }
+        self.charge(steps(bytes));
         let mut registers = code.template.clone();
         let warp = &mut self.warps[number];
         warp.stack.enter(callers, local, local + code.local_bytes);

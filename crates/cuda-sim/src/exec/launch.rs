@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::block::Block;
 use super::counters::Counters;
 use super::footprint::Footprint;
+use super::room::Room;
 use super::rows::LANES;
 use super::step::{Code, Step};
 use super::trace::Launched;
@@ -22,6 +23,8 @@ pub(crate) struct Stop;
 
 /// Findings of one kind at one place are counted, not listed.
 const MOST_FINDINGS: usize = 64;
+/// Bytes that a launch prints: CUDA C++ programming guide, formatted output.
+const MOST_PRINTED: usize = 1 << 20;
 
 /// What all blocks of a launch share.
 pub(crate) struct Launch<'l> {
@@ -31,8 +34,11 @@ pub(crate) struct Launch<'l> {
     /// What of global memory is touched, if that is counted, and all else that
     /// costs time to count.
     pub(crate) footprint: Option<Footprint>,
+    /// Instructions that its warps have run.
+    spent: AtomicU64,
     findings: Mutex<Vec<Finding>>,
-    printed: Mutex<Vec<u8>>,
+    /// And how many calls found no room.
+    printed: Mutex<(Vec<u8>, u64)>,
     over: AtomicBool,
     next: AtomicU64,
     counted: Mutex<(Counts, Counters)>,
@@ -61,6 +67,10 @@ pub(crate) struct Asked<'l> {
     pub(crate) malloc_bytes: u64,
     /// Instructions that a warp may run.
     pub(crate) budget: u64,
+    /// Instructions that all warps may run.
+    pub(crate) total: u64,
+    /// What a block may take of this machine.
+    pub(crate) room: Room,
     pub(crate) processors: u32,
     pub(crate) number: u32,
     /// Where blocks meet, if all of them are there at once.
@@ -131,8 +141,10 @@ impl Counts {
 pub struct Outcome {
     /// What was found, each kind at each place once.
     pub findings: Vec<Finding>,
-    /// What the kernel printed.
+    /// What the kernel printed: a mebibyte at most, as a GPU's buffer has.
     pub printed: Vec<u8>,
+    /// Calls of `printf` whose text is not there, or not to its end.
+    pub unprinted: u64,
     /// What its threads ran.
     pub counts: Counts,
     /// What its warps asked of memory, if [`Limits::counters`](crate::Limits) says so.
@@ -165,29 +177,28 @@ impl<'l> Launch<'l> {
             footprint: asked.counters.then_some(footprint),
             asked,
             launched,
+            spent: AtomicU64::new(0),
             findings: Mutex::new(Vec::new()),
-            printed: Mutex::new(Vec::new()),
+            printed: Mutex::default(),
             over: AtomicBool::new(false),
             next: AtomicU64::new(0),
             counted: Mutex::default(),
         }
     }
 
-    /// Runs all blocks, on so many threads of this machine.
-    pub(crate) fn run(self, threads: usize) -> Outcome {
+    /// Runs all blocks.
+    pub(crate) fn run(self) -> Outcome {
         let blocks = self.blocks();
-        let threads = threads
-            .min(usize::try_from(blocks).unwrap_or(usize::MAX))
-            .max(1);
+        let workers = self.asked.room.workers;
         let work = |first| match self.asked.workspace {
-            Some(_) => self.work_in_turns(first, threads as u64),
+            Some(_) => self.work_in_turns(first, workers as u64),
             None => self.work(blocks),
         };
-        if threads == 1 {
+        if workers == 1 {
             work(0);
         } else {
             std::thread::scope(|scope| {
-                for first in 0..threads as u64 {
+                for first in 0..workers as u64 {
                     scope.spawn(move || work(first));
                 }
             });
@@ -205,12 +216,14 @@ impl<'l> Launch<'l> {
         if let Some(footprint) = &self.footprint {
             footprint.count(&self.asked.allocations, &mut counters);
         }
+        let (printed, unprinted) = self
+            .printed
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         Outcome {
             findings,
-            printed: self
-                .printed
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            printed,
+            unprinted,
             counts,
             counters: self.footprint.is_some().then_some(counters),
         }
@@ -270,6 +283,13 @@ impl<'l> Launch<'l> {
     /// Whether another block has ended the launch.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    /// Notes that so many instructions were run; whether there were not too
+    /// many by now.
+    pub(crate) fn spend(&self, steps: u64) -> bool {
+        let before = self.spent.fetch_add(steps, Ordering::Relaxed);
+        before.saturating_add(steps) <= self.asked.total
     }
 
     /// The block of a number in the grid.
@@ -398,9 +418,20 @@ impl<'l> Launch<'l> {
         Some((name.to_owned(), place.line))
     }
 
-    pub(crate) fn print(&self, text: &[u8]) {
-        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        printed.extend_from_slice(text);
+    /// Prints what `text` answers, if there is room for it.
+    pub(crate) fn print(&self, text: impl FnOnce() -> Vec<u8>) {
+        let lock = || self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().0.len() < MOST_PRINTED {
+            let text = text();
+            let mut printed = lock();
+            let room = MOST_PRINTED - printed.0.len();
+            if text.len() <= room {
+                printed.0.extend_from_slice(&text);
+                return;
+            }
+            printed.0.extend_from_slice(&text[..room]);
+        }
+        lock().1 += 1;
     }
 
     /// Notes a finding; an error if it ends the launch.
@@ -429,6 +460,7 @@ impl<'l> Launch<'l> {
 
     /// Notes a finding, or that there is one more of it.
     fn note(&self, finding: Finding) {
+        let fatal = finding.problem.is_fatal();
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         // An unrolled loop has the same line many times.
         let same = |known: &&mut Finding| {
@@ -440,7 +472,7 @@ impl<'l> Launch<'l> {
         };
         if let Some(known) = findings.iter_mut().find(same) {
             known.count += 1;
-        } else if findings.len() < MOST_FINDINGS {
+        } else if fatal || findings.len() < MOST_FINDINGS {
             findings.push(finding);
         }
     }

@@ -18,6 +18,7 @@ mod published;
 mod rare;
 mod resident;
 pub(crate) mod roles;
+pub(crate) mod room;
 pub(crate) mod rows;
 mod shared;
 mod stack;

@@ -1,5 +1,8 @@
 //! `printf` on a device: C's formats.
 
+/// One call's text ends behind the format in which it gets longer.
+const MOST_BYTES: usize = 1 << 16;
+
 /// What a format has between `%` and its letter.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "C's flags, each on its own")]
@@ -32,6 +35,9 @@ pub(crate) fn formatted(
         found
     };
     while let Some(&byte) = format.get(at) {
+        if out.len() > MOST_BYTES {
+            break;
+        }
         at += 1;
         if byte != b'%' {
             out.push(byte);

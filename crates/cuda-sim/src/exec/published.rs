@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Who looks so often without writing anything waits.
 const PATIENCE: u64 = 1 << 10;
+/// Publications that are noted: 32 MiB of them.
+const MOST: u64 = 1 << 22;
 
 /// What a block has published, and what it has seen of others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +31,9 @@ impl Seen {
     pub(crate) fn publish(&mut self, block: u32, published: &Published) {
         if self.fenced {
             self.fenced = false;
-            self.epoch += 1;
-            published.add(block);
+            if published.add(block) {
+                self.epoch += 1;
+            }
         }
     }
 
@@ -68,10 +71,16 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    fn add(&self, block: u32) {
+    /// Whether it was noted: there is an end to it.
+    fn add(&self, block: u32) -> bool {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.count.fetch_add(1, Ordering::AcqRel) + 1;
+        let now = self.count.load(Ordering::Acquire) + 1;
+        if now > MOST {
+            return false;
+        }
+        self.count.store(now, Ordering::Release);
         times.entry(block).or_default().push(now);
+        true
     }
 
     /// Whether what a block did in an epoch was published by then. Stamps have
@@ -84,6 +93,7 @@ impl Published {
         let time = times
             .get(&block)
             .and_then(|times| times.get(epoch as usize));
-        time.is_some_and(|time| *time <= until)
+        // What came when no more was noted may have been published.
+        time.map_or(until == MOST, |time| *time <= until)
     }
 }

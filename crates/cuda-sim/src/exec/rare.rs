@@ -25,7 +25,7 @@ impl Block<'_, '_> {
         let registers = &mut frame.registers;
         match what {
             What::LocalAddress(register, offset) => {
-                let address = u64::from(frame.local + offset);
+                let address = u64::from(frame.local.wrapping_add(*offset));
                 for lane in lanes(active) {
                     put(registers, *register, lane, address);
                 }

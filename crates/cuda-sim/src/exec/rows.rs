@@ -53,6 +53,13 @@ pub(crate) struct Demand {
     pub(crate) predicates: u32,
 }
 
+impl Demand {
+    /// Of all kinds together.
+    pub(crate) fn all(self) -> u32 {
+        self.words + self.longs + self.predicates
+    }
+}
+
 /// Which registers an instruction works on: results, then operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots {
@@ -193,6 +200,11 @@ impl Registers {
         let words = self.words.len() * size_of::<Row32>();
         let longs = self.longs.len() * size_of::<Row64>();
         (words + longs + self.predicates.len() * 4) as u64
+    }
+
+    /// How many there are of all kinds together.
+    pub(crate) fn all(&self) -> u32 {
+        (self.words.len() + self.longs.len() + self.predicates.len()) as u32
     }
 
     /// Writes the lanes of `mask`.

@@ -100,6 +100,14 @@ impl Shared {
         }
     }
 
+    /// Bytes of this machine that it takes.
+    pub(crate) fn room(layout: &Layout) -> u64 {
+        // A word's own four, stamps of two who wrote and of two who read, and
+        // two bytes of what was written.
+        let word = 4 + 4 * size_of::<Stamp>() + 2;
+        u64::from(layout.end.div_ceil(4)) * word as u64
+    }
+
     /// As nobody has touched it, for another block, whose clocks go on from
     /// where they are: then all stamps lie in the past.
     pub(crate) fn renew(&mut self) {

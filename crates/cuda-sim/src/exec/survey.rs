@@ -99,10 +99,12 @@ fn surveyed(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
             form: Form::Same,
         };
     }
-    if active == ALL && astray == 0 {
+    let last = first.checked_add((LANES as u64 - 1) << shift);
+    // A row that goes on at zero is none.
+    if let (ALL, 0, Some(last)) = (active, astray, last) {
         return Survey {
             least: first,
-            most: first.wrapping_add((LANES as u64 - 1) << shift),
+            most: last,
             bits: first,
             form: Form::Row,
         };
@@ -136,6 +138,10 @@ mod tests {
         assert_eq!(survey(&row, 6, 8).form, Form::Any);
         assert_eq!(survey(&row, 6, 8).least, 4104);
         assert_eq!(survey(&[12; LANES], 6, 8).form, Form::Same);
+        let round = row.map(|address| address.wrapping_sub(4096 + 64));
+        let found = survey(&round, ALL, 8);
+        assert_eq!((found.least, found.most), (0, u64::MAX - 7));
+        assert_eq!(found.form, Form::Any);
         let mut odd = row;
         odd[7] += 2;
         assert_eq!(survey(&odd, ALL, 8).bits & 7, 2);

@@ -62,27 +62,34 @@ impl Block<'_, '_> {
             .collect()
     }
 
-    pub(super) fn printf(&self, number: usize, call: &Call, frame: &Frame, active: u32) {
+    /// The answer is what it costs, in instructions: one a byte.
+    pub(super) fn printf(&self, number: usize, call: &Call, frame: &Frame, active: u32) -> u64 {
+        let mut steps = 0;
         for lane in lanes(active) {
             let format = self.argument(number, call, frame, lane, 0);
             let values = self.argument(number, call, frame, lane, 1);
-            let format = self.text(number, lane, format);
-            let text = print::formatted(
-                &format,
-                |at, bytes| {
-                    (0..bytes).fold(0, |value, byte| {
-                        let found = self.byte(number, lane, values.wrapping_add(at + byte));
-                        value | u64::from(found.unwrap_or_default()) << (byte * 8)
-                    })
-                },
-                |address| self.text(number, lane, address),
-            );
-            self.launch.print(&text);
+            let text = || {
+                let format = self.text(number, lane, format);
+                let text = print::formatted(
+                    &format,
+                    |at, bytes| {
+                        (0..bytes).fold(0, |value, byte| {
+                            let found = self.byte(number, lane, values.wrapping_add(at + byte));
+                            value | u64::from(found.unwrap_or_default()) << (byte * 8)
+                        })
+                    },
+                    |address| self.text(number, lane, address),
+                );
+                steps += (format.len() + text.len()) as u64;
+                text
+            };
+            self.launch.print(text);
         }
         // It answers how many arguments there were, which nobody reads.
         for lane in lanes(active) {
             self.answer(number, call, frame, lane, 0);
         }
+        steps
     }
 
     /// What a call gives back to a lane.

@@ -221,22 +221,22 @@ impl Warp {
 
     /// Frames that nobody is in are given up.
     pub(crate) fn sweep(&mut self) {
-        for number in 1..self.frames.len() {
-            let needed = |group: &Group| {
-                let mut frame = Some(group.frame);
-                while let Some(at) = frame {
-                    if at as usize == number {
-                        return true;
-                    }
-                    frame = self.frames[at as usize]
-                        .as_ref()
-                        .and_then(|frame| frame.caller)
-                        .map(|(caller, _)| caller);
-                }
-                false
-            };
-            if self.frames[number].is_some() && !self.groups.iter().any(needed) {
-                self.frames[number] = None;
+        let mut needed = vec![false; self.frames.len()];
+        for group in &self.groups {
+            let mut frame = Some(group.frame);
+            // Whose caller is marked has all further ones marked, too.
+            while let Some(at) = frame.filter(|&at| !needed[at as usize]) {
+                needed[at as usize] = true;
+                let known = self.frames[at as usize].as_ref();
+                frame = known
+                    .and_then(|frame| frame.caller)
+                    .map(|(caller, _)| caller);
+            }
+        }
+        // The first is the kernel's own.
+        for (frame, needed) in self.frames.iter_mut().zip(needed).skip(1) {
+            if !needed {
+                *frame = None;
             }
         }
     }

@@ -3,6 +3,10 @@
 /// Bytes between two variables that belong to none: an access there is one
 /// beyond the end of its variable, which a GPU would not notice.
 const GAP: u32 = 128;
+/// Where all must have ended: far more than a block can have.
+const MOST_BYTES: u32 = 1 << 24;
+/// How many there may be.
+const MOST_PIECES: usize = 1 << 12;
 
 /// Bytes that belong to a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Behind what lies there already; `None` if there is no end to it.
+    /// Behind what lies there already; `None` if that is too much.
     pub(crate) fn place(&mut self, bytes: u32, align: u32) -> Option<u32> {
         let start = if self.end == 0 {
             0
@@ -30,7 +34,11 @@ impl Layout {
             self.end.checked_add(GAP)?
         };
         let at = start.checked_next_multiple_of(align)?;
-        self.end = at.checked_add(bytes)?;
+        let end = at.checked_add(bytes)?;
+        if end > MOST_BYTES || self.pieces.len() == MOST_PIECES {
+            return None;
+        }
+        self.end = end;
         let packed = self.packed.checked_next_multiple_of(align)?;
         self.packed = packed.checked_add(bytes)?;
         self.pieces.push(Piece { at, bytes });
@@ -62,5 +70,9 @@ mod tests {
         assert_eq!((layout.end, layout.packed), (208, 80));
         assert_eq!(layout.gaps(), [(3, 144)]);
         assert_eq!(layout.place(u32::MAX, 1), None);
+        assert_eq!(layout.place(1 << 24, 1), None);
+        assert_eq!(layout.end, 208);
+        let placed = (0..5000).filter(|_| layout.place(1, 1).is_some());
+        assert_eq!(placed.count(), 4094);
     }
 }

@@ -179,10 +179,6 @@ impl<'a> Modifiers<'a> {
         (!self.left.is_empty()).then(|| self.left.remove(0))
     }
 
-    pub(crate) fn peek(&self) -> Option<&'a str> {
-        self.left.first().copied()
-    }
-
     pub(crate) fn rounding(&mut self) -> Option<Rounding> {
         self.one_of(&[
             ("rn", Rounding::Nearest),

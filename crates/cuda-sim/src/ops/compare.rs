@@ -251,7 +251,8 @@ fn setp(modifiers: &mut Modifiers<'_>) -> Option<Alu> {
     alu.kernel = kernel;
     alu.single = ty == Type::F32;
     alu.d = Kind::Predicate;
-    alu.e = Some(Kind::Predicate);
+    // Of one half there is no second result.
+    alu.e = (!matches!(ty, Type::F16 | Type::Bf16)).then_some(Kind::Predicate);
     alu.s = vec![kind; 2];
     if combine.is_some() {
         alu.s.push(Kind::Predicate);
@@ -359,39 +360,30 @@ fn put(registers: &mut Registers, s: &Slots, mask: u32, held: [u32; 2], yes: u32
     });
 }
 
+/// The first where the third, a predicate, holds.
+#[inline(always)]
+fn select<L: Lane>(registers: &mut Registers, s: &Slots, mask: u32) {
+    let held = registers.predicates[s.s[2] as usize];
+    let (a, b) = (*L::row(registers, s.s[0]), *L::row(registers, s.s[1]));
+    registers.write(s.d, mask, |lane| {
+        L::read(if held >> lane & 1 == 1 {
+            a[lane]
+        } else {
+            b[lane]
+        })
+    });
+}
+
 fn selp(ty: Type) -> Option<Alu> {
     let mut alu = match ty.bytes() {
-        2 | 4 => {
-            let mut alu = alu!((a: u32, b: u32) -> u32 { a ^ b });
-            alu.kernel = kernel!(|r, s, m| {
-                let held = r.predicates[s.s[2] as usize];
-                let (a, b) = (*u32::row(r, s.s[0]), *u32::row(r, s.s[1]));
-                r.write(s.d, m, |lane| {
-                    if held >> lane & 1 == 1 {
-                        a[lane]
-                    } else {
-                        b[lane]
-                    }
-                });
-            });
-            alu
-        }
-        8 => {
-            let mut alu = alu!((a: u64, b: u64) -> u64 { a ^ b });
-            alu.kernel = kernel!(|r, s, m| {
-                let held = r.predicates[s.s[2] as usize];
-                let (a, b) = (*u64::row(r, s.s[0]), *u64::row(r, s.s[1]));
-                r.write(s.d, m, |lane| {
-                    if held >> lane & 1 == 1 {
-                        a[lane]
-                    } else {
-                        b[lane]
-                    }
-                });
-            });
-            alu
-        }
+        2 | 4 => alu!((a: u32, b: u32) -> u32 { a ^ b }),
+        8 => alu!((a: u64, b: u64) -> u64 { a ^ b }),
         _ => return None,
+    };
+    alu.kernel = if alu.d == Kind::Long {
+        kernel!(|r, s, m| select::<u64>(r, s, m))
+    } else {
+        kernel!(|r, s, m| select::<u32>(r, s, m))
     };
     alu.single = ty == Type::F32;
     alu.s.push(Kind::Predicate);

@@ -114,10 +114,10 @@ fn at(word: u32, shift: u32) -> u16 {
     (word >> shift) as u16
 }
 
-/// A half that is denormal becomes zero. bfloat16 has no flushing.
+/// What is denormal becomes zero where that is asked for.
 #[inline(always)]
-fn before(bits: u16, imm: u32) -> u16 {
-    if imm & FLUSH != 0 && bits & 0x7c00 == 0 {
+fn before<N: Narrow>(bits: u16, imm: u32) -> u16 {
+    if imm & FLUSH != 0 && bits & N::EXPONENT == 0 {
         bits & 0x8000
     } else {
         bits
@@ -126,7 +126,7 @@ fn before(bits: u16, imm: u32) -> u16 {
 
 #[inline(always)]
 fn after<N: Narrow>(bits: u16, imm: u32) -> u16 {
-    let bits = before(bits, imm);
+    let bits = before::<N>(bits, imm);
     let value = N::wide(bits);
     if imm & SATURATE != 0 {
         // What is no number becomes 0.
@@ -148,20 +148,20 @@ fn after<N: Narrow>(bits: u16, imm: u32) -> u16 {
 
 #[inline(always)]
 fn binary<N: Narrow>(a: u16, b: u16, imm: u32, f: impl Fn(f64, f64) -> f64) -> u16 {
-    let (a, b) = (before(a, imm), before(b, imm));
+    let (a, b) = (before::<N>(a, imm), before::<N>(b, imm));
     let value = f(f64::from(N::wide(a)), f64::from(N::wide(b)));
     after::<N>(N::near(odd_single(value)), imm)
 }
 
 #[inline(always)]
 fn fused<N: Narrow>(a: u16, b: u16, c: u16, imm: u32) -> u16 {
-    let [a, b, c] = [a, b, c].map(|bits| f64::from(N::wide(before(bits, imm))));
+    let [a, b, c] = [a, b, c].map(|bits| f64::from(N::wide(before::<N>(bits, imm))));
     after::<N>(N::near(odd_single(odd_sum(a * b, c))), imm)
 }
 
 #[inline(always)]
 fn extremum<N: Narrow>(a: u16, b: u16, imm: u32, most: bool) -> u16 {
-    let (a, b) = (before(a, imm), before(b, imm));
+    let (a, b) = (before::<N>(a, imm), before::<N>(b, imm));
     let (x, y) = (N::wide(a), N::wide(b));
     let negative = if most {
         y.is_sign_negative()
@@ -184,7 +184,7 @@ fn extremum<N: Narrow>(a: u16, b: u16, imm: u32, most: bool) -> u16 {
 
 #[inline(always)]
 fn unary<N: Narrow>(a: u16, imm: u32, f: impl Fn(f64) -> f64) -> u16 {
-    let value = f(f64::from(N::wide(before(a, imm))));
+    let value = f(f64::from(N::wide(before::<N>(a, imm))));
     after::<N>(N::near(odd_single(value)), imm)
 }
 
@@ -218,8 +218,8 @@ macro_rules! format {
     ($N:ty, $unary:ident, $binary:ident, $fused:ident) => {
         fn $unary(opcode: &str) -> Option<[Kernel; 2]> {
             Some(match opcode {
-                "neg" => both!(map1, (a), |imm, x| before(x, imm) ^ 0x8000),
-                "abs" => both!(map1, (a), |imm, x| before(x, imm) & 0x7fff),
+                "neg" => both!(map1, (a), |imm, x| before::<$N>(x, imm) ^ 0x8000),
+                "abs" => both!(map1, (a), |imm, x| before::<$N>(x, imm) & 0x7fff),
                 "ex2" => both!(map1, (a), |imm, x| unary::<$N>(x, imm, approximate::exp2)),
                 "tanh" => both!(map1, (a), |imm, x| unary::<$N>(x, imm, approximate::tanh)),
                 _ => return None,

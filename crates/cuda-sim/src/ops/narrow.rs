@@ -31,6 +31,8 @@ pub(super) fn odd_single(value: f64) -> f32 {
 pub(super) trait Narrow: Copy {
     /// 1.
     const ONE: u16;
+    /// The exponent's bits.
+    const EXPONENT: u16;
     /// What is no number.
     const NAN: u16 = 0x7fff;
     /// Exact.
@@ -65,6 +67,7 @@ pub(super) struct Half;
 
 impl Narrow for Half {
     const ONE: u16 = 0x3c00;
+    const EXPONENT: u16 = 0x7c00;
 
     #[inline(always)]
     fn wide(bits: u16) -> f32 {
@@ -115,6 +118,7 @@ pub(super) struct Brain;
 
 impl Narrow for Brain {
     const ONE: u16 = 0x3f80;
+    const EXPONENT: u16 = 0x7f80;
 
     #[inline(always)]
     fn wide(bits: u16) -> f32 {

@@ -24,6 +24,8 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// What stands behind it.
     pub options: Vec<&'a str>,
+    /// Line of the PTX.
+    pub line: u32,
 }
 
 /// A place in a source file, from `.loc`.
@@ -155,6 +157,8 @@ pub struct Registers<'a> {
     pub ty: Type,
     /// Name, and how many: `%f<14>` stands for `%f0` to `%f13`.
     pub names: Vec<(&'a str, Option<u32>)>,
+    /// Line of the PTX.
+    pub line: u32,
 }
 
 /// How many elements a variable has.
@@ -195,13 +199,13 @@ impl Variable<'_> {
         let element = u64::from(self.ty.bytes()) * u64::from(self.vector);
         let elements = match &self.array {
             Array::One => 1,
-            Array::Sizes(sizes) => sizes.iter().enumerate().fold(1, |product, (at, size)| {
+            Array::Sizes(sizes) => sizes.iter().enumerate().fold(1_u64, |product, (at, size)| {
                 let known = size.unwrap_or(if at == 0 {
                     self.initial.len() as u64
                 } else {
                     0
                 });
-                product * known
+                product.saturating_mul(known)
             }),
         };
         element.saturating_mul(elements)
@@ -258,6 +262,30 @@ pub struct Prototype<'a> {
     pub params: Vec<Variable<'a>>,
 }
 
+/// `name: …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// What it names.
+    pub what: Labelled<'a>,
+    /// Line of the PTX.
+    pub line: u32,
+}
+
+/// What a name with a colon stands before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Labelled<'a> {
+    /// An instruction, or the end of the block.
+    Place,
+    /// `.branchtargets a, b;`
+    Targets(Vec<&'a str>),
+    /// `.calltargets f, g;`
+    Functions(Vec<&'a str>),
+    /// `.callprototype …;`
+    Prototype(Prototype<'a>),
+}
+
 /// What a body consists of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement<'a> {
@@ -265,12 +293,8 @@ pub enum Statement<'a> {
     Registers(Registers<'a>),
     /// `.shared`, `.local`, `.param` and others.
     Variable(Variable<'a>),
-    /// `name:`
-    Label(&'a str),
-    /// `name: .branchtargets a, b;`, or `.calltargets`.
-    Targets(&'a str, Vec<&'a str>),
-    /// `name: .callprototype …;`
-    Prototype(&'a str, Prototype<'a>),
+    /// Something with a name and a colon.
+    Labelled(Label<'a>),
     /// `{ … }`: names in it are seen in it only.
     Block(Vec<Statement<'a>>),
     /// From here on.

@@ -1,6 +1,6 @@
 //! What a function consists of: PTX ISA 9.0, section 4.3.
 
-use super::ast::{Guard, Instruction, Prototype, Statement};
+use super::ast::{Guard, Instruction, Label, Labelled, Prototype, Statement};
 use super::lex::Token;
 use super::parse::{Parsed, Parser};
 
@@ -38,7 +38,8 @@ impl<'a> Parser<'a> {
                 let line = self.lexer.next_line();
                 self.lexer.take()?;
                 if self.skip_mark(b':')? {
-                    into.push(self.labelled(word)?);
+                    let (name, what) = (word, self.labelled()?);
+                    into.push(Statement::Labelled(Label { name, what, line }));
                 } else {
                     into.push(self.instruction(None, word, line)?);
                 }
@@ -63,12 +64,17 @@ impl<'a> Parser<'a> {
     }
 
     /// Behind `name:`.
-    fn labelled(&mut self, name: &'a str) -> Parsed<Statement<'a>> {
+    fn labelled(&mut self) -> Parsed<Labelled<'a>> {
         match self.lexer.peek() {
-            Token::Dotted("branchtargets" | "calltargets") => {
+            Token::Dotted("branchtargets") => {
                 self.lexer.take()?;
                 let targets = self.list(b';', |parser| parser.word("a target"))?;
-                Ok(Statement::Targets(name, targets))
+                Ok(Labelled::Targets(targets))
+            }
+            Token::Dotted("calltargets") => {
+                self.lexer.take()?;
+                let functions = self.list(b';', |parser| parser.word("a function"))?;
+                Ok(Labelled::Functions(functions))
             }
             Token::Dotted("callprototype") => {
                 self.lexer.take()?;
@@ -83,13 +89,13 @@ impl<'a> Parser<'a> {
                 } else {
                     Vec::new()
                 };
-                while let Token::Dotted(_) = self.lexer.peek() {
+                if self.lexer.peek() == Token::Dotted("noreturn") {
                     self.lexer.take()?;
                 }
                 self.mark(b';')?;
-                Ok(Statement::Prototype(name, Prototype { results, params }))
+                Ok(Labelled::Prototype(Prototype { results, params }))
             }
-            _ => Ok(Statement::Label(name)),
+            _ => Ok(Labelled::Place),
         }
     }
 

@@ -74,9 +74,14 @@ impl<'a> Parser<'a> {
         let Some(space) = space(word) else {
             return self.error(format!("`.{word}` is no state space"));
         };
-        let mut variables = vec![self.variable(space, linkage, line)?];
+        let first = self.variable(space, linkage, line)?;
+        let like = Variable {
+            array: Array::One,
+            initial: Vec::new(),
+            ..first
+        };
+        let mut variables = vec![first];
         while self.skip_mark(b',')? {
-            let like = variables[0].clone();
             variables.push(self.named(&like)?);
         }
         self.mark(b';')?;
@@ -202,6 +207,7 @@ impl<'a> Parser<'a> {
 
     /// Behind `.reg`.
     pub(super) fn registers(&mut self) -> Parsed<Registers<'a>> {
+        let line = self.lexer.next_line();
         let name = self.dotted("a type")?;
         let Some(ty) = Type::of_name(name) else {
             return self.error(format!("registers of type `.{name}` are not supported"));
@@ -215,7 +221,7 @@ impl<'a> Parser<'a> {
             parser.mark(b'>')?;
             Ok((name, Some(count)))
         })?;
-        Ok(Registers { ty, names })
+        Ok(Registers { ty, names, line })
     }
 }
 

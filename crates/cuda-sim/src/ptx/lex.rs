@@ -12,6 +12,10 @@ pub struct SyntaxError {
     pub what: String,
 }
 
+/// Longest text that is read: a statement takes a hundred times its bytes in
+/// memory. The largest that compilers write have some millions.
+const MOST_BYTES: usize = 1 << 25;
+
 /// One token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
@@ -46,6 +50,12 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, SyntaxError> {
+        if text.len() > MOST_BYTES {
+            return Err(SyntaxError {
+                line: 1,
+                what: format!("{} bytes, at most {MOST_BYTES} are read", text.len()),
+            });
+        }
         let mut lexer = Self {
             text,
             at: 0,
@@ -109,7 +119,9 @@ impl<'a> Lexer<'a> {
                 }
                 Some(b'/') if bytes.get(self.at + 1) == Some(&b'*') => {
                     let rest = &self.text[self.at..];
-                    let Some(end) = rest.find("*/") else {
+                    // The star that opens it does not close it.
+                    let end = rest[2..].find("*/").map(|end| end + 2);
+                    let Some(end) = end else {
                         self.next_line = self.line;
                         return Err(self.error("a comment that does not end"));
                     };
@@ -296,6 +308,8 @@ mod tests {
             error.to_string(),
             "line 2 of the PTX: a comment that does not end"
         );
+        assert!(tokens("/*/ ret;").is_err());
+        assert!(tokens("/**/ ret;").is_ok());
         let error = tokens("ret;\n\n\u{e4}").unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -12,8 +12,9 @@ mod operand;
 mod parse;
 
 pub use ast::{
-    Address, Array, Base, Function, Guard, Initial, Instruction, Linkage, Location, Module,
-    Operand, Place, Prototype, Registers, Space, Statement, Target, Type, Variable,
+    Address, Array, Base, Function, Guard, Initial, Instruction, Label, Labelled, Linkage,
+    Location, Module, Operand, Place, Prototype, Registers, Space, Statement, Target, Type,
+    Variable,
 };
 pub use lex::SyntaxError;
 pub use parse::parse;

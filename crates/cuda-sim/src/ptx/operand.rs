@@ -18,7 +18,10 @@ impl<'a> Parser<'a> {
         match self.lexer.peek() {
             Token::Mark(b'[') => {
                 self.lexer.take()?;
-                Ok(Operand::Address(self.address()?))
+                self.deeper()?;
+                let address = self.address()?;
+                self.depth -= 1;
+                Ok(Operand::Address(address))
             }
             Token::Mark(b'{') => {
                 self.lexer.take()?;

@@ -6,7 +6,8 @@ use super::lex::{Lexer, SyntaxError, Token};
 
 pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
-/// Blocks within blocks; a text that nests deeper was made to break parsers.
+/// Blocks, lists and addresses within each other; a text that nests deeper was
+/// made to break parsers.
 const MAX_DEPTH: u32 = 64;
 
 /// The syntax tree of a text.
@@ -127,6 +128,7 @@ impl<'a> Parser<'a> {
                     module.version = self.version()?;
                 }
                 Token::Dotted("target") => {
+                    module.target.line = self.lexer.next_line();
                     self.lexer.take()?;
                     module.target.name = self.word("a target")?;
                     while self.skip_mark(b',')? {
