@@ -214,7 +214,10 @@ impl<'a, 'l> Block<'a, 'l> {
         let launch = self.launch;
         if !launch.spend(std::mem::take(&mut self.pending)) {
             let budget = launch.asked.total;
-            let problem = Problem::TooLong { budget };
+            let problem = Problem::TooLong {
+                budget,
+                waits: self.seen.waits().then(|| launch.not_begun()),
+            };
             self.end_with(number, step, 1, problem)?;
         }
         if launch.is_over() { Err(Stop) } else { Ok(()) }

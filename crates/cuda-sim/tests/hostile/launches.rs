@@ -54,7 +54,10 @@ fn blocks_without_an_end() {
     let outcome = run(&text, i32::MAX as u32, 1, small());
     assert_eq!(
         outcome.fatal().unwrap().problem,
-        Problem::TooLong { budget: 1 << 20 }
+        Problem::TooLong {
+            budget: 1 << 20,
+            waits: None
+        }
     );
     let grid = [i32::MAX as u32, 65535, 65535];
     let (refused, _) = launched(&text, grid, 1, small());
