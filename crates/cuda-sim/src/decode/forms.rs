@@ -121,7 +121,21 @@ fn all() -> HashMap<&'static str, Vec<Form>> {
         for opcode in opcodes.split(' ') {
             let mut elements = Vec::new();
             read(opcode, modifiers, &mut elements);
-            forms.entry(opcode).or_default().push(Form {
+            let known = forms.entry(opcode).or_default();
+            // In headers of CUDA an atomic's operation comes before its order,
+            // and ptxas takes that as well.
+            if let Some(rest) = modifiers.strip_prefix("ATOMIC ") {
+                let (operation, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+                let mut turned = Vec::new();
+                read(opcode, operation, &mut turned);
+                read(opcode, "ATOMIC", &mut turned);
+                read(opcode, rest, &mut turned);
+                known.push(Form {
+                    elements: turned,
+                    operands: Vec::new(),
+                });
+            }
+            known.push(Form {
                 elements,
                 operands: operands.split_whitespace().collect(),
             });

@@ -93,7 +93,7 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("rcp sqrt", "RND f64", "T T"),
     ("rcp", "approx ftz f64", "T T"),
     ("rsqrt", "approx ftz? f32", "T T"),
-    ("rsqrt", "approx f64", "T T"),
+    ("rsqrt", "approx ftz? f64", "T T"),
     ("abs neg", "ftz? f32", "T T"),
     ("abs neg", "f64", "T T"),
     ("copysign", "f32|f64", "T T T"),

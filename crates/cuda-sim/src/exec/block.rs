@@ -197,16 +197,17 @@ impl<'a, 'l> Block<'a, 'l> {
             launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
             return Err(Stop);
         }
-        self.pending += u64::from(run.steps);
-        if self.pending > LOOK {
-            self.settle(number, &code.steps[run.at as usize])?;
-        }
-        Ok(())
+        let steps = u64::from(run.steps);
+        self.charge(number, &code.steps[run.at as usize], steps)
     }
 
-    /// Adds work beyond an instruction's own, in instructions.
-    pub(super) fn charge(&mut self, steps: u64) {
+    /// Adds work, in instructions: theirs, or what is beyond their own.
+    pub(super) fn charge(&mut self, number: usize, step: &Step, steps: u64) -> Result<(), Stop> {
         self.pending += steps;
+        if self.pending > LOOK {
+            self.settle(number, step)?;
+        }
+        Ok(())
     }
 
     /// Tells the launch of what was run, and looks whether it is over.

@@ -38,7 +38,7 @@ impl Block<'_, '_> {
             }
             Callee::Printf => {
                 let steps = self.printf(number, call, frame, active);
-                self.charge(steps);
+                self.charge(number, step, steps)?;
                 return Ok(None);
             }
             Callee::AssertFail => {
@@ -94,7 +94,7 @@ impl Block<'_, '_> {
                 from.1.min(to.1),
             );
         }
-        self.charge(steps(bytes));
+        self.charge(number, step, steps(bytes))?;
         let mut registers = code.template.clone();
         let warp = &mut self.warps[number];
         warp.stack.enter(callers, local, local + code.local_bytes);
