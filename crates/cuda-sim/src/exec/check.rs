@@ -502,7 +502,7 @@ impl<'a> Reach<'a, '_> {
         };
         (0..).zip(&access.values).any(|(element, _)| {
             let at = element * access.bytes;
-            access.used >> at & (1 << access.bytes) - 1 != 0
+            (access.used >> at) & ((1 << access.bytes) - 1) != 0
                 && warp
                     .stack
                     .is_unwritten(lane, address + u64::from(at), access.bytes)

@@ -368,12 +368,12 @@ impl<'l> Launch<'l> {
     /// The buffer that an address is in or closest to.
     pub(crate) fn buffer_at(&self, address: u64) -> Option<Buffer> {
         let heap = self.asked.kernel_heap.as_ref();
-        let (name, base, bytes) = match heap.and_then(|heap| heap.near(address)) {
-            Some(chunk) => (chunk.maker.name(), chunk.base, chunk.bytes),
-            None => {
-                let found = self.nearest(address)?;
-                (found.name().to_owned(), found.base(), found.bytes())
-            }
+        let chunk = heap.and_then(|heap| heap.near(address));
+        let (name, base, bytes) = if let Some(chunk) = chunk {
+            (chunk.maker.name(), chunk.base, chunk.bytes)
+        } else {
+            let found = self.nearest(address)?;
+            (found.name().to_owned(), found.base(), found.bytes())
         };
         Some(Buffer {
             name,
