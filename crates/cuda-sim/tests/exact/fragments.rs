@@ -422,7 +422,7 @@ type Load<'l> = (&'l str, fn(usize, usize) -> usize, &'l [usize]);
 /// the loads say that ptxas 12.8 makes for compute capability 8.0: the lane's
 /// own start, by its number's upper three and lower two bits, and how far each
 /// register lies from it. For halves and tf32 it is also what wmma_extension
-/// (Ootomo, `detail/sm_80.hpp`) found on hardware.
+/// (Ootomo, `detail/sm_80.hpp`) has for it.
 #[test]
 fn fragments_of_hardware() {
     let half = |group: usize, thread: usize| group * 32 + thread * 4;
