@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::{Names, Symbol, kind};
+use super::places::Places;
 use super::rename::rename;
 use super::{Context, LoadError, place};
 use crate::exec::rows::{ALL, Demand, Kind, Kinds, LANES, Registers, Slots};
@@ -29,6 +30,7 @@ pub(super) struct Decoder<'a, 'c> {
     local_bytes: u32,
     shared: Layout,
     location: Option<Location>,
+    places: Places,
     guard: (u32, u32),
     /// Bytes that are used of the next load.
     pub(super) used: u32,
@@ -54,6 +56,7 @@ pub(crate) fn function<'a>(
         local_bytes: 0,
         shared: context.layout.clone(),
         location: None,
+        places: Places::default(),
         guard: (TRUE, 0),
         used: u32::MAX,
         line: function.line,
@@ -93,7 +96,7 @@ impl<'a> Decoder<'a, '_> {
         self.emit_counted(what, class, 0);
     }
 
-    fn emit_counted(&mut self, what: What, class: Class, flops: u32) {
+    pub(super) fn emit_counted(&mut self, what: What, class: Class, flops: u32) {
         let (guard, flip) = self.guard;
         self.steps.push(Step {
             guard,
@@ -217,7 +220,9 @@ impl<'a> Decoder<'a, '_> {
             Statement::Block(statements) => self.block(statements)?,
             // Line 0 is what the compiler made by itself: it belongs to what was before.
             Statement::Location(location) if location.place.line == 0 => {}
-            Statement::Location(location) => self.location = Some(*location),
+            Statement::Location(location) => {
+                self.location = Some(self.places.resolve(*location));
+            }
             Statement::UsedBytes(used) => self.used = *used,
             Statement::Instruction(instruction) => {
                 self.line = instruction.line;
@@ -254,6 +259,8 @@ impl<'a> Decoder<'a, '_> {
             }
             "bar" | "barrier" | "shfl" | "vote" | "match" | "redux" | "activemask" | "elect"
             | "nanosleep" | "griddepcontrol" => self.warp(instruction)?,
+            "cp" | "createpolicy" => self.copy(instruction)?,
+            "mma" | "wmma" | "ldmatrix" | "stmatrix" | "movmatrix" => self.tensor(instruction)?,
             _ => false,
         };
         if done {

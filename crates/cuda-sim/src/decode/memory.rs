@@ -85,7 +85,11 @@ impl<'a> Decoder<'a, '_> {
 
     /// Where an access goes, with what the space is called then: arguments of
     /// functions lie in local memory.
-    fn target(&mut self, address: &Address<'a>, space: Option<Space>) -> Result<Target, LoadError> {
+    pub(super) fn target(
+        &mut self,
+        address: &Address<'a>,
+        space: Option<Space>,
+    ) -> Result<Target, LoadError> {
         let fixed = |space, offset| Target {
             space,
             base: None,

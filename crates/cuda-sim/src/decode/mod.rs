@@ -4,11 +4,15 @@
 //! says.
 
 mod calls;
+mod copy;
+mod fragment;
 mod function;
 mod memory;
 mod names;
 mod operands;
+mod places;
 mod rename;
+mod tensor;
 mod warp;
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ use crate::device::Checks;
 use crate::finding::{Buffer, Finding, Problem, Touched};
 use crate::memory::{Allocation, Chunk, KernelHeap, Layout, Maker, Released};
 use crate::ops::Class;
-use crate::ptx::Space;
+use crate::ptx::{Location, Space};
 
 /// The launch is over: a finding says why.
 #[derive(Clone, Copy, Debug)]
@@ -392,10 +392,14 @@ impl<'l> Launch<'l> {
 
     /// File and line of the source.
     pub(super) fn source_of(&self, step: &Step) -> Option<(String, u32)> {
-        let place = step.location?.place;
-        let name = self.asked.files.get(&place.file);
+        step.location.map(|location| self.source(location))
+    }
+
+    /// File and line.
+    pub(super) fn source(&self, location: Location) -> (String, u32) {
+        let name = self.asked.files.get(&location.place.file);
         let name = name.map_or("?", |name| name.rsplit('/').next().unwrap_or(name));
-        Some((name.to_owned(), place.line))
+        (name.to_owned(), location.place.line)
     }
 
     pub(crate) fn print(&self, text: &[u8]) {

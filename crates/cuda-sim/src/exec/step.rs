@@ -1,7 +1,9 @@
 //! Decoded instructions.
 
+use super::copy::Copy;
 use super::kernel::Ready;
 use super::rows::{Kind, Registers, Slots};
+use super::tensor::Tensor;
 use crate::memory::Layout;
 use crate::ops::Class;
 use crate::ptx::{Location, Space};
@@ -301,6 +303,8 @@ pub(crate) enum What {
     Pack(Register, Box<[Register]>),
     /// And back.
     Unpack(Box<[Option<Register>]>, Register),
+    Tensor(Box<Tensor>),
+    Copy(Box<Copy>),
     /// Nothing that can be seen.
     Nothing,
 }

@@ -1,0 +1,113 @@
+//! Copies in the background: PTX ISA 9.1, section 9.7.9.25.3.
+
+use super::LoadError;
+use super::function::Decoder;
+use super::names::{Symbol, space};
+use crate::exec::copy::{Copy, Start};
+use crate::exec::rows::Kind;
+use crate::exec::step::What;
+use crate::ops::{Class, Modifiers, moved};
+use crate::ptx::{Instruction, Operand, Space, Type};
+
+/// Levels of caches, and what they should do.
+const WITHOUT_EFFECT: [&str; 5] = ["ca", "cg", "L2::64B", "L2::128B", "L2::256B"];
+
+impl<'a> Decoder<'a, '_> {
+    pub(super) fn copy(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
+        let operands = instruction.operands.as_slice();
+        let found = match (
+            instruction.opcode,
+            instruction.modifiers.as_slice(),
+            operands,
+        ) {
+            ("createpolicy", _, [d, ..]) => return self.policy(d),
+            ("cp", ["async", "commit_group"], []) => Some(Copy::Commit),
+            ("cp", ["async", "wait_all"], []) => Some(Copy::WaitAll),
+            ("cp", ["async", "wait_group"], [Operand::Int(left)]) => {
+                Some(Copy::Wait(u32::try_from(*left).unwrap_or(u32::MAX)))
+            }
+            ("cp", ["async", rest @ ..], _) => self.start(rest, operands)?,
+            _ => None,
+        };
+        let Some(copy) = found else {
+            return self.unknown(instruction);
+        };
+        let class = match copy {
+            Copy::Start(_) => Class::Memory,
+            _ => Class::Control,
+        };
+        self.emit(What::Copy(Box::new(copy)), class);
+        Ok(true)
+    }
+
+    /// What caches should do with an address is a number that nobody looks at.
+    fn policy(&mut self, d: &'a Operand<'a>) -> Result<bool, LoadError> {
+        let Some(alu) = moved(Type::B64) else {
+            return Ok(false);
+        };
+        let d = self.written(d, Kind::Long)?;
+        let zero = self.constant(Kind::Long, 0);
+        self.emit_alu(&alu, d, &[zero]);
+        Ok(true)
+    }
+
+    /// `cp.async`, without mbarrier.
+    fn start(
+        &mut self,
+        modifiers: &[&'a str],
+        operands: &'a [Operand<'a>],
+    ) -> Result<Option<Copy>, LoadError> {
+        let mut modifiers = Modifiers::new(modifiers);
+        for name in WITHOUT_EFFECT {
+            modifiers.flag(name);
+        }
+        let hinted = modifiers.flag("L2::cache_hint");
+        let spaces = [modifiers.first(), modifiers.first()].map(|name| name.and_then(space));
+        let (
+            [Some(Space::Shared), Some(Space::Global)],
+            true,
+            [
+                Operand::Address(to),
+                Operand::Address(from),
+                Operand::Int(bytes @ (4 | 8 | 16)),
+                rest @ ..,
+            ],
+        ) = (spaces, modifiers.all_taken(), operands)
+        else {
+            return Ok(None);
+        };
+        let limit = match (rest, hinted) {
+            ([], false) | ([_], true) => None,
+            ([limit], false) | ([limit, _], true) => Some(limit),
+            _ => return Ok(None),
+        };
+        let (mut size, mut ignored) = (None, None);
+        match limit {
+            Some(limit) if self.is_predicate(limit) => {
+                ignored = Some(self.read(limit, Kind::Predicate, false)?);
+            }
+            Some(limit) => {
+                size = Some(self.read(limit, Kind::Word, false)?);
+            }
+            None => {}
+        }
+        Ok(Some(Copy::Start(Start {
+            to: self.target(to, Some(Space::Shared))?,
+            from: self.target(from, Some(Space::Global))?,
+            bytes: *bytes as u32,
+            size,
+            ignored,
+        })))
+    }
+
+    fn is_predicate(&self, operand: &Operand<'_>) -> bool {
+        match operand {
+            Operand::Not(_) => true,
+            Operand::Name(name) => matches!(
+                self.names.find(name),
+                Some(Symbol::Register(register, _)) if register.kind == Kind::Predicate
+            ),
+            _ => false,
+        }
+    }
+}
