@@ -1,0 +1,47 @@
+//! `cuda-sim`: runs and checks CUDA kernels on a machine without a GPU.
+
+mod argument;
+mod cli;
+mod commands;
+mod compare;
+mod element;
+mod excerpt;
+mod fill;
+mod launch;
+mod names;
+mod npy;
+mod numbers;
+mod opcodes;
+mod probes;
+mod problem;
+mod report;
+mod source;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // The compiler runs in a confined child, which is this program again.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|it| it == source::CHILD)
+    {
+        return match kernel_nvrtc::child::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(problem) => {
+                eprintln!("{problem}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let cli = cli::Cli::parse();
+    match commands::run(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            eprintln!("cuda-sim: {}", problem::chain(&problem));
+            ExitCode::from(problem.exit_code())
+        }
+    }
+}
