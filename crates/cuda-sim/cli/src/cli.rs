@@ -21,16 +21,23 @@ files; 1 a fault of this program.";
 
 /// What an argument may be.
 const ARGUMENTS: &str = "\
-Arguments, in the order of the kernel's parameters, each NAME=VALUE (the name is yours; findings and
---out use it):
-  n=i32:1000  a=f32:0.5  s=u64:0xff    a number: i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64
-  x=f32[1000]:randn  w=f16[64x128]:ones    a buffer with a shape and what it starts with:
-        uninit (also without a word: as cudaMalloc leaves it), zeros, ones, iota, full:VALUE,
-        randn[:SEED], uniform[:SEED] in [0,1), below:LIMIT[:SEED] whole numbers, @FILE.npy, @FILE
-  x=@x.npy                             a buffer with the file's type and shape
-  y=&x  y=&x+64                        the memory of another argument, so many bytes from its start
-  p=null                               no memory
-  s=hex:0100000002000000               bytes of a struct";
+Arguments, in the order of the kernel's parameters, each NAME=VALUE. The name
+is for findings and --out. VALUE is one of
+  i32:1000  f32:0.5  u64:0xff  f16:1
+        a number: i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
+  f32[1000]:randn  f16[64x128]:ones
+        a buffer, and what it starts with: uninit (also without a word: as
+        cudaMalloc leaves it), zeros, ones, iota, full:VALUE, randn[:SEED],
+        uniform[:SEED] in [0,1), below:LIMIT[:SEED] (whole numbers),
+        @FILE.npy, or @FILE (raw)
+  @FILE.npy
+        a buffer with the file's type and shape
+  &NAME  &NAME+64
+        the memory of an argument before, so many bytes from its start
+  null
+        no memory
+  hex:0100000002000000
+        bytes of a struct";
 
 /// Runs and checks CUDA kernels on a machine without a GPU.
 ///

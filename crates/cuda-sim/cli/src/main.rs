@@ -18,6 +18,7 @@ mod report;
 mod source;
 mod values;
 
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -37,9 +38,14 @@ fn main() -> ExitCode {
         };
     }
     let cli = cli::Cli::parse();
-    match commands::run(&cli) {
-        Ok(code) => ExitCode::from(code),
-        Err(problem) => {
+    match catch_unwind(|| commands::run(&cli)) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        // Where it happened was printed then.
+        Err(_) => {
+            eprintln!("cuda-sim: this is a fault of the simulator, not of the kernel");
+            ExitCode::FAILURE
+        }
+        Ok(Err(problem)) => {
             eprintln!("cuda-sim: {}", problem::chain(&problem));
             ExitCode::from(problem.exit_code())
         }

@@ -49,7 +49,7 @@ fn without_result(shown: &str) -> &str {
 impl Named {
     /// Without parameters: `math::scale<float>`. Those are the last thing in
     /// parentheses; an unnamed namespace is in some, too.
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         let mut depth = 0_i32;
         let mut end = self.shown.len();
         for (at, character) in self.shown.char_indices() {

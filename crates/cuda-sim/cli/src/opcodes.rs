@@ -25,9 +25,9 @@ pub(crate) struct Form {
     family: &'static str,
     pub(crate) opcode: String,
     pub(crate) known: bool,
-    /// Its first part, and what is tried behind that.
+    /// The line of the list that it is of.
     #[serde(skip)]
-    stem: &'static str,
+    pattern: &'static str,
     /// Why it can't be run.
     problem: Option<String>,
 }
@@ -44,7 +44,10 @@ pub(crate) fn table() -> Result<Table, Problem> {
         .collect();
     let mut forms = Vec::new();
     for (family, probes) in families {
-        for Probe { opcode, stem, .. } in probes {
+        for Probe {
+            opcode, pattern, ..
+        } in probes
+        {
             // Only once, if two lines of the list have it.
             let Some(problem) = problems.remove(&opcode) else {
                 continue;
@@ -53,7 +56,7 @@ pub(crate) fn table() -> Result<Table, Problem> {
                 family,
                 opcode,
                 known: problem.is_none(),
-                stem,
+                pattern,
                 problem: problem.map(|error| error.to_string()),
             });
         }
@@ -61,56 +64,72 @@ pub(crate) fn table() -> Result<Table, Problem> {
     Ok(Table { schema: 1, forms })
 }
 
-/// Longest line of the table.
-const WIDTH: usize = 110;
+/// Longest line of what is not known.
+const WIDTH: usize = 100;
 
 impl Table {
+    /// A line for each pattern, and below it what of it is not known.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let mut family = "";
-        let mut at = 0;
-        while let Some(first) = self.forms.get(at) {
+        let mut left = self.forms.as_slice();
+        while let Some(first) = left.first() {
             if first.family != family {
                 family = first.family;
                 let _ = writeln!(text, "\n{family}");
             }
-            let same = |form: &&Form| form.stem == first.stem && form.family == family;
-            let row: Vec<&Form> = self.forms[at..].iter().take_while(same).collect();
-            at += row.len();
-            for (known, word) in [(true, ""), (false, "not: ")] {
-                let forms = row.iter().filter(|form| form.known == known);
-                let rest: Vec<&str> = forms
-                    .map(|form| match &form.opcode[first.stem.len()..] {
-                        "" => "plain",
-                        rest => rest.trim_start_matches('.'),
-                    })
-                    .collect();
-                if rest.is_empty() {
-                    continue;
-                }
-                let shown = rest.join(" ");
-                line(&mut text, first.stem, &format!("{word}{shown}"));
+            let same = left.iter().take_while(|form| form.pattern == first.pattern);
+            let (row, rest) = left.split_at(same.count());
+            left = rest;
+            let unknown = row.iter().filter(|form| !form.known);
+            let unknown: Vec<&str> = unknown.map(|form| form.opcode.as_str()).collect();
+            let word = match unknown.len() {
+                0 => "yes",
+                some if some == row.len() => "no",
+                _ => "part",
+            };
+            let _ = writeln!(text, "  {word:<5}{}", optional(first.pattern));
+            if word == "part" {
+                wrapped(&mut text, &unknown);
             }
         }
         let known = self.forms.iter().filter(|form| form.known).count();
         let all = self.forms.len();
         let _ = writeln!(text, "\n{known} of {all} forms can be run");
-        text.trim_start().to_owned()
+        text.trim_start_matches('\n').to_owned()
     }
 }
 
-/// `stem    word word …`, broken where it gets too long.
-fn line(text: &mut String, stem: &str, words: &str) {
-    let mut line = format!("  {stem:<26}");
-    for word in words.split(' ') {
-        if line.len() + word.len() > WIDTH {
-            let _ = writeln!(text, "{}", line.trim_end());
-            line = " ".repeat(28);
+/// A pattern with brackets around what need not be there: `add[.sat].s32`.
+fn optional(pattern: &str) -> String {
+    let mut text = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once("{|") {
+        let (choices, behind) = after.split_once('}').unwrap_or((after, ""));
+        if let Some(before) = before.strip_suffix('.')
+            && !choices.ends_with('.')
+        {
+            let choices = choices.replace('|', "|.");
+            let _ = write!(text, "{before}[.{choices}]");
+        } else {
+            let _ = write!(text, "{before}[{choices}]");
         }
-        line.push_str(word);
-        line.push(' ');
+        rest = behind;
     }
-    let _ = writeln!(text, "{}", line.trim_end());
+    text + rest
+}
+
+fn wrapped(text: &mut String, words: &[&str]) {
+    let mut line = " ".repeat(9) + "not";
+    for word in words {
+        if line.len() + word.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = " ".repeat(12);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
 }
 
 /// `opcodes FILE… --json`.
@@ -204,6 +223,21 @@ mod tests {
             let problem = form.problem.unwrap_or_default();
             let fits = problem.is_empty() || problem.starts_with("not simulable: ");
             assert!(fits, "{}: {problem}", form.opcode);
+        }
+    }
+
+    #[test]
+    fn what_need_not_be_there_is_in_brackets() {
+        for (pattern, shown) in [
+            (
+                "add.{|rn|rz}.{|ftz}.{f32|f64}",
+                "add[.rn|.rz][.ftz].{f32|f64}",
+            ),
+            ("bra.{|uni}", "bra[.uni]"),
+            ("stmatrix.x4.{|trans.}shared", "stmatrix.x4.[trans.]shared"),
+            ("ret", "ret"),
+        ] {
+            assert_eq!(optional(pattern), shown);
         }
     }
 

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 pub(crate) struct Probe {
     /// With all modifiers.
     pub(crate) opcode: String,
-    /// What its line of the list starts with.
-    pub(crate) stem: &'static str,
+    /// What it is one form of.
+    pub(crate) pattern: &'static str,
     operands: String,
 }
 
@@ -37,11 +37,10 @@ pub(crate) fn families() -> Vec<(&'static str, Vec<Probe>)> {
         if pattern.is_empty() || pattern.starts_with('#') {
             continue;
         }
-        let end = pattern.find('{').unwrap_or(pattern.len());
         probes.extend(expand(pattern).into_iter().map(|opcode| Probe {
             operands: filled(&opcode, operands),
             opcode,
-            stem: pattern[..end].trim_end_matches('.'),
+            pattern,
         }));
     }
     families

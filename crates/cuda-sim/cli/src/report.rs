@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::compare::Comparison;
 use crate::excerpt;
 use crate::launch::Launched;
+use crate::names::named;
 use crate::numbers::Summary;
 use crate::source::Source;
 
@@ -104,6 +105,9 @@ impl Counted {
 impl Row {
     fn of(finding: &Finding, source: &Source) -> Self {
         let mut finding = finding.clone();
+        named(&finding.kernel)
+            .path()
+            .clone_into(&mut finding.kernel);
         // The compiler has its own name for all sources.
         if let Some((file, _)) = &mut finding.source
             && file == kernel_nvrtc::NAME
@@ -187,7 +191,7 @@ impl Report {
     pub(crate) fn findings(&self) -> String {
         let mut text = String::new();
         for (row, excerpt) in self.findings.iter().zip(&self.excerpts) {
-            let _ = writeln!(text, "{}: {}\n{excerpt}", row.code, row.message);
+            let _ = writeln!(text, "{}\n{excerpt}", row.message);
         }
         text
     }
@@ -204,18 +208,22 @@ impl Report {
     pub(crate) fn summary(&self) -> String {
         let product =
             |sizes: [u32; 3]| -> u64 { sizes.iter().map(|&size| u64::from(size)).product() };
-        let found = match self.findings.as_slice() {
-            [] => "nothing found".to_owned(),
-            [_] => "1 finding".to_owned(),
-            several => format!("{} findings", several.len()),
+        let found = match self.findings.len() {
+            0 => "nothing found".to_owned(),
+            several => counted(several as u64, "finding"),
         };
         format!(
-            "{}: {found}; {} blocks of {} threads, {} thread-instructions, {} flops\n",
+            "{}: {found}; {} of {}, {} thread-instructions, {} flops\n",
             self.kernel,
-            product(self.grid),
-            product(self.block),
+            counted(product(self.grid), "block"),
+            counted(product(self.block), "thread"),
             self.counts.thread_instructions,
             self.counts.flops,
         )
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
 }
