@@ -93,6 +93,9 @@ struct About {
     nvrtc_ms: f64,
 }
 
+/// What came of a [`Job`]: an outcome for each of its GPUs.
+pub type Answer = Result<Vec<Outcome>, Failure>;
+
 /// A source, for which GPUs, and how.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -183,7 +186,7 @@ impl Compiler {
         archs: &[Arch],
         options: &Options,
         threads: usize,
-    ) -> Result<Vec<Outcome>, Failure> {
+    ) -> Answer {
         if source.contains('\0') {
             let refused = Outcome::Refused("the source has a zero byte".to_owned());
             return Ok(vec![refused; archs.len()]);
@@ -212,7 +215,7 @@ impl Compiler {
                 .run(&self.toolchain, source, &round, options, threads)?;
             for arch in &round {
                 let outcome = match (ran.reply(arch), &ran.stopped) {
-                    (Some(reply), _) => self.settle(source, arch, options, &ran, reply, start)?,
+                    (Some(reply), _) => self.settle(source, arch, options, &ran, &reply, start)?,
                     // It may have been another one's fault that it broke down.
                     (None, Some(ExitReason::Signalled { .. })) if round.len() > 1 => {
                         rounds.push(vec![arch]);
@@ -237,7 +240,7 @@ impl Compiler {
         arch: &Arch,
         options: &Options,
         ran: &Ran,
-        reply: Reply,
+        reply: &Reply,
         start: Instant,
     ) -> Result<Outcome, Failure> {
         if !reply.ok {
@@ -265,11 +268,10 @@ impl Compiler {
         &self,
         jobs: &[Job],
         threads: usize,
-        done: &(dyn Fn(usize, &Result<Vec<Outcome>, Failure>) + Sync),
-    ) -> Vec<Result<Vec<Outcome>, Failure>> {
-        type Slot = Mutex<Option<Result<Vec<Outcome>, Failure>>>;
+        done: &(dyn Fn(usize, &Answer) + Sync),
+    ) -> Vec<Answer> {
         let next = AtomicUsize::new(0);
-        let results: Vec<Slot> = jobs.iter().map(|_| Mutex::new(None)).collect();
+        let results: Vec<Mutex<Option<Answer>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
         let each = (threads / jobs.len().max(1)).max(1);
         std::thread::scope(|scope| {
             for _ in 0..threads.clamp(1, jobs.len().max(1)) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::compile::{Compiler, Failure, Job, Outcome};
+use crate::compile::{Answer, Compiler, Failure, Job, Outcome};
 use crate::options::{Arch, Options};
 use crate::resources::Resources;
 
@@ -125,7 +125,7 @@ pub fn compile_files(
         .collect();
     let jobs = jobs?;
     let many = jobs.len() > 1;
-    let done = |at: usize, result: &Result<Vec<Outcome>, Failure>| {
+    let done = |at: usize, result: &Answer| {
         let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
         let word = match result {
             Ok(outcomes) if outcomes.iter().any(refused) => "refused",

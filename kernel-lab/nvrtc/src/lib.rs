@@ -15,7 +15,7 @@ mod resources;
 mod run;
 pub mod wire;
 
-pub use compile::{Built, Compiler, Failure, Job, Outcome};
+pub use compile::{Answer, Built, Compiler, Failure, Job, Outcome};
 pub use files::{Ask, Document, FilesError, Made, Row, compile_files};
 pub use find::{FindError, Places, Toolchain, cache_folder};
 pub use options::{Arch, OptionError, Options};

@@ -111,7 +111,7 @@ pub(crate) struct LaunchArgs {
     /// Instructions that each warp may run.
     #[arg(long, value_name = "N")]
     pub(crate) budget: Option<u64>,
-    /// What is looked for; `run` leaves out races in global memory, the dearest check.
+    /// What is looked for: everything by `check`, by `run` only what is cheap.
     #[arg(long, value_enum)]
     pub(crate) checks: Option<Checks>,
     /// Threads of this machine; as many as it has where none is given.
@@ -129,10 +129,19 @@ pub(crate) struct LaunchArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Checks {
-    /// Accesses, initialisation, barriers, races in shared memory.
+    /// Bounds, alignment, global memory that nobody has written, barriers.
     Memory,
-    /// Races between blocks too.
+    /// Races, and shared memory that nobody has written, too.
     All,
+}
+
+impl From<Checks> for cuda_sim::Checks {
+    fn from(checks: Checks) -> Self {
+        match checks {
+            Checks::Memory => Self::Memory,
+            Checks::All => Self::All,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -89,7 +89,7 @@ pub(crate) fn launch(
         dynamic_shared: args.shared,
     };
     let mut limits = Limits {
-        global_races: args.checks.unwrap_or(checks) == Checks::All,
+        checks: args.checks.unwrap_or(checks).into(),
         ..Limits::default()
     };
     if let Some(budget) = args.budget {
