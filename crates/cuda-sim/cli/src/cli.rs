@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cuda_sim::model::{A100, B200, H100, Preset};
 
 /// What comes below every command's help.
 const EXAMPLES: &str = "\
@@ -90,6 +91,15 @@ pub(crate) struct LaunchArgs {
     /// Dynamic shared memory of each block.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) shared: u32,
+    /// All blocks at once, as a cooperative launch: for grid.sync().
+    #[arg(long)]
+    pub(crate) cooperative: bool,
+    /// GPU whose processors there are, and that --counters is about.
+    #[arg(long, value_enum, default_value_t = Gpu::A100)]
+    pub(crate) device: Gpu,
+    /// Count sectors, bank conflicts, divergence and so on, and model a cost, which is no time.
+    #[arg(long)]
+    pub(crate) counters: bool,
     /// Arguments, in the order of the parameters; --help has all that they can be.
     #[arg(long = "arg", value_name = "NAME=VALUE", num_args = 1.., long_help = ARGUMENTS)]
     pub(crate) arguments: Vec<String>,
@@ -133,6 +143,24 @@ pub(crate) enum Checks {
     Memory,
     /// Races, and shared memory that nobody has written, too.
     All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gpu {
+    A100,
+    H100,
+    B200,
+}
+
+impl Gpu {
+    /// What its data sheet says.
+    pub(crate) fn preset(self) -> Preset {
+        match self {
+            Self::A100 => A100,
+            Self::H100 => H100,
+            Self::B200 => B200,
+        }
+    }
 }
 
 impl From<Checks> for cuda_sim::Checks {

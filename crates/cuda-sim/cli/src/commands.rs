@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli::{Checks, Cli, Command, LaunchArgs, LoadArgs};
 use crate::compare::{Comparison, Tolerance};
 use crate::launch::{Launched, Loaded, launch};
+use crate::model::Model;
 use crate::numbers::Summary;
 use crate::problem::{FOUND, Problem, REFUSED, file};
 use crate::report::Report;
@@ -115,7 +116,8 @@ fn report(args: &LaunchArgs, checks: Checks) -> Result<Report, Problem> {
         let comparison = Comparison::of(name, &got, &read_npy(path)?, tolerance);
         expected.push(comparison.map_err(Problem::Input)?);
     }
-    Ok(Report::of(&launched, &source, outputs, expected))
+    let model = Model::of(&launched, &args.device.preset());
+    Ok(Report::of(&launched, &source, model, outputs, expected))
 }
 
 /// `y=@y.npy` of `--expect`.

@@ -15,6 +15,10 @@ use crate::values::{self, Buffer, memory_bytes, prepare};
 pub(crate) struct Launched {
     pub(crate) kernel: Named,
     pub(crate) shape: Shape,
+    /// Of a block, with what the launch brings.
+    pub(crate) shared_bytes: u32,
+    /// Of each thread; 0 if unknown.
+    pub(crate) registers: u32,
     pub(crate) outcome: Outcome,
     /// Memory of the arguments, as it is now.
     pub(crate) buffers: Vec<Buffer>,
@@ -88,7 +92,14 @@ pub(crate) fn launch(
         block: args.block,
         dynamic_shared: args.shared,
     };
+    let preset = args.device.preset();
+    let registers = source.registers.get(&kernel.mangled).copied();
+    let registers = registers.unwrap_or_default();
     let mut limits = Limits {
+        processors: preset.processors,
+        processor: preset.processor,
+        registers,
+        counters: args.counters,
         checks: args.checks.unwrap_or(checks).into(),
         ..Limits::default()
     };
@@ -101,13 +112,19 @@ pub(crate) fn launch(
         None => {}
     }
     let heap = loaded.device.heap();
-    let outcome = loaded
-        .module
-        .launch(heap, &kernel.mangled, shape, &values.bytes, limits)
+    let module = &loaded.module;
+    let run = if args.cooperative {
+        Module::launch_cooperative
+    } else {
+        Module::launch
+    };
+    let outcome = run(module, heap, &kernel.mangled, shape, &values.bytes, limits)
         .map_err(|error| Problem::input(format!("{shown} can't be launched so: {error}")))?;
     Ok(Launched {
         kernel,
         shape,
+        shared_bytes: attributes.shared_bytes.saturating_add(args.shared),
+        registers,
         outcome,
         buffers: values.buffers,
     })

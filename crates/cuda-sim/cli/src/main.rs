@@ -8,6 +8,7 @@ mod element;
 mod excerpt;
 mod fill;
 mod launch;
+mod model;
 mod names;
 mod npy;
 mod numbers;

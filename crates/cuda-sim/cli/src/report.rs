@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::compare::Comparison;
 use crate::excerpt;
 use crate::launch::Launched;
+use crate::model::Model;
 use crate::names::named;
 use crate::numbers::Summary;
 use crate::source::Source;
@@ -29,6 +30,8 @@ pub(crate) struct Report {
     block: [u32; 3],
     findings: Vec<Row>,
     counts: Counted,
+    /// With --counters.
+    model: Option<Model>,
     /// What the kernel printed.
     printed: String,
     outputs: Vec<Summary>,
@@ -150,6 +153,7 @@ impl Report {
     pub(crate) fn of(
         launched: &Launched,
         source: &Source,
+        model: Option<Model>,
         outputs: Vec<Summary>,
         expected: Vec<Comparison>,
     ) -> Self {
@@ -169,6 +173,7 @@ impl Report {
             block: shape.block,
             findings: findings.iter().map(|it| Row::of(it, source)).collect(),
             counts: Counted::of(&outcome.counts),
+            model,
             printed: String::from_utf8_lossy(&outcome.printed).into_owned(),
             outputs,
             expected,
@@ -204,7 +209,7 @@ impl Report {
             .collect()
     }
 
-    /// One line.
+    /// One line, and what was counted.
     pub(crate) fn summary(&self) -> String {
         let product =
             |sizes: [u32; 3]| -> u64 { sizes.iter().map(|&size| u64::from(size)).product() };
@@ -212,8 +217,9 @@ impl Report {
             0 => "nothing found".to_owned(),
             several => counted(several as u64, "finding"),
         };
+        let model = self.model.as_ref().map(Model::text).unwrap_or_default();
         format!(
-            "{}: {found}; {} of {}, {} thread-instructions, {} flops\n",
+            "{}: {found}; {} of {}, {} thread-instructions, {} flops\n{model}",
             self.kernel,
             counted(product(self.grid), "block"),
             counted(product(self.block), "thread"),

@@ -1,5 +1,6 @@
 //! A file with CUDA C++ or PTX, as PTX.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub(crate) struct Source {
     /// CUDA C++, if it is that.
     pub(crate) text: Option<String>,
     pub(crate) ptx: String,
+    /// Registers of each thread by kernel, if the assembler has said so.
+    pub(crate) registers: BTreeMap<String, u32>,
 }
 
 impl Source {
@@ -33,6 +36,7 @@ impl Source {
                 file: path.to_owned(),
                 text: None,
                 ptx: text,
+                registers: BTreeMap::new(),
             });
         }
         let arch = Arch::parse(&args.arch).map_err(|error| Problem::input(error.to_string()))?;
@@ -48,6 +52,11 @@ impl Source {
                 file: path.to_owned(),
                 ptx: fs::read_to_string(&built.ptx).map_err(file("read", &built.ptx))?,
                 text: Some(text),
+                registers: built
+                    .resources
+                    .into_iter()
+                    .map(|(name, takes)| (name, takes.registers))
+                    .collect(),
             }),
             Outcome::Refused(errors) => {
                 let errors = renamed(&errors, path);

@@ -325,6 +325,35 @@ fn the_document_of_a_check_names_places_and_buffers() {
 }
 
 #[test]
+fn what_is_counted_has_a_modelled_cost_and_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = ptx(folder.path(), TWICE);
+    let arguments = "--grid 2 --block 64 --arg x=f32[64]:ones a=f32:3 --counters";
+    // Two blocks change the same numbers: no race is looked for here.
+    assert_snapshot!(run("run", &path, arguments).all());
+    let document = run("run", &path, &format!("{arguments} --device h100 --json")).json();
+    let model = &document["model"];
+    assert_eq!(model["device"], "H100");
+    // Four warps of 32 lanes, each with four sectors to read.
+    assert_eq!(model["counters"]["global_loads"], 4);
+    assert_eq!(model["counters"]["global_loads_sectors"], 16);
+    assert_eq!(model["counters"]["read_footprint"], 256);
+    assert!(model["modelled_cost"]["modelled_microseconds"].is_f64());
+}
+
+#[test]
+fn the_blocks_of_a_cooperative_launch_wait_for_each_other() {
+    if !can_compile() {
+        return;
+    }
+    let arguments = "--kernel meet --grid 4 --block 64 --arg x=i32[4] y=i32[4] --out y";
+    let path = example("grid_sync.cu");
+    let said = run("check", &path, &format!("{arguments} --cooperative"));
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("\n  6 6 6 6\n"), "{}", said.all());
+}
+
+#[test]
 fn what_a_kernel_prints_goes_to_stdout() {
     if !can_compile() {
         return;
