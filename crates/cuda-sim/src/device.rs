@@ -159,8 +159,16 @@ impl Module {
     /// Loads PTX. Its variables take device memory.
     pub fn load(heap: &mut Heap, text: &str) -> Result<Self, LoadError> {
         let tree = ptx::parse(text)?;
+        Self::of_tree(heap, &tree, Context::default())
+    }
+
+    /// Loads what was parsed; `context` says how.
+    pub(crate) fn of_tree<'a>(
+        heap: &mut Heap,
+        tree: &'a ptx::Module<'a>,
+        mut context: Context<'a>,
+    ) -> Result<Self, LoadError> {
         let mut globals = BTreeMap::new();
-        let mut context = Context::default();
         let mut dynamic = Vec::new();
         let mut pending = Vec::new();
         for variable in &tree.variables {
@@ -218,7 +226,7 @@ impl Module {
                 context.shared.insert(name, 0);
             }
             let layout = context.layout.clone();
-            let code = decode::functions(&tree, &mut context)?;
+            let code = decode::functions(tree, &mut context)?;
             context.layout = layout;
             let longest = code.iter().map(|code| &code.shared);
             let longest = longest.max_by_key(|layout| layout.end);
@@ -228,7 +236,7 @@ impl Module {
             }
             start
         };
-        let code = decode::functions(&tree, &mut context)?;
+        let code = decode::functions(tree, &mut context)?;
         for (variable, allocation) in pending {
             fill(variable, &allocation, &context)?;
         }

@@ -63,6 +63,7 @@ mod memory;
 pub mod model;
 mod ops;
 pub mod ptx;
+mod survey;
 
 pub use decode::LoadError;
 pub use device::{
@@ -73,3 +74,4 @@ pub use exec::launch::{Counts, Outcome};
 pub use finding::{Buffer, Finding, Problem, Touched};
 pub use memory::{Allocation, Heap, HeapError};
 pub use ops::Class;
+pub use survey::{Usage, survey};

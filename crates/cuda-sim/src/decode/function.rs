@@ -226,12 +226,17 @@ impl<'a> Decoder<'a, '_> {
             Statement::UsedBytes(used) => self.used = *used,
             Statement::Instruction(instruction) => {
                 self.line = instruction.line;
-                self.guard = self.guard_of(instruction.guard)?;
-                self.instruction(instruction)?;
+                let decoded = self.guarded(instruction);
                 self.used = u32::MAX;
+                self.context.pass(instruction, decoded)?;
             }
         }
         Ok(())
+    }
+
+    fn guarded(&mut self, instruction: &'a Instruction<'a>) -> Result<(), LoadError> {
+        self.guard = self.guard_of(instruction.guard)?;
+        self.instruction(instruction)
     }
 
     fn guard_of(&self, guard: Option<Guard<'a>>) -> Result<(u32, u32), LoadError> {

@@ -15,6 +15,7 @@ mod rename;
 mod tensor;
 mod warp;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use thiserror::Error;
@@ -52,6 +53,16 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Line of the PTX.
+    pub fn line(&self) -> u32 {
+        match self {
+            Self::Syntax(error) => error.line,
+            Self::NotSimulable { line, .. } | Self::Invalid { line, .. } => *line,
+        }
+    }
+}
+
 /// What functions of a module know about it.
 #[derive(Debug, Default)]
 pub(crate) struct Context<'a> {
@@ -65,6 +76,29 @@ pub(crate) struct Context<'a> {
     pub(crate) layout: Layout,
     /// Names of source files by number.
     pub(crate) files: HashMap<u32, &'a str>,
+    /// What is wrong with instructions, where all of it is asked for; else
+    /// the first one that is not known stops it.
+    pub(crate) refused: Option<&'a RefCell<Vec<Refused<'a>>>>,
+}
+
+/// An instruction that can't be run, and why.
+pub(crate) type Refused<'a> = (&'a ptx::Instruction<'a>, LoadError);
+
+impl<'a> Context<'a> {
+    /// Goes on behind an instruction that can't be run, if all are asked for.
+    pub(crate) fn pass(
+        &self,
+        instruction: &'a ptx::Instruction<'a>,
+        decoded: Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
+        match (decoded, self.refused) {
+            (Err(error), Some(refused)) => {
+                refused.borrow_mut().push((instruction, error));
+                Ok(())
+            }
+            (decoded, _) => decoded,
+        }
+    }
 }
 
 /// The place in the source, for messages.
