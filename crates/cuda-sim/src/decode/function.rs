@@ -259,7 +259,7 @@ impl<'a> Decoder<'a, '_> {
                 self.control(instruction)?
             }
             "ld" | "ldu" | "st" | "atom" | "red" | "cvta" | "isspacep" | "prefetch"
-            | "prefetchu" | "membar" | "fence" | "discard" | "applypriority" => {
+            | "prefetchu" | "createpolicy" | "membar" | "fence" | "discard" | "applypriority" => {
                 self.memory(instruction)?
             }
             "bar" | "barrier" | "shfl" | "vote" | "match" | "redux" | "activemask" | "elect"

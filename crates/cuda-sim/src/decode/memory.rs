@@ -57,6 +57,7 @@ impl<'a> Decoder<'a, '_> {
                 self.emit(What::Nothing, Class::Memory);
                 return Ok(true);
             }
+            "createpolicy" => return self.policy(instruction),
             "cvta" => return self.convert(instruction, modifiers),
             "isspacep" => return self.is_space(instruction, modifiers),
             _ => {}
@@ -76,9 +77,17 @@ impl<'a> Decoder<'a, '_> {
             modifiers.first();
             found = Some(space);
         }
+        // What caches should keep is one more operand: PTX ISA 9.0, 9.7.9.2.
+        let operands = match instruction.operands.as_slice() {
+            [operands @ .., policy] if modifiers.flag("L2::cache_hint") => {
+                self.read(policy, Kind::Long, false)?;
+                operands
+            }
+            operands => operands,
+        };
         match instruction.opcode {
-            "ld" | "ldu" => self.load(instruction, modifiers, found, strong),
-            "st" => self.store(instruction, modifiers, found, strong),
+            "ld" | "ldu" => self.load(instruction, operands, modifiers, found, strong),
+            "st" => self.store(instruction, operands, modifiers, found, strong),
             _ => self.atomic(instruction, modifiers, found),
         }
     }
@@ -125,9 +134,24 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// There are no caches: any policy will do.
+    fn policy(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
+        let ["fractional" | "range" | "cvt", .., "b64"] = instruction.modifiers.as_slice() else {
+            return self.unknown(instruction);
+        };
+        let (Some(to), Some(mov)) = (instruction.operands.first(), ops::moved(Type::B64)) else {
+            return self.unknown(instruction);
+        };
+        let to = self.written(to, Kind::Long)?;
+        let nothing = self.constant(Kind::Long, 0);
+        self.emit_alu(&mov, to, &[nothing]);
+        Ok(true)
+    }
+
     fn load(
         &mut self,
         instruction: &'a Instruction<'a>,
+        operands: &'a [Operand<'a>],
         mut modifiers: Modifiers<'_>,
         space: Option<Space>,
         strong: bool,
@@ -135,7 +159,7 @@ impl<'a> Decoder<'a, '_> {
         let Some((count, ty)) = elements(&mut modifiers) else {
             return self.unknown(instruction);
         };
-        let [values, Operand::Address(address)] = instruction.operands.as_slice() else {
+        let [values, Operand::Address(address)] = operands else {
             return self.unknown(instruction);
         };
         let values = self.values(values, count, None)?;
@@ -154,6 +178,7 @@ impl<'a> Decoder<'a, '_> {
     fn store(
         &mut self,
         instruction: &'a Instruction<'a>,
+        operands: &'a [Operand<'a>],
         mut modifiers: Modifiers<'_>,
         space: Option<Space>,
         strong: bool,
@@ -161,7 +186,7 @@ impl<'a> Decoder<'a, '_> {
         let Some((count, ty)) = elements(&mut modifiers) else {
             return self.unknown(instruction);
         };
-        let [Operand::Address(address), values] = instruction.operands.as_slice() else {
+        let [Operand::Address(address), values] = operands else {
             return self.unknown(instruction);
         };
         let values = self.values(values, count, Some(ty))?;
@@ -231,6 +256,7 @@ impl<'a> Decoder<'a, '_> {
             (Type::U64 | Type::B64, _) => Number::U64,
             (Type::S32, _) => Number::S32,
             (Type::S64, _) => Number::S64,
+            (Type::B16, Change::CompareAndSwap) => Number::B16,
             (Type::F32, Change::Add) => Number::F32,
             (Type::F64, Change::Add) => Number::F64,
             (Type::F16, Change::Add) => Number::F16,

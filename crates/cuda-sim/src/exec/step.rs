@@ -141,6 +141,7 @@ pub(crate) enum Number {
     F64,
     F16,
     F16x2,
+    B16,
     Bf16,
     Bf16x2,
 }
@@ -148,7 +149,7 @@ pub(crate) enum Number {
 impl Number {
     pub(crate) fn bytes(self) -> u32 {
         match self {
-            Self::F16 | Self::Bf16 => 2,
+            Self::F16 | Self::B16 | Self::Bf16 => 2,
             Self::U64 | Self::S64 | Self::F64 => 8,
             _ => 4,
         }

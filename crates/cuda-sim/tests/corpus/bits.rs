@@ -146,11 +146,11 @@ fn long_words(n: usize) -> Vec<Case> {
     let b = &large[8 * n..];
     let mut sums = Vec::new();
     let mut carry = 0;
-    for at in 0..8 * n {
+    for (at, (a, b)) in a.iter().zip(b).enumerate() {
         if at.is_multiple_of(8) {
             carry = 0;
         }
-        carry += u64::from(a[at]) + u64::from(b[at]);
+        carry += u64::from(*a) + u64::from(*b);
         sums.push(carry as u32);
         carry >>= 32;
     }

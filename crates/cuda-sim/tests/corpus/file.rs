@@ -21,7 +21,7 @@ fn compiled(name: &str) -> Vec<PathBuf> {
     let of_source = |path: &PathBuf| {
         let file = path.file_name().unwrap().to_str().unwrap();
         file.strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('.') && file.ends_with(".ptx"))
+            .is_some_and(|rest| rest.starts_with('.') && rest.ends_with("ptx"))
     };
     let entries = fs::read_dir(folder()).unwrap();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -92,8 +92,8 @@ fn factors(n: usize, count: usize) -> Vec<Case> {
     let mut solved: Vec<f64> = Vec::new();
     for b in wider(&b).chunks(n) {
         let mut x: Vec<f64> = Vec::new();
-        for r in 0..n {
-            let rest = b[r] - sum(r, |k| single[r * n + k] * x[k]);
+        for (r, b) in b.iter().enumerate() {
+            let rest = b - sum(r, |k| single[r * n + k] * x[k]);
             x.push(rest / single[r * n + r]);
         }
         solved.extend(x);
