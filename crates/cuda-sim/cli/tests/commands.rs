@@ -66,7 +66,7 @@ fn run(command: &str, file: &Path, arguments: &str) -> Said {
         let lines = text
             .lines()
             .filter(|line| !line.contains("runs as the calling user"));
-        let lines: String = lines.map(|line| format!("{line}\n")).collect();
+        let lines: String = lines.flat_map(|line| [line, "\n"]).collect();
         lines.replace(&*file.to_string_lossy(), &name)
     };
     Said {
