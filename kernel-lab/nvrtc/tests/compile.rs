@@ -285,15 +285,15 @@ fn scripted(folder: &Path, script: &str) -> Compiler {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (library, child) = (folder.join("libnvrtc.so.13"), folder.join("child"));
-    std::fs::write(&library, "").unwrap();
-    std::fs::write(&child, format!("#!/bin/sh\n{script}")).unwrap();
-    std::fs::set_permissions(&child, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(&library, "").expect("a library");
+    std::fs::write(&child, format!("#!/bin/sh\n{script}")).expect("a script");
+    std::fs::set_permissions(&child, std::fs::Permissions::from_mode(0o755)).expect("a program");
     let toolchain = Toolchain {
         library,
         builtins: None,
         include: Vec::new(),
     };
-    Compiler::new(toolchain, &child, &folder.join("cache")).unwrap()
+    Compiler::new(toolchain, &child, &folder.join("cache")).expect("a compiler")
 }
 
 #[test]

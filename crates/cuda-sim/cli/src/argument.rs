@@ -124,7 +124,7 @@ fn shape(text: &str) -> Result<Option<Vec<usize>>, String> {
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, String> {
     let bad = || "`hex:` needs an even number of hexadecimal digits".to_owned();
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return Err(bad());
     }
     let bytes = (0..text.len()).step_by(2);

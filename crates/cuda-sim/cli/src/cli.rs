@@ -75,6 +75,10 @@ pub(crate) struct CompileArgs {
     pub(crate) option: Vec<String>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Args)]
 pub(crate) struct LaunchArgs {
     /// CUDA C++ (.cu) or PTX (.ptx).

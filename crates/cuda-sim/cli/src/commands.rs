@@ -197,13 +197,11 @@ fn load(args: &LoadArgs) -> Result<u8, Problem> {
         })?;
         return Ok(problem.map_or(0, |problem| problem.exit_code()));
     }
-    match problem {
-        Some(problem) => Err(problem),
-        None => {
-            out(text(&kernels).as_bytes());
-            Ok(0)
-        }
+    if let Some(problem) = problem {
+        return Err(problem);
     }
+    out(text(&kernels).as_bytes());
+    Ok(0)
 }
 
 fn kernels(args: &LoadArgs) -> Result<Vec<Kernel>, Problem> {

@@ -26,7 +26,7 @@ impl Tolerance {
             return got.is_nan() && expected.is_nan();
         }
         if got.is_infinite() || expected.is_infinite() {
-            return got == expected;
+            return got.total_cmp(&expected).is_eq();
         }
         (got - expected).abs() <= self.absolute + self.relative * expected.abs()
     }

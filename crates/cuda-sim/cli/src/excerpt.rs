@@ -42,7 +42,7 @@ pub(crate) fn lines(text: &str, name: &str, line: u32, column: Option<u32>) -> S
     let first = line.saturating_sub(BEFORE).max(1);
     let count = line.saturating_add(1).saturating_sub(first) as usize;
     let all = text.lines().skip(first as usize - 1).take(count);
-    let shown: Vec<String> = all.map(|text| printable(text)).collect();
+    let shown: Vec<String> = all.map(printable).collect();
     if shown.len() < count || line == 0 {
         return String::new();
     }

@@ -79,7 +79,8 @@ impl Model {
         let mut text = String::new();
         for (name, count) in &self.counters {
             if *count != 0 {
-                let _ = writeln!(text, "  {name:<28} {count:>12}");
+                // A JSON value has no width.
+                let _ = writeln!(text, "  {name:<28} {:>12}", count.to_string());
             }
         }
         let Occupancy {

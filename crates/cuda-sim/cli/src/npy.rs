@@ -50,7 +50,9 @@ impl Array {
             Element::F32 | Element::Bf16 => "<f4",
             Element::F64 => "<f8",
         };
-        let sizes: String = self.shape.iter().map(|size| format!("{size},")).collect();
+        let sizes: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
+        let comma = if sizes.len() == 1 { "," } else { "" };
+        let sizes = sizes.join(", ") + comma;
         let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
         // Header and what is before it take a multiple of 64 bytes.
         let length = (MAGIC.len() + 4 + header.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
