@@ -6,8 +6,8 @@ use super::names::{Symbol, space};
 use crate::exec::copy::{Copy, Start};
 use crate::exec::rows::Kind;
 use crate::exec::step::What;
-use crate::ops::{Class, Modifiers, moved};
-use crate::ptx::{Instruction, Operand, Space, Type};
+use crate::ops::{Class, Modifiers};
+use crate::ptx::{Instruction, Operand, Space};
 
 /// Levels of caches, and what they should do.
 const WITHOUT_EFFECT: [&str; 5] = ["ca", "cg", "L2::64B", "L2::128B", "L2::256B"];
@@ -20,7 +20,6 @@ impl<'a> Decoder<'a, '_> {
             instruction.modifiers.as_slice(),
             operands,
         ) {
-            ("createpolicy", _, [d, ..]) => return self.policy(d),
             ("cp", ["async", "commit_group"], []) => Some(Copy::Commit),
             ("cp", ["async", "wait_all"], []) => Some(Copy::WaitAll),
             ("cp", ["async", "wait_group"], [Operand::Int(left)]) => {
@@ -37,17 +36,6 @@ impl<'a> Decoder<'a, '_> {
             _ => Class::Control,
         };
         self.emit(What::Copy(Box::new(copy)), class);
-        Ok(true)
-    }
-
-    /// What caches should do with an address is a number that nobody looks at.
-    fn policy(&mut self, d: &'a Operand<'a>) -> Result<bool, LoadError> {
-        let Some(alu) = moved(Type::B64) else {
-            return Ok(false);
-        };
-        let d = self.written(d, Kind::Long)?;
-        let zero = self.constant(Kind::Long, 0);
-        self.emit_alu(&alu, d, &[zero]);
         Ok(true)
     }
 

@@ -264,7 +264,7 @@ impl<'a> Decoder<'a, '_> {
             }
             "bar" | "barrier" | "shfl" | "vote" | "match" | "redux" | "activemask" | "elect"
             | "nanosleep" | "griddepcontrol" => self.warp(instruction)?,
-            "cp" | "createpolicy" => self.copy(instruction)?,
+            "cp" => self.copy(instruction)?,
             "mma" | "wmma" | "ldmatrix" | "stmatrix" | "movmatrix" => self.tensor(instruction)?,
             _ => false,
         };
