@@ -1,5 +1,7 @@
 //! A device: memory, modules, launches.
 
+mod properties;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -9,9 +11,13 @@ use crate::cooperative;
 use crate::decode::{self, Context, FUNCTIONS, LoadError};
 use crate::exec::launch::{Asked, Launch, Outcome};
 use crate::exec::step::Code;
-use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, WORKSPACE};
+use crate::memory::{
+    ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, Snapshot, WORKSPACE,
+};
 use crate::model::Processor;
 use crate::ptx::{self, Initial, Linkage, Space, Type, Variable};
+
+pub use properties::{NAME_PREFIX, Properties};
 
 /// Most threads of a block: PTX for any GPU since 2010.
 pub const MAX_THREADS: u32 = 1024;
@@ -138,6 +144,8 @@ pub struct Module {
     dynamic_start: Option<u32>,
     /// Whether its kernels allocate memory.
     allocates: bool,
+    version: (u32, u32),
+    target: String,
 }
 
 /// What a kernel needs.
@@ -166,9 +174,25 @@ impl Module {
     pub(crate) fn of_tree<'a>(
         heap: &mut Heap,
         tree: &'a ptx::Module<'a>,
-        mut context: Context<'a>,
+        context: Context<'a>,
     ) -> Result<Self, LoadError> {
         let mut globals = BTreeMap::new();
+        let built = Self::build(heap, tree, context, &mut globals);
+        if built.is_err() {
+            release(heap, &globals);
+        }
+        let mut module = built?;
+        module.globals = globals;
+        Ok(module)
+    }
+
+    /// All but its variables, which are put to `globals` as they are made.
+    fn build<'a>(
+        heap: &mut Heap,
+        tree: &'a ptx::Module<'a>,
+        mut context: Context<'a>,
+        globals: &mut BTreeMap<String, Arc<Allocation>>,
+    ) -> Result<Self, LoadError> {
         let mut dynamic = Vec::new();
         let mut pending = Vec::new();
         for variable in &tree.variables {
@@ -245,7 +269,9 @@ impl Module {
             kernels: kernels
                 .map(|(number, code)| (code.name.clone(), number as u32))
                 .collect(),
-            globals,
+            globals: BTreeMap::new(),
+            version: tree.version,
+            target: tree.target.name.to_owned(),
             files: tree
                 .files
                 .iter()
@@ -255,6 +281,21 @@ impl Module {
             allocates: code.iter().any(Code::allocates),
             code,
         })
+    }
+
+    /// Gives back what its variables took.
+    pub fn unload(&self, heap: &mut Heap) {
+        release(heap, &self.globals);
+    }
+
+    /// `.version`: major, minor.
+    pub fn version(&self) -> (u32, u32) {
+        self.version
+    }
+
+    /// `.target`, such as `sm_90a`.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Names of its kernels.
@@ -279,6 +320,43 @@ impl Module {
         })
     }
 
+    /// Its variables in device memory.
+    pub fn variables(&self) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.globals.values()
+    }
+
+    /// Bytes of its constants.
+    pub fn constant_bytes(&self) -> u64 {
+        let constants = self.globals.values().filter(|found| found.is_read_only());
+        constants.map(|found| found.bytes()).sum()
+    }
+
+    /// Whether a launch would be refused that has so many bytes of arguments.
+    pub fn check(&self, kernel: &str, shape: Shape, arguments: usize) -> Result<(), LaunchError> {
+        let entry = self.kernels.get(kernel);
+        let entry = entry.ok_or_else(|| LaunchError::Unknown(kernel.to_owned()))?;
+        check(&self.code[*entry as usize], shape, arguments)
+    }
+
+    /// As `check`, for a cooperative launch.
+    pub fn check_cooperative(
+        &self,
+        kernel: &str,
+        shape: Shape,
+        arguments: usize,
+        limits: Limits,
+    ) -> Result<(), LaunchError> {
+        self.check(kernel, shape, arguments)?;
+        let code = &self.code[self.kernels[kernel] as usize];
+        cooperative::check(code, shape, self.local_of(code), limits)
+    }
+
+    /// Bytes of local memory of each thread.
+    fn local_of(&self, code: &Code) -> u32 {
+        let calls = self.code.len() > self.kernels.len();
+        code.local_bytes + if calls { STACK } else { 0 }
+    }
+
     /// A block's shared memory with what the launch brings. No variable
     /// names that in a kernel without `extern`: then it is unreachable.
     fn shared_of(&self, code: &Code, dynamic: u32) -> Layout {
@@ -301,7 +379,20 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.run(heap, kernel, shape, arguments, limits, false)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits)
+    }
+
+    /// As [`launch`](Self::launch), on memory as it was at a moment: the heap
+    /// may be used meanwhile.
+    pub fn launch_in(
+        &self,
+        memory: Snapshot,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(memory, kernel, shape, arguments, limits, false)
     }
 
     /// As [`launch`](Self::launch), with all blocks there at once, as with
@@ -315,12 +406,25 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.run(heap, kernel, shape, arguments, limits, true)
+        self.launch_cooperative_in(heap.snapshot(), kernel, shape, arguments, limits)
+    }
+
+    /// As [`launch_cooperative`](Self::launch_cooperative), on memory as it
+    /// was at a moment.
+    pub fn launch_cooperative_in(
+        &self,
+        memory: Snapshot,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(memory, kernel, shape, arguments, limits, true)
     }
 
     fn run(
         &self,
-        heap: &Heap,
+        memory: Snapshot,
         kernel: &str,
         shape: Shape,
         arguments: &[u8],
@@ -331,14 +435,13 @@ impl Module {
             return Err(LaunchError::Unknown(kernel.to_owned()));
         };
         let code = &self.code[entry as usize];
-        check(code, shape, arguments)?;
-        let calls = self.code.len() > self.kernels.len();
-        let local = code.local_bytes + if calls { STACK } else { 0 };
-        let mut allocations: Vec<_> = heap.allocations().map(Arc::clone).collect();
-        let kernel_heap = heap.of_kernels(self.allocates).cloned();
+        check(code, shape, arguments.len())?;
+        let local = self.local_of(code);
+        let kernel_heap = memory.of_kernels(self.allocates).cloned();
         if let Some(heap) = &kernel_heap {
             heap.reset();
         }
+        let mut allocations = memory.allocations;
         if together {
             cooperative::check(code, shape, local, limits)?;
             allocations.push(cooperative::workspace());
@@ -355,7 +458,7 @@ impl Module {
             packed: code.shared.packed + shape.dynamic_shared,
             local,
             allocations,
-            released: heap.all_released(),
+            released: memory.released,
             kernel_heap,
             malloc_bytes: limits.malloc_bytes,
             budget: limits.budget,
@@ -369,6 +472,13 @@ impl Module {
     }
 }
 
+fn release(heap: &mut Heap, globals: &BTreeMap<String, Arc<Allocation>>) {
+    for allocation in globals.values() {
+        // Whoever dropped the address space has given them back with it.
+        let _ = heap.release(allocation.base());
+    }
+}
+
 /// Kernels' arguments as memory that can only be read.
 fn argument_memory(arguments: &[u8]) -> Arc<Allocation> {
     let memory = Allocation::at(ARGUMENTS, arguments.len().max(8) as u64, "arguments", true);
@@ -376,7 +486,7 @@ fn argument_memory(arguments: &[u8]) -> Arc<Allocation> {
     Arc::new(memory)
 }
 
-fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError> {
+fn check(code: &Code, shape: Shape, arguments: usize) -> Result<(), LaunchError> {
     // CUDA C++ programming guide, table of technical specifications.
     const MOST_GRID: [u32; 3] = [i32::MAX as u32, 65535, 65535];
     const MOST_BLOCK: [u32; 3] = [1024, 1024, 64];
@@ -419,10 +529,10 @@ fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError>
         });
     }
     let needed = code.param_bytes as usize;
-    if arguments.len() != needed {
+    if arguments != needed {
         return Err(LaunchError::Arguments {
             needed,
-            given: arguments.len(),
+            given: arguments,
         });
     }
     Ok(())

@@ -343,7 +343,7 @@ impl<'a> Reach<'a, '_> {
                 let mut touched = self.touched(Space::Global, address, width);
                 if let Some(released) = released {
                     touched.buffer = Some(Buffer {
-                        name: released.name,
+                        name: released.name.to_string(),
                         bytes: released.bytes,
                         offset: (address - released.base).cast_signed(),
                     });
