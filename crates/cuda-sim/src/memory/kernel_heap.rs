@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(heap.release(a), Err(FreeError::Twice));
         assert_eq!(heap.release(b + 16), Err(FreeError::Unknown));
         assert_eq!(
-            heap.released(a + 23).unwrap().name,
+            &*heap.released(a + 23).unwrap().name,
             "malloc at line 7 of the PTX"
         );
         assert!(heap.released(a + 24).is_none());
