@@ -55,11 +55,7 @@ pub(crate) fn check(name: &str, cases: &[Case]) {
     };
     let tried: BTreeSet<&str> = cases.iter().flat_map(Case::kernels).collect();
     assert_eq!(tried, named(true), "kernels of {name}.cu");
-    let mutants: BTreeSet<&str> = cases
-        .iter()
-        .flat_map(|case| case.mutants())
-        .copied()
-        .collect();
+    let mutants: BTreeSet<&str> = cases.iter().flat_map(Case::mutants).copied().collect();
     assert_eq!(mutants, named(false), "kernels of {name}.cu with a bug");
     let mut wrong = Vec::new();
     for path in compiled(name) {

@@ -122,7 +122,9 @@ fn eigenvalue() -> Case {
     for _ in 0..steps {
         v = product(&x, &v, [n, 1, n]);
         norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        v.iter_mut().for_each(|x| *x /= norm);
+        for x in &mut v {
+            *x /= norm;
+        }
     }
     case("largest_eigenvalue", 1, 64)
         .read(&a)
