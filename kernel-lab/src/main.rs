@@ -41,7 +41,7 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
     }
     if let Command::Compile(args) = &cli.command {
         let document = cuda::compile(args, &|name| std::env::var_os(name))?;
-        print(cli.json, &document, cuda::Document::table)?;
+        print(cli.json, &document, kernel_nvrtc::Document::table)?;
         return Ok(if document.all_compile() {
             0
         } else {

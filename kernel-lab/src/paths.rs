@@ -31,14 +31,11 @@ impl Surroundings {
     /// Reads the environment with `get`.
     pub fn read(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Self {
         let path = |name: &str| get(name).map(PathBuf::from);
-        let cache = path("ALPHALAB_CACHE")
-            .or_else(|| path("XDG_CACHE_HOME").map(|dir| dir.join("alphalab")))
-            .or_else(|| path("HOME").map(|dir| dir.join(".cache").join("alphalab")));
         Self {
             home: path("ALPHALAB_HOME"),
             venv: path("ALPHALAB_VENV"),
             bin_dir: path("ALPHALAB_BIN_DIR"),
-            cache,
+            cache: kernel_nvrtc::cache_folder(&get),
             sizes: get("ALPHALAB_SIZES").map(|text| SizePolicy::parse(&text.to_string_lossy())),
         }
     }

@@ -237,12 +237,17 @@ fn main() {
         threads: 1,
         ..Limits::default()
     };
+    let memory = Limits {
+        checks: cuda_sim::Checks::Memory,
+        ..all
+    };
     let columns = [
+        ("memory checks, 1 thread", memory),
         (
-            "memory checks, 1 thread",
+            "memory checks and counters, 1 thread",
             Limits {
-                checks: cuda_sim::Checks::Memory,
-                ..all
+                counters: true,
+                ..memory
             },
         ),
         ("all checks, 1 thread", all),
@@ -253,8 +258,8 @@ fn main() {
     for (name, _) in &columns {
         print!(" {name} |");
     }
-    println!("\n|---|---|---|---|");
-    let mut logs = [0.0; 3];
+    println!("\n|---|---|---|---|---|");
+    let mut logs = [0.0; 4];
     let mut count = 0_usize;
     for mut case in cases() {
         let name = format!("{} {}", case.name, case.kernel);
@@ -271,8 +276,10 @@ fn main() {
         count += 1;
     }
     if count > 0 {
-        let [memory, one, two] = logs.map(|log| (log / count as f64).exp());
-        println!("| geometric mean of {count} | {memory:.2} | {one:.2} | {two:.2} |");
+        let [memory, counted, one, two] = logs.map(|log| (log / count as f64).exp());
+        println!(
+            "| geometric mean of {count} | {memory:.2} | {counted:.2} | {one:.2} | {two:.2} |"
+        );
         println!("\n2 threads are {:.2} times as fast as one.", two / one);
     }
 }

@@ -1,5 +1,7 @@
 //! A device: memory, modules, launches.
 
+mod properties;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,9 +12,13 @@ use crate::decode::{self, Context, LoadError};
 use crate::exec::launch::{Asked, Launch, Outcome};
 use crate::exec::room::Room;
 use crate::exec::step::Code;
-use crate::memory::{ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, WORKSPACE};
+use crate::memory::{
+    ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, Snapshot, WORKSPACE,
+};
 use crate::model::Processor;
 use crate::ptx::{self, Initial, Linkage, Space, Type, Variable};
+
+pub use properties::{NAME_PREFIX, Properties};
 
 /// Most threads of a block: PTX for any GPU since 2010.
 pub const MAX_THREADS: u32 = 1024;
@@ -147,6 +153,8 @@ pub struct Module {
     dynamic_start: Option<u32>,
     /// Whether its kernels allocate memory.
     allocates: bool,
+    version: (u32, u32),
+    target: String,
 }
 
 /// What a kernel needs.
@@ -168,9 +176,33 @@ impl Module {
     /// Loads PTX. Its variables take device memory.
     pub fn load(heap: &mut Heap, text: &str) -> Result<Self, LoadError> {
         let tree = ptx::parse(text)?;
-        options(&tree.target)?;
+        Self::of_tree(heap, &tree, Context::default())
+    }
+
+    /// Loads what was parsed; `context` says how.
+    pub(crate) fn of_tree<'a>(
+        heap: &mut Heap,
+        tree: &'a ptx::Module<'a>,
+        context: Context<'a>,
+    ) -> Result<Self, LoadError> {
         let mut globals = BTreeMap::new();
-        let mut context = Context::default();
+        let built = Self::build(heap, tree, context, &mut globals);
+        if built.is_err() {
+            release(heap, &globals);
+        }
+        let mut module = built?;
+        module.globals = globals;
+        Ok(module)
+    }
+
+    /// All but its variables, which are put to `globals` as they are made.
+    fn build<'a>(
+        heap: &mut Heap,
+        tree: &'a ptx::Module<'a>,
+        mut context: Context<'a>,
+        globals: &mut BTreeMap<String, Arc<Allocation>>,
+    ) -> Result<Self, LoadError> {
+        options(&tree.target)?;
         let mut names = HashSet::new();
         let mut dynamic = Vec::new();
         let mut pending = Vec::new();
@@ -215,7 +247,7 @@ impl Module {
         for name in &dynamic {
             context.shared.insert(name, 0);
         }
-        context.declare(&tree)?;
+        context.declare(tree)?;
         context.files = tree
             .files
             .iter()
@@ -228,7 +260,7 @@ impl Module {
             None
         } else {
             let layout = context.layout.clone();
-            let code = decode::functions(&tree, &mut context)?;
+            let code = decode::functions(tree, &mut context)?;
             context.layout = layout;
             let longest = code.iter().map(|code| &code.shared);
             let longest = longest.max_by_key(|layout| layout.end);
@@ -242,7 +274,7 @@ impl Module {
             }
             Some(start)
         };
-        let code = decode::functions(&tree, &mut context)?;
+        let code = decode::functions(tree, &mut context)?;
         for (variable, allocation) in pending {
             fill(variable, &allocation, &context)?;
         }
@@ -251,7 +283,9 @@ impl Module {
             kernels: kernels
                 .map(|(number, code)| (code.name.clone(), number as u32))
                 .collect(),
-            globals,
+            globals: BTreeMap::new(),
+            version: tree.version,
+            target: tree.target.name.to_owned(),
             files: tree
                 .files
                 .iter()
@@ -261,6 +295,21 @@ impl Module {
             allocates: code.iter().any(Code::allocates),
             code,
         })
+    }
+
+    /// Gives back what its variables took.
+    pub fn unload(&self, heap: &mut Heap) {
+        release(heap, &self.globals);
+    }
+
+    /// `.version`: major, minor.
+    pub fn version(&self) -> (u32, u32) {
+        self.version
+    }
+
+    /// `.target`, such as `sm_90a`.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Names of its kernels.
@@ -285,6 +334,43 @@ impl Module {
         })
     }
 
+    /// Its variables in device memory.
+    pub fn variables(&self) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.globals.values()
+    }
+
+    /// Bytes of its constants.
+    pub fn constant_bytes(&self) -> u64 {
+        let constants = self.globals.values().filter(|found| found.is_read_only());
+        constants.map(|found| found.bytes()).sum()
+    }
+
+    /// Whether a launch would be refused that has so many bytes of arguments.
+    pub fn check(&self, kernel: &str, shape: Shape, arguments: usize) -> Result<(), LaunchError> {
+        let entry = self.kernels.get(kernel);
+        let entry = entry.ok_or_else(|| LaunchError::Unknown(kernel.to_owned()))?;
+        check(&self.code[*entry as usize], shape, arguments)
+    }
+
+    /// As `check`, for a cooperative launch.
+    pub fn check_cooperative(
+        &self,
+        kernel: &str,
+        shape: Shape,
+        arguments: usize,
+        limits: Limits,
+    ) -> Result<(), LaunchError> {
+        self.check(kernel, shape, arguments)?;
+        let code = &self.code[self.kernels[kernel] as usize];
+        cooperative::check(code, shape, self.local_of(code), limits)
+    }
+
+    /// Bytes of local memory of each thread.
+    fn local_of(&self, code: &Code) -> u32 {
+        let calls = self.code.len() > self.kernels.len();
+        code.local_bytes + if calls { STACK } else { 0 }
+    }
+
     /// A block's shared memory with what the launch brings. No variable
     /// names that in a kernel without `extern`: then it is unreachable.
     fn shared_of(&self, code: &Code, dynamic: u32) -> Layout {
@@ -307,7 +393,20 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.run(heap, kernel, shape, arguments, limits, false)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits)
+    }
+
+    /// As [`launch`](Self::launch), on memory as it was at a moment: the heap
+    /// may be used meanwhile.
+    pub fn launch_in(
+        &self,
+        memory: Snapshot,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(memory, kernel, shape, arguments, limits, false)
     }
 
     /// As [`launch`](Self::launch), with all blocks there at once, as with
@@ -321,12 +420,25 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.run(heap, kernel, shape, arguments, limits, true)
+        self.launch_cooperative_in(heap.snapshot(), kernel, shape, arguments, limits)
+    }
+
+    /// As [`launch_cooperative`](Self::launch_cooperative), on memory as it
+    /// was at a moment.
+    pub fn launch_cooperative_in(
+        &self,
+        memory: Snapshot,
+        kernel: &str,
+        shape: Shape,
+        arguments: &[u8],
+        limits: Limits,
+    ) -> Result<Outcome, LaunchError> {
+        self.run(memory, kernel, shape, arguments, limits, true)
     }
 
     fn run(
         &self,
-        heap: &Heap,
+        memory: Snapshot,
         kernel: &str,
         shape: Shape,
         arguments: &[u8],
@@ -337,9 +449,8 @@ impl Module {
             return Err(LaunchError::Unknown(kernel.to_owned()));
         };
         let code = &self.code[entry as usize];
-        check(code, shape, arguments)?;
-        let calls = self.code.len() > self.kernels.len();
-        let local = code.local_bytes + if calls { STACK } else { 0 };
+        check(code, shape, arguments.len())?;
+        let local = self.local_of(code);
         let shared = self.shared_of(code, shape.dynamic_shared);
         let blocks: u64 = shape.grid.iter().map(|&size| u64::from(size)).product();
         let threads = shape.block.iter().product();
@@ -354,11 +465,11 @@ impl Module {
             value,
             most: limits.memory,
         })?;
-        let mut allocations: Vec<_> = heap.allocations().map(Arc::clone).collect();
-        let kernel_heap = heap.of_kernels(self.allocates).cloned();
+        let kernel_heap = memory.of_kernels(self.allocates).cloned();
         if let Some(heap) = &kernel_heap {
             heap.reset();
         }
+        let mut allocations = memory.allocations;
         if together {
             cooperative::check(code, shape, local, limits)?;
             allocations.push(cooperative::workspace());
@@ -375,7 +486,7 @@ impl Module {
             packed: code.shared.packed + shape.dynamic_shared,
             local,
             allocations,
-            released: heap.all_released(),
+            released: memory.released,
             kernel_heap,
             malloc_bytes: limits.malloc_bytes,
             budget: limits.budget.min(u64::from(u32::MAX)),
@@ -391,6 +502,13 @@ impl Module {
     }
 }
 
+fn release(heap: &mut Heap, globals: &BTreeMap<String, Arc<Allocation>>) {
+    for allocation in globals.values() {
+        // Whoever dropped the address space has given them back with it.
+        let _ = heap.release(allocation.base());
+    }
+}
+
 /// Kernels' arguments as memory that can only be read.
 fn argument_memory(arguments: &[u8]) -> Arc<Allocation> {
     let memory = Allocation::at(ARGUMENTS, arguments.len().max(8) as u64, "arguments", true);
@@ -398,7 +516,7 @@ fn argument_memory(arguments: &[u8]) -> Arc<Allocation> {
     Arc::new(memory)
 }
 
-fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError> {
+fn check(code: &Code, shape: Shape, arguments: usize) -> Result<(), LaunchError> {
     // CUDA C++ programming guide, table of technical specifications.
     const MOST_GRID: [u32; 3] = [i32::MAX as u32, 65535, 65535];
     const MOST_BLOCK: [u32; 3] = [1024, 1024, 64];
@@ -443,10 +561,10 @@ fn check(code: &Code, shape: Shape, arguments: &[u8]) -> Result<(), LaunchError>
         });
     }
     let needed = code.param_bytes as usize;
-    if arguments.len() != needed {
+    if arguments != needed {
         return Err(LaunchError::Arguments {
             needed,
-            given: arguments.len(),
+            given: arguments,
         });
     }
     Ok(())

@@ -37,6 +37,26 @@ pub enum Problem {
         /// Of which block, if it was another one.
         block: Option<[u32; 3]>,
     },
+    /// An access to shared memory that a `cp.async` is still on its way to.
+    PendingCopy {
+        /// `reads`, `writes` or `changes`.
+        now: &'static str,
+        /// Which thread copies.
+        other: [u32; 3],
+        /// File and line of the copy, if known.
+        source: Option<(String, u32)>,
+        /// Whether a `cp.async.commit_group` has closed its group.
+        committed: bool,
+    },
+    /// A `cp.async` of more bytes than it has room for.
+    InvalidCopy {
+        /// Bytes of the source.
+        from: u32,
+        /// Bytes of the destination.
+        to: u32,
+    },
+    /// A matrix whose address or stride is not the same in all lanes.
+    NotUniform,
     /// Threads wait at a barrier that others never come to.
     BarrierDeadlock {
         /// Threads that wait.
@@ -113,6 +133,8 @@ impl Problem {
             Self::Uninitialised
                 | Self::Race { .. }
                 | Self::Leak { .. }
+                | Self::PendingCopy { .. }
+                | Self::NotUniform
                 | Self::LaneNotNamed { .. }
                 | Self::DivergentBarrier { .. }
         )
@@ -127,6 +149,9 @@ impl Problem {
             Self::ReadOnly => "read-only",
             Self::Uninitialised => "uninitialised",
             Self::Race { .. } => "race",
+            Self::PendingCopy { .. } => "pending-copy",
+            Self::InvalidCopy { .. } => "invalid-copy",
+            Self::NotUniform => "not-uniform",
             Self::BarrierDeadlock { .. } => "barrier-deadlock",
             Self::DivergentBarrier { .. } => "divergent-barrier",
             Self::InvalidBarrier { .. } => "invalid-barrier",
@@ -224,6 +249,9 @@ impl fmt::Display for Finding {
             Problem::ReadOnly => write!(f, "write to read-only {space} memory")?,
             Problem::Uninitialised => write!(f, "read of uninitialised {space} memory")?,
             Problem::Race { .. } => write!(f, "{space}-memory race")?,
+            Problem::PendingCopy { .. } => write!(f, "access before a copy has arrived")?,
+            Problem::InvalidCopy { from, to } => write!(f, "copy of {from} bytes to {to}")?,
+            Problem::NotUniform => write!(f, "matrix that is not the same in all lanes")?,
             Problem::BarrierDeadlock { waiting, expected } => write!(
                 f,
                 "barrier that only {waiting} of {expected} threads come to"
@@ -294,6 +322,31 @@ impl fmt::Display for Finding {
                 }
                 None => write!(f, " {before} with no barrier between")?,
             }
+        }
+        if let Problem::PendingCopy {
+            now,
+            other,
+            source,
+            committed,
+        } = &self.problem
+        {
+            if *other == self.thread {
+                write!(f, " {now} what it copies itself")?;
+            } else {
+                write!(f, " {now} what thread {} copies", Triple(*other))?;
+            }
+            if let Some((file, line)) = source {
+                write!(f, " at {file}:{line}")?;
+            }
+            write!(
+                f,
+                " and has not {}",
+                if *committed {
+                    "waited for"
+                } else {
+                    "committed"
+                }
+            )?;
         }
         if let Some(touched) = &self.touched {
             write!(f, ", {} bytes at {:#x}", touched.bytes, touched.address)?;

@@ -63,13 +63,16 @@ mod memory;
 pub mod model;
 mod ops;
 pub mod ptx;
+mod survey;
 
 pub use decode::LoadError;
 pub use device::{
-    Attributes, Checks, Device, LaunchError, Limits, MAX_THREADS, Module, SHARED_BYTES, Shape,
+    Attributes, Checks, Device, LaunchError, Limits, MAX_THREADS, Module, NAME_PREFIX, Properties,
+    SHARED_BYTES, Shape,
 };
 pub use exec::counters::{Counters, SharedTraffic, Traffic};
 pub use exec::launch::{Counts, Outcome};
 pub use finding::{Buffer, Finding, Problem, Touched};
-pub use memory::{Allocation, Heap, HeapError};
+pub use memory::{Allocation, Heap, HeapError, Snapshot};
 pub use ops::Class;
+pub use survey::{Usage, survey};

@@ -2,30 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use protocol::ContentHash;
-use sandbox::{Command, ExitReason, Limits, Output, Policy, SpawnError};
+use sandbox::ExitReason;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::find::Toolchain;
 use crate::options::{Arch, Options};
 use crate::resources::{self, Resources};
-use crate::wire::{REPLY, REQUEST, Reply, Request};
+use crate::run::{Child, Ran};
+use crate::wire::{Files, Reply};
 use crate::{headers, messages};
 
 /// Longest compilation, against template bombs.
 const WALL: Duration = Duration::from_secs(30);
-/// Most address space: NVRTC maps a lot and touches little of it.
-const MEMORY_BYTES: u64 = 8 << 30;
-/// Largest file that it may write.
-const FILE_BYTES: u64 = 256 << 20;
-/// What messages call a source.
-const NAME: &str = "kernel.cu";
 /// Names of what is kept.
 const PTX: &str = "kernel.ptx";
 const CUBIN: &str = "kernel.cubin";
@@ -98,16 +93,28 @@ struct About {
     nvrtc_ms: f64,
 }
 
-/// NVRTC with a cache.
+/// What came of a [`Job`]: an outcome for each of its GPUs.
+pub type Answer = Result<Vec<Outcome>, Failure>;
+
+/// A source, for which GPUs, and how.
 #[derive(Clone, Debug)]
+pub struct Job {
+    /// CUDA C++.
+    pub source: String,
+    /// For which GPUs.
+    pub archs: Vec<Arch>,
+    /// The same for all of them.
+    pub options: Options,
+}
+
+/// NVRTC with a cache.
+#[derive(Debug)]
 pub struct Compiler {
     toolchain: Toolchain,
-    /// The program that runs it.
-    child: PathBuf,
+    child: Child,
     cache: PathBuf,
     /// Tells one installation from another.
     identity: String,
-    wall: Duration,
 }
 
 impl Compiler {
@@ -126,18 +133,37 @@ impl Compiler {
         );
         Ok(Self {
             toolchain,
-            child: child.to_owned(),
+            child: Child {
+                program: child.to_owned(),
+                argument: None,
+                wall: WALL,
+                note: Mutex::new(None),
+            },
             cache: cache.to_owned(),
             identity,
-            wall: WALL,
         })
+    }
+
+    /// For a program that is its own child: with this argument it calls
+    /// [`crate::child::serve`] and nothing else.
+    #[must_use]
+    pub fn told(mut self, argument: &'static str) -> Self {
+        self.child.argument = Some(argument);
+        self
     }
 
     /// With another limit than 30 s for each compilation.
     #[must_use]
     pub fn patient_for(mut self, wall: Duration) -> Self {
-        self.wall = wall;
+        self.child.wall = wall;
         self
+    }
+
+    /// Why a compilation was confined less than usual, if one was: for
+    /// whoever runs it.
+    pub fn note(&self) -> Option<String> {
+        let note = self.child.note.lock();
+        note.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Compiles a source for a GPU.
@@ -147,58 +173,115 @@ impl Compiler {
         arch: &Arch,
         options: &Options,
     ) -> Result<Outcome, Failure> {
-        let start = Instant::now();
-        let key = self.key(source, arch, options);
-        let kept = self.cache.join(key.to_string());
-        let built = |about: About, cached| {
-            Outcome::Built(Built {
-                arch: arch.clone(),
-                ptx: kept.join(PTX),
-                cubin: kept.join(CUBIN),
-                key: key.clone(),
-                options: about.options,
-                resources: about.resources,
-                warnings: about.warnings,
-                version: about.version,
-                cached,
-                nvrtc_ms: about.nvrtc_ms,
-                elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
-            })
-        };
-        if let Some(about) = read_about(&kept) {
-            return Ok(built(about, true));
-        }
+        let archs = std::slice::from_ref(arch);
+        let mut outcomes = self.compile_for(source, archs, options, 1)?;
+        outcomes.pop().ok_or_else(no_answer)
+    }
+
+    /// Compiles a source for several GPUs in one process, `threads` at the
+    /// same time; the answers are in their order.
+    pub fn compile_for(
+        &self,
+        source: &str,
+        archs: &[Arch],
+        options: &Options,
+        threads: usize,
+    ) -> Answer {
         if source.contains('\0') {
-            return Ok(Outcome::Refused("the source has a zero byte".to_owned()));
+            let refused = Outcome::Refused("the source has a zero byte".to_owned());
+            return Ok(vec![refused; archs.len()]);
         }
-        match self.run(source, arch, options)? {
-            Ran::Refused(errors) => Ok(Outcome::Refused(errors)),
-            Ran::Done(scratch, about) => {
-                self.keep(scratch.path(), arch, &about, &kept)?;
-                Ok(built(about, false))
+        let start = Instant::now();
+        let mut outcomes = BTreeMap::new();
+        let mut missing = Vec::new();
+        for arch in archs {
+            let kept = Kept::of(self, source, arch, options);
+            match kept.about() {
+                Some(about) => {
+                    outcomes.insert(arch, kept.built(about, true, start));
+                }
+                None if !missing.contains(&arch) => missing.push(arch),
+                None => {}
             }
         }
+        let mut rounds = if missing.is_empty() {
+            Vec::new()
+        } else {
+            vec![missing]
+        };
+        while let Some(round) = rounds.pop() {
+            let ran = self
+                .child
+                .run(&self.toolchain, source, &round, options, threads)?;
+            for arch in &round {
+                let outcome = match (ran.reply(arch), &ran.stopped) {
+                    (Some(reply), _) => self.settle(source, arch, options, &ran, &reply, start)?,
+                    // It may have been another one's fault that it broke down.
+                    (None, Some(ExitReason::Signalled { .. })) if round.len() > 1 => {
+                        rounds.push(vec![arch]);
+                        continue;
+                    }
+                    (None, Some(why)) => {
+                        Outcome::Refused(format!("the compiler was stopped: {why}"))
+                    }
+                    (None, None) => return Err(no_answer()),
+                };
+                outcomes.insert(arch, outcome);
+            }
+        }
+        let answers = archs.iter().map(|arch| outcomes.get(arch).cloned());
+        answers.collect::<Option<_>>().ok_or_else(no_answer)
+    }
+
+    /// What a reply means; code that was made is kept.
+    fn settle(
+        &self,
+        source: &str,
+        arch: &Arch,
+        options: &Options,
+        ran: &Ran,
+        reply: &Reply,
+        start: Instant,
+    ) -> Result<Outcome, Failure> {
+        if !reply.ok {
+            return Ok(Outcome::Refused(messages::refusal(
+                &reply.log,
+                reply.version,
+            )));
+        }
+        let mut recorded = vec![format!("--gpu-architecture={arch}")];
+        recorded.extend(options.all());
+        let about = About {
+            version: reply.version,
+            options: recorded,
+            resources: resources::of_log(&reply.log),
+            warnings: resources::rest_of_log(&reply.log),
+            nvrtc_ms: reply.ms,
+        };
+        let kept = Kept::of(self, source, arch, options);
+        kept.keep(&self.cache, ran, &about)?;
+        Ok(kept.built(about, false, start))
     }
 
     /// Compiles several, on so many threads; the answers are in their order.
     pub fn compile_all(
         &self,
-        jobs: &[(String, Arch, Options)],
+        jobs: &[Job],
         threads: usize,
-        done: &(dyn Fn(usize, &Result<Outcome, Failure>) + Sync),
-    ) -> Vec<Result<Outcome, Failure>> {
+        done: &(dyn Fn(usize, &Answer) + Sync),
+    ) -> Vec<Answer> {
         let next = AtomicUsize::new(0);
-        let results: Vec<Mutex<Option<Result<Outcome, Failure>>>> =
-            jobs.iter().map(|_| Mutex::new(None)).collect();
+        let results: Vec<Mutex<Option<Answer>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+        let each = (threads / jobs.len().max(1)).max(1);
         std::thread::scope(|scope| {
             for _ in 0..threads.clamp(1, jobs.len().max(1)) {
                 scope.spawn(|| {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((source, arch, options)) = jobs.get(at) else {
+                        let Some(job) = jobs.get(at) else {
                             return;
                         };
-                        let result = self.compile(source, arch, options);
+                        let result = self.compile_for(&job.source, &job.archs, &job.options, each);
                         done(at, &result);
                         if let Ok(mut slot) = results[at].lock() {
                             *slot = Some(result);
@@ -226,129 +309,80 @@ impl Compiler {
         parts.extend(headers::texts().map(|text: &str| text.as_bytes()));
         ContentHash::of_parts(parts)
     }
+}
 
-    fn run(&self, source: &str, arch: &Arch, options: &Options) -> Result<Ran, Failure> {
-        let scratch = tempfile::Builder::new()
-            .prefix("alphalab-nvrtc-")
-            .tempdir()
-            .map_err(file("create a folder in", &std::env::temp_dir()))?;
-        let stubs = scratch.path().join("include");
-        headers::write(&stubs).map_err(file("write headers to", &stubs))?;
-        let mut all = options.all();
-        // Ours last: a toolkit that has one knows better.
-        for folder in self.toolchain.include.iter().chain([&stubs]) {
-            all.push(format!("--include-path={}", folder.display()));
+fn no_answer() -> Failure {
+    Failure::Broken("an empty reply".to_owned())
+}
+
+/// Where the code of one source for one GPU is kept.
+struct Kept {
+    arch: Arch,
+    key: ContentHash,
+    folder: PathBuf,
+}
+
+impl Kept {
+    fn of(compiler: &Compiler, source: &str, arch: &Arch, options: &Options) -> Self {
+        let key = compiler.key(source, arch, options);
+        Self {
+            arch: arch.clone(),
+            folder: compiler.cache.join(key.to_string()),
+            key,
         }
-        let request = Request {
-            builtins: self.toolchain.builtins.clone(),
-            library: self.toolchain.library.clone(),
-            name: NAME.to_owned(),
-            source: source.to_owned(),
-            archs: vec![arch.name().to_owned()],
-            options: all,
-        };
-        let path = scratch.path().join(REQUEST);
-        let text =
-            serde_json::to_vec(&request).map_err(|error| Failure::Broken(error.to_string()))?;
-        fs::write(&path, text).map_err(file("write", &path))?;
-        let mut policy = Policy::compiler(scratch.path());
-        let libraries = [
-            Some(&self.toolchain.library),
-            self.toolchain.builtins.as_ref(),
-        ];
-        policy.read_only = libraries
-            .into_iter()
-            .flatten()
-            .filter_map(|library| library.parent().map(Path::to_owned))
-            .chain(self.toolchain.include.iter().cloned())
-            .collect();
-        let limits = Limits {
-            address_space_bytes: Some(MEMORY_BYTES),
-            wall: Some(self.wall),
-            file_size_bytes: Some(FILE_BYTES),
-            ..Limits::default()
-        };
-        let start = |policy: Policy| {
-            Command::new(&self.child, policy, limits.clone())
-                .stdout(Output::Null)
-                .stderr(Output::Capture)
-                .run()
-        };
-        let finished = match start(policy.clone()) {
-            // A folder that only its owner may enter: no other user can run
-            // the compiler there.
-            Err(SpawnError::Unreadable { .. }) => start(Policy {
-                drop_user: false,
-                ..policy
-            }),
-            other => other,
-        }
-        .map_err(Failure::Start)?;
-        let said = finished.stderr.text();
-        let reply = scratch.path().join(REPLY);
-        match finished.reason {
-            ExitReason::Exited(0) => {}
-            ExitReason::Exited(_) => return Err(Failure::Broken(said.trim().to_owned())),
-            // A source can do that to a compiler.
-            other => return Ok(Ran::Refused(format!("the compiler was stopped: {other}"))),
-        }
-        let text = fs::read(&reply).map_err(file("read", &reply))?;
-        let reply: Reply =
-            serde_json::from_slice(&text).map_err(|error| Failure::Broken(error.to_string()))?;
-        let Some(compiled) = reply.compiled.into_iter().next() else {
-            return Err(Failure::Broken("an empty reply".to_owned()));
-        };
-        if !compiled.ok {
-            return Ok(Ran::Refused(messages::trimmed(&compiled.log)));
-        }
-        let mut recorded = vec![format!("--gpu-architecture={arch}")];
-        recorded.extend(options.all());
-        let about = About {
-            version: reply.version,
-            options: recorded,
-            resources: resources::of_log(&compiled.log),
-            warnings: resources::rest_of_log(&compiled.log),
-            nvrtc_ms: compiled.ms,
-        };
-        Ok(Ran::Done(scratch, about))
+    }
+
+    /// What is said of it, if it is there.
+    fn about(&self) -> Option<About> {
+        let text = fs::read(self.folder.join(ABOUT)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn built(&self, about: About, cached: bool, start: Instant) -> Outcome {
+        Outcome::Built(Built {
+            arch: self.arch.clone(),
+            ptx: self.folder.join(PTX),
+            cubin: self.folder.join(CUBIN),
+            key: self.key.clone(),
+            options: about.options,
+            resources: about.resources,
+            warnings: about.warnings,
+            version: about.version,
+            cached,
+            nvrtc_ms: about.nvrtc_ms,
+            elapsed_ms: start.elapsed().as_secs_f64() * 1e3,
+        })
     }
 
     /// Whole or not at all: the folder gets its name last.
-    fn keep(&self, scratch: &Path, arch: &Arch, about: &About, kept: &Path) -> Result<(), Failure> {
+    fn keep(&self, cache: &Path, ran: &Ran, about: &About) -> Result<(), Failure> {
         let new = tempfile::Builder::new()
             .prefix(".new-")
-            .tempdir_in(&self.cache)
-            .map_err(file("create a folder in", &self.cache))?;
-        for (from, to) in [("ptx", PTX), ("cubin", CUBIN)] {
-            let from = scratch.join(format!("{arch}.{from}"));
+            .tempdir_in(cache)
+            .map_err(file("create a folder in", cache))?;
+        let made = Files::of(self.arch.name());
+        for (from, to) in [(&made.ptx, PTX), (&made.cubin, CUBIN)] {
+            let from = ran.path(from);
             fs::copy(&from, new.path().join(to)).map_err(file("copy", &from))?;
         }
         let path = new.path().join(ABOUT);
-        let text = serde_json::to_vec(about).map_err(|error| Failure::Broken(error.to_string()))?;
-        fs::write(&path, text).map_err(file("write", &path))?;
+        serde_json::to_vec(about)
+            .map_err(io::Error::other)
+            .and_then(|text| fs::write(&path, text))
+            .map_err(file("write", &path))?;
         let new = new.keep();
-        if let Err(source) = fs::rename(&new, kept) {
+        if let Err(source) = fs::rename(&new, &self.folder) {
             // Another process was faster; what it made is the same.
             let _ = fs::remove_dir_all(&new);
-            if read_about(kept).is_none() {
-                return Err(file("rename to", kept)(source));
+            if self.about().is_none() {
+                return Err(file("rename to", &self.folder)(source));
             }
         }
         Ok(())
     }
 }
 
-enum Ran {
-    Done(tempfile::TempDir, About),
-    Refused(String),
-}
-
-fn read_about(kept: &Path) -> Option<About> {
-    let text = fs::read(kept.join(ABOUT)).ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
     let path = path.to_owned();
     move |source| Failure::File {
         doing,

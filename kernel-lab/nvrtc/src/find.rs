@@ -45,17 +45,41 @@ impl Places {
         // Torch's libraries are in `site-packages/torch/lib`.
         let beside_torch =
             path("ALPHALAB_TORCH_LIB").and_then(|lib| Some(lib.parent()?.parent()?.to_owned()));
-        let environment = path("ALPHALAB_VENV").into_iter().flat_map(|venv| {
-            let versions = std::fs::read_dir(venv.join("lib")).into_iter().flatten();
-            versions.filter_map(|entry| Some(entry.ok()?.path().join("site-packages")))
-        });
+        let environments = ["ALPHALAB_VENV", "VIRTUAL_ENV"];
+        let environments = environments.into_iter().filter_map(path);
         let toolkits = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(path);
         Self {
             setting: path("ALPHALAB_NVRTC"),
-            packages: beside_torch.into_iter().chain(environment).collect(),
+            packages: beside_torch
+                .into_iter()
+                .chain(environments.flat_map(|venv| site_packages(&venv)))
+                .collect(),
             toolkits: toolkits.chain([PathBuf::from("/usr/local/cuda")]).collect(),
         }
     }
+
+    /// With a Python environment behind the others.
+    #[must_use]
+    pub fn and_venv(mut self, venv: &Path) -> Self {
+        self.packages.extend(site_packages(venv));
+        self
+    }
+}
+
+fn site_packages(venv: &Path) -> Vec<PathBuf> {
+    let versions = std::fs::read_dir(venv.join("lib")).into_iter().flatten();
+    versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("site-packages")))
+        .collect()
+}
+
+/// Where programs of this workspace keep what is dear to make: `ALPHALAB_CACHE`,
+/// else `XDG_CACHE_HOME/alphalab`, else `HOME/.cache/alphalab`.
+pub fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name: &str| variable(name).map(PathBuf::from);
+    path("ALPHALAB_CACHE")
+        .or_else(|| path("XDG_CACHE_HOME").map(|dir| dir.join("alphalab")))
+        .or_else(|| path("HOME").map(|dir| dir.join(".cache").join("alphalab")))
 }
 
 /// NVRTC with its headers.

@@ -99,7 +99,7 @@ typedef unsigned long uintptr_t;
 
 const NOTHING: &str = "#pragma once\n";
 
-const ALL: [(&str, &str); 17] = [
+const ALL: [(&str, &str); 18] = [
     ("math.h", CONSTANTS),
     ("cmath", CONSTANTS),
     ("float.h", FLOAT),
@@ -117,6 +117,7 @@ const ALL: [(&str, &str); 17] = [
     ("stddef.h", NOTHING),
     ("cstddef", NOTHING),
     ("string.h", NOTHING),
+    ("cstring", NOTHING),
 ];
 
 /// Their texts, for the hash of what went in.

@@ -1,126 +1,13 @@
-//! The child that compiles: reads a request in its working folder, and leaves
-//! what NVRTC made of it there.
+//! The program that compiles, for those that can't start themselves again.
 
-use std::ffi::{CString, c_char};
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
-
-use cudarc::nvrtc::{result, sys};
-use kernel_nvrtc::wire::{Compiled, REPLY, REQUEST, Reply, Request};
 
 fn main() -> ExitCode {
-    match run() {
+    match kernel_nvrtc::child::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("kernel-nvrtc: {problem}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn run() -> Result<(), String> {
-    let text =
-        std::fs::read(REQUEST).map_err(|error| format!("failed to read {REQUEST}: {error}"))?;
-    let request: Request =
-        serde_json::from_slice(&text).map_err(|error| format!("{REQUEST}: {error}"))?;
-    // cudarc finds the library by its name among those that are loaded, and
-    // the library the builtins.
-    if let Some(builtins) = &request.builtins {
-        preload(builtins)?;
-    }
-    preload(&request.library)?;
-    let (mut major, mut minor) = (0, 0);
-    // SAFETY: NVRTC writes two integers.
-    let asked = unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) };
-    asked
-        .result()
-        .map_err(|error| format!("nvrtcVersion: {error}"))?;
-    let mut reply = Reply {
-        version: (major, minor),
-        compiled: Vec::new(),
-    };
-    for arch in &request.archs {
-        let compiled = compile(&request, arch)?;
-        let ok = compiled.ok;
-        reply.compiled.push(compiled);
-        if !ok {
-            break;
-        }
-    }
-    let text = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
-    write(REPLY, &text)
-}
-
-fn write(name: &str, bytes: &[u8]) -> Result<(), String> {
-    std::fs::write(name, bytes).map_err(|error| format!("failed to write {name}: {error}"))
-}
-
-/// Loads a library for the rest of this process.
-fn preload(path: &Path) -> Result<(), String> {
-    // SAFETY: runs the initialisers of NVIDIA's own library.
-    let library = unsafe { libloading::Library::new(path) };
-    let library = library.map_err(|error| format!("failed to load {}: {error}", path.display()))?;
-    // It must outlive all calls, and this process ends after them.
-    Box::leak(Box::new(library));
-    Ok(())
-}
-
-fn compile(request: &Request, arch: &str) -> Result<Compiled, String> {
-    let text =
-        |what: &str, text: &str| CString::new(text).map_err(|_| format!("{what} has a zero byte"));
-    let source = text("the source", &request.source)?;
-    let name = text("the name", &request.name)?;
-    let mut options = vec![format!("--gpu-architecture={arch}")];
-    options.extend(request.options.iter().cloned());
-    let start = Instant::now();
-    let program = result::create_program(&source, Some(&name))
-        .map_err(|error| format!("nvrtcCreateProgram: {error}"))?;
-    // SAFETY: the program was made above and is destroyed below, and source
-    // and name live as long.
-    let (done, log) = unsafe {
-        let done = result::compile_program(program, &options);
-        let log = result::get_program_log(program);
-        (
-            done,
-            log.map_err(|error| format!("nvrtcGetProgramLog: {error}"))?,
-        )
-    };
-    let ms = start.elapsed().as_secs_f64() * 1e3;
-    if done.is_ok() {
-        // SAFETY: as above; it was compiled.
-        let ptx = unsafe { result::get_ptx(program) };
-        let ptx = ptx.map_err(|error| format!("nvrtcGetPTX: {error}"))?;
-        write(&format!("{arch}.ptx"), &bytes(&ptx))?;
-        write(&format!("{arch}.cubin"), &cubin(program)?)?;
-    }
-    // SAFETY: nobody uses it any more.
-    unsafe { result::destroy_program(program) }
-        .map_err(|error| format!("nvrtcDestroyProgram: {error}"))?;
-    Ok(Compiled {
-        arch: arch.to_owned(),
-        ok: done.is_ok(),
-        log: String::from_utf8_lossy(&bytes(&log)).into_owned(),
-        ms,
-    })
-}
-
-/// Up to the zero byte.
-fn bytes(text: &[c_char]) -> Vec<u8> {
-    let bytes = text.iter().map(|byte| byte.cast_unsigned());
-    bytes.take_while(|byte| *byte != 0).collect()
-}
-
-fn cubin(program: sys::nvrtcProgram) -> Result<Vec<u8>, String> {
-    let mut size = 0;
-    // SAFETY: the program is compiled; NVRTC writes one integer.
-    unsafe { sys::nvrtcGetCUBINSize(program, &raw mut size) }
-        .result()
-        .map_err(|error| format!("nvrtcGetCUBINSize: {error}"))?;
-    let mut code = vec![0_u8; size];
-    // SAFETY: NVRTC writes as many bytes as it has just said.
-    unsafe { sys::nvrtcGetCUBIN(program, code.as_mut_ptr().cast()) }
-        .result()
-        .map_err(|error| format!("nvrtcGetCUBIN: {error}"))?;
-    Ok(code)
 }

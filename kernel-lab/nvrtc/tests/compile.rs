@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kernel_nvrtc::{Arch, Built, Compiler, Options, Outcome, Places, Toolchain};
+use kernel_nvrtc::{
+    Arch, Ask, Built, Compiler, FilesError, Job, Options, Outcome, Places, Toolchain, compile_files,
+};
 
 const GENTLE: &str = r#"
 #include <math.h>
@@ -18,17 +20,20 @@ extern "C" __global__ void scale(const float* x, float* y, int n, float a) {
 }
 "#;
 
+fn skip(why: &dyn std::fmt::Display) {
+    let required = std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|set| set == "1");
+    assert!(!required, "{why}");
+    println!("skipped: {why}");
+}
+
+fn toolchain() -> Option<Toolchain> {
+    Toolchain::find(&Places::read(|name| std::env::var_os(name)))
+        .map_err(|error| skip(&error))
+        .ok()
+}
+
 fn compiler(cache: &Path) -> Option<Compiler> {
-    let toolchain = match Toolchain::find(&Places::read(|name| std::env::var_os(name))) {
-        Ok(toolchain) => toolchain,
-        Err(error) => {
-            let required =
-                std::env::var_os("ALPHALAB_REQUIRE_SYSTEM").is_some_and(|set| set == "1");
-            assert!(!required, "{error}");
-            println!("skipped: {error}");
-            return None;
-        }
-    };
+    let toolchain = toolchain()?;
     let child = Path::new(env!("CARGO_BIN_EXE_kernel-nvrtc"));
     Some(Compiler::new(toolchain, child, cache).expect("a compiler"))
 }
@@ -170,21 +175,217 @@ fn several_at_once_keep_their_order() {
     let Some(compiler) = compiler(cache.path()) else {
         return;
     };
-    let source = |at: usize| {
-        if at == 2 {
+    let job = |at: usize| Job {
+        source: if at == 2 {
             "broken".to_owned()
         } else {
             format!("extern \"C\" __global__ void k{at}(int* x) {{ *x = {at}; }}\n")
-        }
+        },
+        archs: vec![arch("sm_90a"), arch("sm_80")],
+        options: Options::default(),
     };
-    let jobs: Vec<_> = (0..5)
-        .map(|at| (source(at), arch("sm_80"), Options::default()))
-        .collect();
+    let jobs: Vec<_> = (0..5).map(job).collect();
     let results = compiler.compile_all(&jobs, 2, &|_, _| {});
     for (at, result) in results.into_iter().enumerate() {
-        match result.unwrap() {
-            Outcome::Built(made) => assert!(made.resources.contains_key(&format!("k{at}"))),
-            Outcome::Refused(_) => assert_eq!(at, 2),
+        let outcomes = result.unwrap();
+        assert_eq!(outcomes.len(), 2);
+        for (outcome, name) in outcomes.into_iter().zip(["sm_90a", "sm_80"]) {
+            match outcome {
+                Outcome::Built(made) => {
+                    assert!(made.resources.contains_key(&format!("k{at}")));
+                    assert_eq!(made.arch, arch(name));
+                    let ptx = std::fs::read_to_string(&made.ptx).unwrap();
+                    assert!(ptx.contains(&format!(".target {name}\n")), "{at} {name}");
+                }
+                Outcome::Refused(_) => assert_eq!(at, 2),
+            }
         }
     }
+}
+
+#[test]
+fn what_compiles_for_one_gpu_only_is_refused_for_the_others() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(compiler) = compiler(cache.path()) else {
+        return;
+    };
+    let source = "#if __CUDA_ARCH__ < 900\n#error too old\n#endif\n\
+                  extern \"C\" __global__ void k(int* x) { *x = 1; }\n";
+    let archs = ["sm_80", "sm_90a", "sm_100"].map(arch);
+    for _ in 0..2 {
+        let outcomes = compiler.compile_for(source, &archs, &Options::default(), 2);
+        let built = outcomes.unwrap().into_iter();
+        let built: Vec<bool> = built
+            .map(|made| matches!(made, Outcome::Built(_)))
+            .collect();
+        assert_eq!(built, [false, true, true]);
+    }
+}
+
+/// Kernels that include what NVIDIA packs beside NVRTC.
+const WITH_HEADERS: [(&str, &str); 6] = [
+    ("wmma", include_str!("headers/wmma.cu")),
+    ("groups", include_str!("headers/groups.cu")),
+    ("reduce", include_str!("headers/reduce.cu")),
+    ("random", include_str!("headers/random.cu")),
+    ("narrow", include_str!("headers/narrow.cu")),
+    ("pipeline", include_str!("headers/pipeline.cu")),
+];
+
+#[test]
+fn the_headers_that_kernels_use_are_there() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(compiler) = compiler(cache.path()) else {
+        return;
+    };
+    let has = |name: &str| {
+        let include = toolchain().unwrap().include;
+        include.iter().any(|folder| folder.join(name).exists())
+    };
+    if !has("crt/mma.h") || !has("cub/cub.cuh") {
+        return skip(&"no headers of nvidia-cuda-crt and nvidia-cuda-cccl");
+    }
+    let jobs = WITH_HEADERS.map(|(_, source)| Job {
+        source: source.to_owned(),
+        archs: ["sm_80", "sm_90a", "sm_100"].map(arch).to_vec(),
+        options: Options::default(),
+    });
+    let results = compiler.compile_all(&jobs, 2, &|_, _| {});
+    for ((name, _), result) in WITH_HEADERS.iter().zip(results) {
+        for outcome in result.unwrap() {
+            assert!(matches!(outcome, Outcome::Built(_)), "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_is_not_installed_is_named_with_its_package() {
+    let (cache, include) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(mut toolchain) = toolchain() else {
+        return;
+    };
+    let mma = toolchain.include.iter().map(|folder| folder.join("mma.h"));
+    let Some(mma) = mma.into_iter().find(|path| path.exists()) else {
+        return skip(&"no headers of the CUDA runtime");
+    };
+    std::fs::copy(mma, include.path().join("mma.h")).unwrap();
+    toolchain.include = vec![include.path().to_owned()];
+    let child = Path::new(env!("CARGO_BIN_EXE_kernel-nvrtc"));
+    let compiler = Compiler::new(toolchain, child, cache.path()).unwrap();
+    let outcome = compiler.compile("#include <mma.h>\n", &arch("sm_80"), &Options::default());
+    let said = refused(outcome.unwrap());
+    assert!(
+        said.contains("`crt/mma.h` is in the Python package nvidia-cuda-crt"),
+        "{said}"
+    );
+}
+
+/// A compiler whose child is a shell script: what it answers is made up.
+fn scripted(folder: &Path, script: &str) -> Compiler {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (library, child) = (folder.join("libnvrtc.so.13"), folder.join("child"));
+    std::fs::write(&library, "").expect("a library");
+    std::fs::write(&child, format!("#!/bin/sh\n{script}")).expect("a script");
+    std::fs::set_permissions(&child, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let toolchain = Toolchain {
+        library,
+        builtins: None,
+        include: Vec::new(),
+    };
+    Compiler::new(toolchain, &child, &folder.join("cache")).expect("a compiler")
+}
+
+#[test]
+fn one_process_answers_for_all_gpus() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = r#"{"version":[13,0],"ok":false,"log":"error: both","ms":1}"#;
+    let compiler = scripted(
+        folder.path(),
+        &format!(
+            "case \"$(cat request.json)\" in\n\
+             *'\"archs\":[\"sm_80\",\"sm_90a\"]'*) ;;\n\
+             *) exit 1 ;;\nesac\n\
+             for arch in sm_80 sm_90a; do echo '{answer}' > $arch.json; done\n"
+        ),
+    );
+    let archs = ["sm_80", "sm_90a"].map(arch);
+    let outcomes = compiler.compile_for("", &archs, &Options::default(), 2);
+    for outcome in outcomes.unwrap() {
+        assert_eq!(refused(outcome), "error: both");
+    }
+}
+
+#[test]
+fn one_gpu_that_breaks_the_compiler_does_not_cost_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = r#"{"version":[13,0],"ok":false,"log":"error: alone","ms":1}"#;
+    let compiler = scripted(
+        folder.path(),
+        &format!(
+            "case \"$(cat request.json)\" in\n\
+             *'\"archs\":[\"sm_80\",\"sm_90a\",\"sm_100\"]'*) echo '{answer}' > sm_80.json ; kill -SEGV $$ ;;\n\
+             *'\"archs\":[\"sm_90a\"]'*) kill -SEGV $$ ;;\n\
+             *'\"archs\":[\"sm_100\"]'*) echo '{answer}' > sm_100.json ;;\nesac\n"
+        ),
+    );
+    let archs = ["sm_80", "sm_90a", "sm_100"].map(arch);
+    let outcomes = compiler.compile_for("", &archs, &Options::default(), 3);
+    let said: Vec<String> = outcomes.unwrap().into_iter().map(refused).collect();
+    assert_eq!([&said[0], &said[2]], ["error: alone"; 2]);
+    assert!(
+        said[1].starts_with("the compiler was stopped: "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn files_that_can_not_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let compiler = scripted(folder.path(), "exit 1");
+    let ask = |name: &str| Ask {
+        files: vec![folder.path().join(name)],
+        archs: vec![arch("sm_80")],
+        options: Options::default(),
+        out: None,
+        threads: 1,
+    };
+    std::fs::write(folder.path().join("latin.cu"), b"// caf\xe9\n").unwrap();
+    for name in ["missing.cu", "latin.cu"] {
+        let error = compile_files(&compiler, &ask(name), &|_| {}).unwrap_err();
+        assert!(matches!(error, FilesError::Unreadable { .. }), "{error:?}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn files_become_a_document_and_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(compiler) = compiler(&folder.path().join("cache")) else {
+        return;
+    };
+    let (good, bad) = (folder.path().join("good.cu"), folder.path().join("bad.cu"));
+    std::fs::write(&good, GENTLE).unwrap();
+    std::fs::write(&bad, "int x = y;\n").unwrap();
+    let out = folder.path().join("out");
+    let ask = Ask {
+        files: vec![good, bad],
+        archs: ["sm_80", "sm_90a"].map(arch).to_vec(),
+        options: Options::default(),
+        out: Some(out.clone()),
+        threads: 2,
+    };
+    let document = compile_files(&compiler, &ask, &|_| {}).unwrap();
+    assert!(!document.all_compile());
+    let ok: Vec<bool> = document.compiled.iter().map(|row| row.ok).collect();
+    assert_eq!(ok, [true, true, false, false]);
+    for name in ["sm_80.ptx", "sm_80.cubin", "sm_90a.ptx", "sm_90a.cubin"] {
+        assert!(out.join(format!("good.{name}")).is_file(), "{name}");
+    }
+    let table = document.table();
+    assert!(table.contains("  scale: "), "{table}");
+    assert!(
+        table.contains("bad.cu sm_80: does not compile\nkernel.cu(1): error"),
+        "{table}"
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::forms::{self, Found, Wanted};
 use super::names::{Names, Symbol, kind};
+use super::places::Places;
 use super::rename::rename;
 use super::{Context, LoadError, MOST_REGISTERS, place};
 use crate::exec::rows::{ALL, Demand, Kind, Kinds, LANES, Registers, Slots};
@@ -42,6 +43,7 @@ pub(super) struct Decoder<'a, 'c> {
     local_bytes: u32,
     shared: Layout,
     location: Option<Location>,
+    places: Places,
     guard: (u32, u32),
     /// Bytes that are used of the next load.
     pub(super) used: u32,
@@ -68,6 +70,7 @@ pub(crate) fn function<'a>(
         local_bytes: 0,
         shared: context.layout.clone(),
         location: None,
+        places: Places::default(),
         guard: (TRUE, 0),
         used: u32::MAX,
         line: function.line,
@@ -108,7 +111,7 @@ impl<'a> Decoder<'a, '_> {
         self.emit_counted(what, class, 0);
     }
 
-    fn emit_counted(&mut self, what: What, class: Class, flops: u32) {
+    pub(super) fn emit_counted(&mut self, what: What, class: Class, flops: u32) {
         let (guard, flip) = self.guard;
         self.steps.push(Step {
             guard,
@@ -266,13 +269,15 @@ impl<'a> Decoder<'a, '_> {
             Statement::Block(statements) => self.block(statements)?,
             // Line 0 is what the compiler made by itself: it belongs to what was before.
             Statement::Location(location) if location.place.line == 0 => {}
-            Statement::Location(location) => self.location = Some(*location),
+            Statement::Location(location) => {
+                self.location = Some(self.places.resolve(*location));
+            }
             Statement::UsedBytes(used) => self.used = *used,
             Statement::Instruction(instruction) => {
                 self.line = instruction.line;
-                self.guard = self.guard_of(instruction.guard)?;
-                self.instruction(instruction)?;
+                let decoded = self.guarded(instruction);
                 self.used = u32::MAX;
+                self.context.pass(instruction, decoded)?;
             }
         }
         Ok(())
@@ -303,6 +308,11 @@ impl<'a> Decoder<'a, '_> {
         Ok(())
     }
 
+    fn guarded(&mut self, instruction: &'a Instruction<'a>) -> Result<(), LoadError> {
+        self.guard = self.guard_of(instruction.guard)?;
+        self.instruction(instruction)
+    }
+
     fn guard_of(&self, guard: Option<Guard<'a>>) -> Result<(u32, u32), LoadError> {
         let Some(guard) = guard else {
             return Ok((TRUE, 0));
@@ -326,9 +336,13 @@ impl<'a> Decoder<'a, '_> {
                 self.control(instruction)?
             }
             "ld" | "ldu" | "st" | "atom" | "red" | "cvta" | "isspacep" | "prefetch"
-            | "prefetchu" | "membar" | "fence" | "applypriority" => self.memory(instruction)?,
+            | "prefetchu" | "createpolicy" | "membar" | "fence" | "applypriority" => {
+                self.memory(instruction)?
+            }
             "bar" | "barrier" | "shfl" | "vote" | "match" | "redux" | "activemask" | "elect"
             | "nanosleep" | "griddepcontrol" => self.warp(instruction)?,
+            "cp" => self.copy(instruction)?,
+            "mma" | "wmma" | "ldmatrix" | "stmatrix" | "movmatrix" => self.tensor(instruction)?,
             _ => false,
         };
         if done {

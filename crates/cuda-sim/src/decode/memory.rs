@@ -28,7 +28,7 @@ impl<'a> Decoder<'a, '_> {
     /// have no effect: here all see it at once, and there are no caches.
     pub(super) fn memory(&mut self, instruction: &'a Instruction<'a>) -> Result<bool, LoadError> {
         let names = instruction.modifiers.as_slice();
-        let operands = instruction.operands.as_slice();
+        let operands = self.without_policy(instruction)?;
         match (instruction.opcode, operands) {
             // Of proxies there is none here.
             ("membar" | "fence", []) if names.contains(&"proxy") => {
@@ -41,6 +41,7 @@ impl<'a> Decoder<'a, '_> {
                 self.target(address, found)?;
                 self.emit(What::Nothing, Class::Memory);
             }
+            ("createpolicy", [to, rest @ ..]) => return self.policy(instruction, to, rest),
             ("cvta", [to, from]) => return self.convert(instruction, to, from),
             ("isspacep", [to, from]) => return self.is_space(instruction, to, from),
             ("ld" | "ldu", [values, Operand::Address(address)]) => {
@@ -63,6 +64,25 @@ impl<'a> Decoder<'a, '_> {
         Ok(true)
     }
 
+    /// The operands without what caches should keep of global memory, which
+    /// comes last: PTX ISA 9.0, 9.7.9.2.
+    fn without_policy(
+        &mut self,
+        instruction: &'a Instruction<'a>,
+    ) -> Result<&'a [Operand<'a>], LoadError> {
+        let operands = instruction.operands.as_slice();
+        let names = instruction.modifiers.as_slice();
+        if !names.contains(&"L2::cache_hint") {
+            return Ok(operands);
+        }
+        let found = names.iter().find_map(|name| space(name));
+        let ([rest @ .., policy], None | Some(Space::Global)) = (operands, found) else {
+            return self.unknown(instruction);
+        };
+        self.exact(policy, Type::U64)?;
+        Ok(rest)
+    }
+
     /// What comes before a release is published by it.
     fn release(&mut self, modifiers: &[&str]) {
         let releases = |name: &&str| matches!(*name, "release" | "acq_rel");
@@ -73,7 +93,11 @@ impl<'a> Decoder<'a, '_> {
 
     /// Where an access goes, with what the space is called then: arguments of
     /// functions lie in local memory.
-    fn target(&mut self, address: &Address<'a>, space: Option<Space>) -> Result<Target, LoadError> {
+    pub(super) fn target(
+        &mut self,
+        address: &Address<'a>,
+        space: Option<Space>,
+    ) -> Result<Target, LoadError> {
         if !address.coordinates.is_empty() {
             return self.invalid("coordinates where an address is wanted");
         }
@@ -124,6 +148,37 @@ impl<'a> Decoder<'a, '_> {
             }
             At::Fixed(at) => Ok(fixed(space, at.wrapping_add(offset))),
         }
+    }
+
+    /// There are no caches: any policy will do.
+    fn policy(
+        &mut self,
+        instruction: &'a Instruction<'a>,
+        to: &Operand<'a>,
+        from: &'a [Operand<'a>],
+    ) -> Result<bool, LoadError> {
+        match (instruction.modifiers.first(), from) {
+            (Some(&"fractional"), []) => {}
+            (Some(&"fractional"), [part]) => {
+                self.exact(part, Type::F32)?;
+            }
+            (Some(&"range"), [Operand::Address(start), first, all]) => {
+                self.target(start, Some(Space::Global))?;
+                self.exact(first, Type::U32)?;
+                self.exact(all, Type::U32)?;
+            }
+            (Some(&"cvt"), [property]) => {
+                self.exact(property, Type::B64)?;
+            }
+            _ => return self.unknown(instruction),
+        }
+        let Some(mov) = ops::moved(Type::B64) else {
+            return self.unknown(instruction);
+        };
+        let to = self.register(to, Wanted::exactly(Type::B64))?;
+        let nothing = self.constant(Kind::Long, 0);
+        self.emit_alu(&mov, to.slot, &[nothing]);
+        Ok(true)
     }
 
     /// A load or a store.
@@ -222,6 +277,7 @@ impl<'a> Decoder<'a, '_> {
             return self.unknown(instruction);
         };
         let number = match ty {
+            Type::B16 => Number::B16,
             Type::U32 | Type::B32 => Number::U32,
             Type::U64 | Type::B64 => Number::U64,
             Type::S32 => Number::S32,

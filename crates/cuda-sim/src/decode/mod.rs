@@ -4,16 +4,21 @@
 //! says.
 
 mod calls;
+mod copy;
 mod forms;
+mod fragment;
 mod function;
 mod memory;
 mod moves;
 mod names;
 mod operands;
+mod places;
 mod rename;
 mod table;
+mod tensor;
 mod warp;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use thiserror::Error;
@@ -58,6 +63,16 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Line of the PTX.
+    pub fn line(&self) -> u32 {
+        match self {
+            Self::Syntax(error) => error.line,
+            Self::NotSimulable { line, .. } | Self::Invalid { line, .. } => *line,
+        }
+    }
+}
+
 /// What functions of a module know about it.
 #[derive(Debug, Default)]
 pub(crate) struct Context<'a> {
@@ -66,15 +81,38 @@ pub(crate) struct Context<'a> {
     /// Offsets of variables in shared memory: whose, and which.
     pub(crate) shared: HashMap<&'a str, u32>,
     /// Numbers of functions.
-    functions: HashMap<&'a str, u32>,
+    pub(crate) functions: HashMap<&'a str, u32>,
     /// What those take and return that are no kernels.
-    signatures: HashMap<&'a str, Signature>,
+    pub(crate) signatures: HashMap<&'a str, Signature>,
     /// Registers of what is decoded so far.
-    registers: u32,
+    pub(crate) registers: u32,
     /// Shared variables that are there whichever kernel runs.
     pub(crate) layout: Layout,
     /// Names of source files by number.
     pub(crate) files: HashMap<u32, &'a str>,
+    /// What is wrong with instructions, where all of it is asked for; else
+    /// the first one that is not known stops it.
+    pub(crate) refused: Option<&'a RefCell<Vec<Refused<'a>>>>,
+}
+
+/// An instruction that can't be run, and why.
+pub(crate) type Refused<'a> = (&'a ptx::Instruction<'a>, LoadError);
+
+impl<'a> Context<'a> {
+    /// Goes on behind an instruction that can't be run, if all are asked for.
+    pub(crate) fn pass(
+        &self,
+        instruction: &'a ptx::Instruction<'a>,
+        decoded: Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
+        match (decoded, self.refused) {
+            (Err(error), Some(refused)) => {
+                refused.borrow_mut().push((instruction, error));
+                Ok(())
+            }
+            (decoded, _) => decoded,
+        }
+    }
 }
 
 impl<'a> Context<'a> {

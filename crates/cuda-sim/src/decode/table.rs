@@ -1,4 +1,4 @@
-//! The instructions that are known: PTX ISA 9.0, sections 9.7.1 to 9.7.13.
+//! The instructions that are known: PTX ISA 9.0, sections 9.7.1 to 9.7.14.
 //!
 //! ptxas 12.8 takes each of these forms for `sm_90a`, but for those with eight
 //! elements or 256 bits, which need `sm_100`.
@@ -23,6 +23,7 @@ pub(super) const GROUPS: &[(&str, &str)] = &[
         "KEEP",
         "L1::evict_normal|L1::evict_unchanged|L1::evict_first|L1::evict_last|L1::no_allocate",
     ),
+    ("HINT", "L2::cache_hint"),
     ("FETCH", "L2::64B|L2::128B|L2::256B"),
     ("SHARED", "shared|shared::cta"),
     // Spaces that only the thread or the block sees.
@@ -31,6 +32,17 @@ pub(super) const GROUPS: &[(&str, &str)] = &[
         "const|local|param|param::entry|param::func|shared|shared::cta",
     ),
     ("FAR", "global|shared|shared::cta"),
+    (
+        "POLICY",
+        "L2::evict_last|L2::evict_normal|L2::evict_first|L2::evict_unchanged",
+    ),
+    ("SECOND", "L2::evict_first|L2::evict_unchanged"),
+    (
+        "SHAPE",
+        "m8n8k4|m8n8k16|m8n8k32|m16n8k4|m16n8k8|m16n8k16|m16n8k32|m16n8k64|m16n16k8|m16n16k16|m32n8k16|m8n32k16",
+    ),
+    ("ELEMENT", "f16|bf16|tf32|e4m3|e5m2|f64|s8|u8|s4|u4"),
+    ("SUM", "f16|f32|f64|s32"),
     ("VEC", "v2|v4|v8"),
     (
         "MEMORY",
@@ -63,6 +75,10 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("abs neg", "s16|s32|s64", "T T"),
     ("min max", "I", "T T T"),
     ("min max", "relu s32", "T T T"),
+    // As of two halves, only `.b32` takes them.
+    ("add min max", "u16x2|s16x2", "f16x2 f16x2 f16x2"),
+    ("min max", "relu s16x2", "f16x2 f16x2 f16x2"),
+    ("vabsdiff2 vabsdiff4", "u32 u32 u32 add?", "T T T T"),
     ("popc clz", "b32|b64", "u32 T"),
     ("brev", "b32|b64", "T T"),
     ("bfind", "shiftamt? u32|u64|s32|s64", "u32 T"),
@@ -166,6 +182,7 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("cvt", "IRND? ftz? sat? f32 f32", "D+ T+"),
     ("cvt", "IRND? sat? f64 f64", "D+ T+"),
     ("cvt", "IRND? sat? f16 f16", "D+ T+"),
+    ("cvt", "IRND bf16 bf16", "D T"),
     ("cvt", "ftz? sat? f64 f32", "D+ T+"),
     ("cvt", "RND ftz? sat? f32 f64", "D+ T+"),
     ("cvt", "ftz? sat? f32 f16", "D+ T+"),
@@ -179,6 +196,11 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("cvt", "RND sat? f16 f64", "D+ T+"),
     ("cvt", "RND bf16 f64", "D T"),
     ("cvt", "rn|rz relu? f16x2|bf16x2 f32", "D T T"),
+    // Their results lie in `.b32` and `.b16` only, as halves do.
+    ("cvt", "rna|rn|rz tf32 f32", "f16x2 T"),
+    ("cvt", "rn satfinite relu? e4m3x2|e5m2x2 f32", "f16 T T"),
+    ("cvt", "rn satfinite relu? e4m3x2|e5m2x2 f16x2", "f16 T"),
+    ("cvt", "rn relu? f16x2 e4m3x2|e5m2x2", "T f16"),
     // Branches and calls.
     ("bra ret call", "uni?", ""),
     ("brx", "idx uni?", ""),
@@ -190,15 +212,19 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
         "",
     ),
     ("ld", "weak? NEAR ca|cg|cs|lu|cv? VEC? MEMORY", ""),
-    ("ld", "weak? global? ca|cg|cs|lu|cv? FETCH? VEC? MEMORY", ""),
-    ("ld", "weak? global? KEEP FETCH? VEC? MEMORY", ""),
-    ("ld", "global ca|cg|cs? nc FETCH? VEC? MEMORY", ""),
-    ("ld", "global nc KEEP FETCH? VEC? MEMORY", ""),
+    (
+        "ld",
+        "weak? global? ca|cg|cs|lu|cv? HINT? FETCH? VEC? MEMORY",
+        "",
+    ),
+    ("ld", "weak? global? KEEP HINT? FETCH? VEC? MEMORY", ""),
+    ("ld", "global ca|cg|cs? nc HINT? FETCH? VEC? MEMORY", ""),
+    ("ld", "global nc KEEP HINT? FETCH? VEC? MEMORY", ""),
     ("ld", "volatile global? FETCH? VEC? MEMORY", ""),
     ("ld", "volatile SHARED VEC? MEMORY", ""),
     (
         "ld",
-        "relaxed|acquire SCOPE global? KEEP? FETCH? VEC? MEMORY",
+        "relaxed|acquire SCOPE global? KEEP? HINT? FETCH? VEC? MEMORY",
         "",
     ),
     ("ld", "relaxed|acquire SCOPE SHARED VEC? MEMORY", ""),
@@ -208,17 +234,26 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
         "weak? local|param|param::func wb|cg|cs|wt? VEC? MEMORY",
         "",
     ),
-    ("st", "weak? FAR? wb|cg|cs|wt? VEC? MEMORY", ""),
-    ("st", "weak? global? KEEP VEC? MEMORY", ""),
+    ("st", "weak? FAR? wb|cg|cs|wt? HINT? VEC? MEMORY", ""),
+    ("st", "weak? global? KEEP HINT? VEC? MEMORY", ""),
     ("st", "volatile FAR? VEC? MEMORY", ""),
-    ("st", "relaxed|release SCOPE FAR? VEC? MEMORY", ""),
-    ("st", "relaxed|release SCOPE global? KEEP VEC? MEMORY", ""),
-    ("atom red", "ATOMIC and|or|xor b32|b64", ""),
-    ("atom", "ATOMIC exch|cas b32|b64", ""),
-    ("atom red", "ATOMIC add u32|s32|u64|f32|f64", ""),
-    ("atom red", "ATOMIC add noftz f16|f16x2|bf16|bf16x2", ""),
-    ("atom red", "ATOMIC inc|dec u32", ""),
-    ("atom red", "ATOMIC min|max u32|s32|u64|s64", ""),
+    ("st", "relaxed|release SCOPE FAR? HINT? VEC? MEMORY", ""),
+    (
+        "st",
+        "relaxed|release SCOPE global? KEEP HINT? VEC? MEMORY",
+        "",
+    ),
+    ("atom red", "ATOMIC and|or|xor HINT? b32|b64", ""),
+    ("atom", "ATOMIC exch HINT? b32|b64", ""),
+    ("atom", "ATOMIC cas b16|b32|b64", ""),
+    ("atom red", "ATOMIC add HINT? u32|s32|u64|f32|f64", ""),
+    (
+        "atom red",
+        "ATOMIC add noftz HINT? f16|f16x2|bf16|bf16x2",
+        "",
+    ),
+    ("atom red", "ATOMIC inc|dec HINT? u32", ""),
+    ("atom red", "ATOMIC min|max HINT? u32|s32|u64|s64", ""),
     ("membar", "cta|gl|sys", ""),
     ("fence", "sc|acq_rel? SCOPE", ""),
     ("fence membar", "proxy alias", ""),
@@ -230,6 +265,9 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("prefetch", "global|local? L1|L2", ""),
     ("prefetch", "global L2::evict_last|L2::evict_normal", ""),
     ("prefetchu", "L1", ""),
+    ("createpolicy", "fractional POLICY SECOND? b64", ""),
+    ("createpolicy", "range global? POLICY SECOND? b64", ""),
+    ("createpolicy", "cvt L2 b64", ""),
     ("applypriority", "global? L2::evict_normal", ""),
     (
         "cvta",
@@ -259,6 +297,33 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("elect", "sync", ""),
     ("nanosleep", "u32", ""),
     ("griddepcontrol", "launch_dependents|wait", ""),
+    // Copies in the background, and matrices.
+    ("cp", "async commit_group|wait_all|wait_group", ""),
+    ("cp", "async ca|cg SHARED global HINT? FETCH?", ""),
+    (
+        "ldmatrix stmatrix",
+        "sync aligned m8n8 x1|x2|x4 trans? SHARED? b16",
+        "",
+    ),
+    ("movmatrix", "sync aligned m8n8 trans b16", ""),
+    (
+        "mma",
+        "sync aligned SHAPE row|col row|col satfinite? RND? SUM ELEMENT ELEMENT SUM",
+        "",
+    ),
+    (
+        "wmma",
+        "load a|b sync aligned row|col SHAPE FAR? ELEMENT",
+        "",
+    ),
+    ("wmma", "load c sync aligned row|col SHAPE FAR? SUM", ""),
+    ("wmma", "store d sync aligned row|col SHAPE FAR? SUM", ""),
+    ("wmma", "mma sync aligned row|col row|col SHAPE SUM SUM", ""),
+    (
+        "wmma",
+        "mma sync aligned row|col row|col SHAPE RND? SUM ELEMENT ELEMENT SUM satfinite?",
+        "",
+    ),
 ];
 
 /// What may stand before an atomic's operation.

@@ -350,7 +350,11 @@ impl<'a, 'l> Block<'a, 'l> {
         steps >= most
     }
 
-    fn reach<'s>(&'s mut self, number: usize, step: &'s Step) -> (&'s Warp, Reach<'s, 'l>) {
+    pub(super) fn reach<'s>(
+        &'s mut self,
+        number: usize,
+        step: &'s Step,
+    ) -> (&'s Warp, Reach<'s, 'l>) {
         let reach = Reach {
             launch: self.launch,
             shared: &mut self.shared,

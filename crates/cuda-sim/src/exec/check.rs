@@ -46,6 +46,23 @@ impl<'t> Touch<'t> {
         }
     }
 
+    /// At addresses that are known.
+    pub(super) fn at(
+        warp: &'t Warp,
+        addresses: &'t [u64; LANES],
+        active: u32,
+        (width, way): (u32, Way),
+    ) -> Self {
+        Self {
+            warp,
+            addresses,
+            active,
+            width,
+            way,
+            survey: survey::survey(addresses, active, width),
+        }
+    }
+
     /// That of one lane.
     pub(super) fn of_lane(self, lane: u32) -> Self {
         let survey = Survey {
@@ -111,7 +128,7 @@ fn told_apart(form: Form, way: Way, active: u32) -> u32 {
 }
 
 impl<'a> Reach<'a, '_> {
-    fn report(
+    pub(super) fn report(
         &self,
         warp: &Warp,
         lane: u32,
@@ -326,7 +343,7 @@ impl<'a> Reach<'a, '_> {
                 let mut touched = self.touched(Space::Global, address, width);
                 if let Some(released) = released {
                     touched.buffer = Some(Buffer {
-                        name: released.name,
+                        name: released.name.to_string(),
                         bytes: released.bytes,
                         offset: (address - released.base).cast_signed(),
                     });
@@ -354,7 +371,7 @@ impl<'a> Reach<'a, '_> {
         Ok(Found::Each(Box::new(each)))
     }
 
-    fn touched(&self, space: Space, address: u64, bytes: u32) -> Touched {
+    pub(super) fn touched(&self, space: Space, address: u64, bytes: u32) -> Touched {
         let buffer = match space {
             Space::Global => self.launch.buffer_at(address),
             _ => None,
@@ -365,6 +382,29 @@ impl<'a> Reach<'a, '_> {
             bytes,
             buffer,
         }
+    }
+
+    /// Whether accesses lie in shared memory, and where they may.
+    pub(super) fn inside_shared(&self, touch: &Touch<'_>) -> Result<(), Stop> {
+        let &Touch { warp, width, .. } = touch;
+        let write = touch.way != Way::Read;
+        let size = self.shared.cells.bytes();
+        let Survey { most, bits, .. } = touch.survey;
+        if most.saturating_add(u64::from(width)) > size || bits & u64::from(width - 1) != 0 {
+            for lane in lanes(touch.active) {
+                let address = touch.addresses[lane as usize];
+                let touched = Some(self.touched(Space::Shared, address, width));
+                if address.saturating_add(u64::from(width)) > size {
+                    self.report(warp, lane, Problem::OutOfBounds { write }, touched)?;
+                    return Err(Stop);
+                }
+                if !address.is_multiple_of(u64::from(width)) {
+                    self.report(warp, lane, Problem::Misaligned { write }, touched)?;
+                    return Err(Stop);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn check_shared(
@@ -380,25 +420,14 @@ impl<'a> Reach<'a, '_> {
             way,
             survey,
         } = touch;
-        let write = way != Way::Read;
-        let size = self.shared.cells.bytes();
-        let Survey { most, bits, .. } = survey;
-        if most.saturating_add(u64::from(width)) > size || bits & u64::from(width - 1) != 0 {
-            for lane in lanes(active) {
-                let address = addresses[lane as usize];
-                let touched = Some(self.touched(Space::Shared, address, width));
-                if address.saturating_add(u64::from(width)) > size {
-                    self.report(warp, lane, Problem::OutOfBounds { write }, touched)?;
-                    return Err(Stop);
-                }
-                if !address.is_multiple_of(u64::from(width)) {
-                    self.report(warp, lane, Problem::Misaligned { write }, touched)?;
-                    return Err(Stop);
-                }
-            }
-        }
+        self.inside_shared(touch)?;
+        let pending = if self.shared.copies.any() {
+            self.pending(touch)?
+        } else {
+            0
+        };
         if self.launch.asked.checks == Checks::Memory {
-            let end = most + u64::from(width);
+            let end = survey.most + u64::from(width);
             if self.shared.is_solid(survey.least, end) {
                 return Ok(());
             }
@@ -421,12 +450,14 @@ impl<'a> Reach<'a, '_> {
             if fault.outside {
                 self.outside(touch, lane)?;
             }
+            // What meets a copy on its way has been told of.
+            let told = pending >> lane & 1 == 1;
             let same = |race: &Race| {
                 let beside = beside(warp, active, lane, race.other);
                 let both = race.before == "wrote" && way == Way::Write;
                 both && same(&self.shared.cells, lane, beside)
             };
-            if let Some(race) = fault.race.filter(|race| !same(race)) {
+            if let Some(race) = fault.race.filter(|race| !told && !same(race)) {
                 let problem = Problem::Race {
                     now: way.now(),
                     before: race.before,
@@ -502,7 +533,7 @@ impl<'a> Reach<'a, '_> {
         };
         (0..).zip(&access.values).any(|(element, _)| {
             let at = element * access.bytes;
-            access.used >> at & (1 << access.bytes) - 1 != 0
+            (access.used >> at) & ((1 << access.bytes) - 1) != 0
                 && warp
                     .stack
                     .is_unwritten(lane, address + u64::from(at), access.bytes)

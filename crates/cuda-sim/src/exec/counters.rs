@@ -10,6 +10,7 @@
 
 use super::access::{Memory, Reach};
 use super::check::Touch;
+use super::kernel::for_processor;
 use super::lane::lanes;
 use super::rows::{ALL, LANES};
 use super::shared::Way;
@@ -152,7 +153,7 @@ impl Counters {
 
     /// Counts an access to shared memory.
     fn shared_access(&mut self, way: Way, addresses: &[u64; LANES], active: u32, width: u32) {
-        let pattern = Pattern::of(addresses, active, width);
+        let pattern = pattern(addresses, active, width);
         let least = passes(active, width).count() as u32;
         let wavefronts = match (way, pattern) {
             (Way::Atomic, Pattern::Same) => active.count_ones().max(least),
@@ -199,9 +200,9 @@ enum Pattern {
     Any,
 }
 
-impl Pattern {
-    #[inline]
-    fn of(addresses: &[u64; LANES], active: u32, width: u32) -> Self {
+for_processor!(
+    /// Of accesses of so many bytes by the active lanes.
+    fn pattern(addresses: &[u64; LANES], active: u32, width: u32) -> Pattern {
         let first_lane = active.trailing_zeros();
         let first = addresses[first_lane as usize & 31];
         let start = first.wrapping_sub(u64::from(first_lane * width));
@@ -215,14 +216,14 @@ impl Pattern {
         let block = active >> first_lane;
         let unbroken = block & block.wrapping_add(1) == 0;
         if same == 0 {
-            Self::Same
+            Pattern::Same
         } else if row == 0 && unbroken {
-            Self::Row
+            Pattern::Row
         } else {
-            Self::Any
+            Pattern::Any
         }
     }
-}
+);
 
 /// A few numbers, of which the same ones often follow each other.
 struct List {
@@ -347,7 +348,7 @@ impl Reach<'_, '_> {
 
     fn count_global(&mut self, way: Way, addresses: &[u64; LANES], active: u32, width: u32) {
         let bytes = u64::from(active.count_ones() * width);
-        let pattern = Pattern::of(addresses, active, width);
+        let pattern = pattern(addresses, active, width);
         let width = u64::from(width);
         let sectors = match pattern {
             Pattern::Same | Pattern::Row => {

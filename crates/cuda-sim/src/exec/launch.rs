@@ -15,7 +15,7 @@ use crate::device::Checks;
 use crate::finding::{Buffer, Finding, Problem, Touched};
 use crate::memory::{Allocation, Chunk, KernelHeap, Layout, Maker, Released};
 use crate::ops::Class;
-use crate::ptx::Space;
+use crate::ptx::{Location, Space};
 
 /// The launch is over: a finding says why.
 #[derive(Clone, Copy, Debug)]
@@ -388,12 +388,12 @@ impl<'l> Launch<'l> {
     /// The buffer that an address is in or closest to.
     pub(crate) fn buffer_at(&self, address: u64) -> Option<Buffer> {
         let heap = self.asked.kernel_heap.as_ref();
-        let (name, base, bytes) = match heap.and_then(|heap| heap.near(address)) {
-            Some(chunk) => (chunk.maker.name(), chunk.base, chunk.bytes),
-            None => {
-                let found = self.nearest(address)?;
-                (found.name().to_owned(), found.base(), found.bytes())
-            }
+        let chunk = heap.and_then(|heap| heap.near(address));
+        let (name, base, bytes) = if let Some(chunk) = chunk {
+            (chunk.maker.name(), chunk.base, chunk.bytes)
+        } else {
+            let found = self.nearest(address)?;
+            (found.name().to_owned(), found.base(), found.bytes())
         };
         Some(Buffer {
             name,
@@ -412,10 +412,14 @@ impl<'l> Launch<'l> {
 
     /// File and line of the source.
     pub(super) fn source_of(&self, step: &Step) -> Option<(String, u32)> {
-        let place = step.location?.place;
-        let name = self.asked.files.get(&place.file);
+        step.location.map(|location| self.source(location))
+    }
+
+    /// File and line.
+    pub(super) fn source(&self, location: Location) -> (String, u32) {
+        let name = self.asked.files.get(&location.place.file);
         let name = name.map_or("?", |name| name.rsplit('/').next().unwrap_or(name));
-        Some((name.to_owned(), place.line))
+        (name.to_owned(), location.place.line)
     }
 
     /// Prints what `text` answers, if there is room for it.

@@ -113,6 +113,20 @@ impl Block<'_, '_> {
                 }
                 return self.call(number, step, call, frame, run, active);
             }
+            What::Tensor(tensor) => {
+                if active == 0 {
+                    return Ok(None);
+                }
+                let members = tensor.members;
+                if let Some(after) = self.gather(number, step, members, registers, run, active)? {
+                    return Ok(Some(after));
+                }
+                self.tensor(number, step, &tensor.matrix, registers, active)?;
+            }
+            What::Copy(copy) => {
+                let (warp, mut reach) = self.reach(number, step);
+                reach.copy(warp, registers, copy, active)?;
+            }
             // The loop does those that are not rare by itself.
             What::Nothing
             | What::Trap

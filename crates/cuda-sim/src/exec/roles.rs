@@ -1,7 +1,9 @@
 //! Which registers an instruction reads and which it writes.
 
+use super::copy::Copy;
 use super::rows::Kind;
 use super::step::{Callee, Register, Step, Target, What};
+use super::tensor::Matrix;
 
 /// What a register is to an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,33 @@ fn whole(register: &mut Register, role: Role, visit: Visit<'_>) {
 fn base(target: &mut Target, visit: Visit<'_>) {
     if let Some(register) = &mut target.base {
         whole(register, Role::Read, visit);
+    }
+}
+
+fn matrix(matrix: &mut Matrix, visit: Visit<'_>) {
+    let role = |store| if store { Role::Read } else { Role::Written };
+    match matrix {
+        Matrix::Product(product) => product.registers(&mut |kind, slot, written| {
+            visit(kind, slot, if written { Role::Written } else { Role::Read });
+        }),
+        Matrix::Transpose { d, a } => {
+            visit(Kind::Word, a, Role::Read);
+            visit(Kind::Word, d, Role::Written);
+        }
+        Matrix::Rows(rows) => {
+            base(&mut rows.target, visit);
+            for register in &mut rows.registers {
+                visit(Kind::Word, register, role(rows.store));
+            }
+        }
+        Matrix::Fragment(fragment) => {
+            base(&mut fragment.target, visit);
+            visit(Kind::Word, &mut fragment.stride, Role::Read);
+            let pieces = fragment.pieces.iter_mut();
+            for register in pieces.flat_map(|piece| &mut piece.registers) {
+                whole(register, role(fragment.store), visit);
+            }
+        }
     }
 }
 
@@ -145,6 +174,22 @@ impl Step {
                 whole(from, Read, visit);
                 for part in parts.iter_mut().flatten() {
                     whole(part, Written, visit);
+                }
+            }
+            What::Tensor(tensor) => {
+                visit(Word, &mut tensor.members, Read);
+                matrix(&mut tensor.matrix, visit);
+            }
+            What::Copy(copy) => {
+                if let Copy::Start(start) = copy.as_mut() {
+                    base(&mut start.to, visit);
+                    base(&mut start.from, visit);
+                    if let Some(size) = &mut start.size {
+                        visit(Word, size, Read);
+                    }
+                    if let Some(ignored) = &mut start.ignored {
+                        visit(Predicate, ignored, Read);
+                    }
                 }
             }
             What::Branch(_)

@@ -6,6 +6,7 @@
 )]
 
 use super::clock::{Clock, Stamp};
+use super::copy::Copies;
 use super::kernel::for_processor;
 use super::rows::LANES;
 use crate::memory::{Cells, Layout};
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     fresh: Vec<u8>,
     /// What lies between variables.
     gaps: Vec<(u32, u32)>,
+    /// What is on its way here.
+    pub(crate) copies: Copies,
 }
 
 impl Shared {
@@ -97,6 +100,7 @@ impl Shared {
             bytes: fresh.clone(),
             fresh,
             gaps: layout.gaps(),
+            copies: Copies::default(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Shared {
     /// where they are: then all stamps lie in the past.
     pub(crate) fn renew(&mut self) {
         self.bytes.copy_from_slice(&self.fresh);
+        self.copies = Copies::default();
     }
 
     /// Whether there is nothing between variables from here to there.

@@ -1,7 +1,9 @@
 //! Decoded instructions.
 
+use super::copy::Copy;
 use super::kernel::Ready;
 use super::rows::{Kind, Registers, Slots};
+use super::tensor::Tensor;
 use crate::memory::Layout;
 use crate::ops::Class;
 use crate::ptx::{Location, Space};
@@ -139,6 +141,7 @@ pub(crate) enum Number {
     F64,
     F16,
     F16x2,
+    B16,
     Bf16,
     Bf16x2,
 }
@@ -146,7 +149,7 @@ pub(crate) enum Number {
 impl Number {
     pub(crate) fn bytes(self) -> u32 {
         match self {
-            Self::F16 | Self::Bf16 => 2,
+            Self::F16 | Self::B16 | Self::Bf16 => 2,
             Self::U64 | Self::S64 | Self::F64 => 8,
             _ => 4,
         }
@@ -301,6 +304,8 @@ pub(crate) enum What {
     Pack(Register, Box<[Register]>),
     /// And back.
     Unpack(Box<[Option<Register>]>, Register),
+    Tensor(Box<Tensor>),
+    Copy(Box<Copy>),
     /// Nothing that can be seen.
     Nothing,
 }

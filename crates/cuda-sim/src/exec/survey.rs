@@ -99,12 +99,12 @@ fn surveyed(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
             form: Form::Same,
         };
     }
+    // A row that goes beyond the last address is none.
     let last = first.checked_add((LANES as u64 - 1) << shift);
-    // A row that goes on at zero is none.
-    if let (ALL, 0, Some(last)) = (active, astray, last) {
+    if let Some(most) = last.filter(|_| active == ALL && astray == 0) {
         return Survey {
             least: first,
-            most: last,
+            most,
             bits: first,
             form: Form::Row,
         };
@@ -138,10 +138,9 @@ mod tests {
         assert_eq!(survey(&row, 6, 8).form, Form::Any);
         assert_eq!(survey(&row, 6, 8).least, 4104);
         assert_eq!(survey(&[12; LANES], 6, 8).form, Form::Same);
-        let round = row.map(|address| address.wrapping_sub(4096 + 64));
-        let found = survey(&round, ALL, 8);
-        assert_eq!((found.least, found.most), (0, u64::MAX - 7));
-        assert_eq!(found.form, Form::Any);
+        let around: [u64; LANES] = std::array::from_fn(|lane| (lane as u64 * 8).wrapping_sub(64));
+        assert_eq!(survey(&around, ALL, 8).form, Form::Any);
+        assert_eq!(survey(&around, ALL, 8).most, u64::MAX - 7);
         let mut odd = row;
         odd[7] += 2;
         assert_eq!(survey(&odd, ALL, 8).bits & 7, 2);

@@ -15,22 +15,29 @@
     reason = "views of one buffer as atomics of several widths"
 )]
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// A zeroed buffer.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    words: Box<[AtomicU64]>,
+    start: NonNull<AtomicU64>,
     bytes: u64,
+    layout: Layout,
 }
 
-/// So many zeros.
-pub(crate) fn zeros(words: usize) -> Box<[AtomicU64]> {
-    const { assert!(align_of::<u64>() == align_of::<AtomicU64>()) };
-    let zeros = Box::into_raw(vec![0_u64; words].into_boxed_slice());
-    // SAFETY: the pointer comes from a box of as many integers, whose size and
-    // valid bits an atomic one has, and, asserted above, whose alignment.
-    unsafe { Box::from_raw(zeros as *mut [AtomicU64]) }
+// SAFETY: it owns the buffer, and all that is ever done to it are atomic
+// accesses.
+unsafe impl Send for Cells {}
+// SAFETY: as above.
+unsafe impl Sync for Cells {}
+
+impl Drop for Cells {
+    fn drop(&mut self) {
+        // SAFETY: this is what it was allocated with, and nobody else has it.
+        unsafe { dealloc(self.start.as_ptr().cast(), self.layout) }
+    }
 }
 
 /// An unsigned integer that is accessed at once.
@@ -61,9 +68,10 @@ macro_rules! cell {
                 // SAFETY: the buffer has `bytes` bytes or more, of which these
                 // are, and starts at a multiple of eight, so they lie at a
                 // multiple of their width. They are only ever accessed as
-                // atomics.
+                // atomics here; who writes to them from outside, by their
+                // address, answers for the order of it.
                 unsafe {
-                    let start = self.words.as_ptr().cast::<u8>().cast_mut();
+                    let start = self.start.as_ptr().cast::<u8>();
                     <$atomic>::from_ptr(start.add(at as usize).cast())
                 }
             }
@@ -82,7 +90,7 @@ macro_rules! cell {
                 );
                 // SAFETY: as above, for `count` of them one behind the other.
                 unsafe {
-                    let start = cells.words.as_ptr().cast::<u8>();
+                    let start = cells.start.as_ptr().cast::<u8>();
                     std::slice::from_raw_parts(start.add(at as usize).cast(), count)
                 }
             }
@@ -104,13 +112,34 @@ cell!(u32, AtomicU32, view32);
 cell!(u64, AtomicU64, view64);
 
 impl Cells {
-    /// So many bytes, all zero. Large ones take memory only where they are
-    /// written: the system hands out pages of zeros late.
+    /// So many bytes, all zero.
+    ///
+    /// # Panics
+    /// If this machine has no room for them.
     pub(crate) fn new(bytes: u64) -> Self {
-        Self {
-            words: zeros(bytes.div_ceil(8) as usize),
+        Self::aligned(bytes, 0, 8).expect("this machine has room for them")
+    }
+
+    /// So many bytes, all zero, that start at a multiple of `align`, which is
+    /// a power of two and at least eight, with `behind` more that belong to
+    /// nobody; `None` if this machine has no room for them. Large ones take
+    /// memory only where they are written: the system hands out pages of zeros
+    /// late.
+    pub(crate) fn aligned(bytes: u64, behind: u64, align: usize) -> Option<Self> {
+        let size = usize::try_from(bytes.checked_add(behind)?).ok()?.max(1);
+        let layout = Layout::from_size_align(size, align).ok()?.pad_to_align();
+        // SAFETY: the layout's size is at least one.
+        let start = unsafe { alloc_zeroed(layout) };
+        Some(Self {
+            start: NonNull::new(start.cast())?,
             bytes,
-        }
+            layout,
+        })
+    }
+
+    /// Where it lies in the memory of this program.
+    pub(crate) fn address(&self) -> u64 {
+        self.start.as_ptr().expose_provenance() as u64
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -119,8 +148,12 @@ impl Cells {
 
     /// All zero again.
     pub(crate) fn clear(&self) {
-        for word in &self.words {
+        let words = self.bytes / 8;
+        for word in u64::run(self, 0, words as usize) {
             word.store(0, Ordering::Relaxed);
+        }
+        for at in words * 8..self.bytes {
+            self.store(at, 0_u8);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::heap::{Allocation, Released};
 
 /// Where it lies.
-const BASE: u64 = 0x7b00_0000_0000;
+const BASE: u64 = 0xfb00_0000_0000;
 /// Addresses of one launch are never used twice, so there are more than bytes:
 /// a page is taken from this machine when something is written there.
 const REGION: u64 = 256 << 20;
@@ -146,7 +146,7 @@ impl KernelHeap {
         (address - base < chunk.bytes).then(|| Released {
             base: *base,
             bytes: chunk.bytes,
-            name: chunk.maker.name(),
+            name: chunk.maker.name().into(),
         })
     }
 
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(heap.release(a), Err(FreeError::Twice));
         assert_eq!(heap.release(b + 16), Err(FreeError::Unknown));
         assert_eq!(
-            heap.released(a + 23).unwrap().name,
+            &*heap.released(a + 23).unwrap().name,
             "malloc at line 7 of the PTX"
         );
         assert!(heap.released(a + 24).is_none());

@@ -327,6 +327,29 @@ fn narrowed<N: Narrow>(value: f32, imm: u32) -> u16 {
     N::rounded(value, rounding(imm))
 }
 
+/// From a format of 16 bits to itself.
+macro_rules! rounded {
+    ($N:ty) => {
+        kernel!(|r, s, m| {
+            let imm = s.imm;
+            r.map1(
+                s,
+                m,
+                #[inline(always)]
+                |a: u16| -> u16 {
+                    let value = f64::from(<$N>::wide(a));
+                    let value = if imm & TO_INTEGER != 0 {
+                        whole(value, imm)
+                    } else {
+                        value
+                    };
+                    narrowed::<$N>(value as f32, imm & !(3 << ROUNDING))
+                },
+            );
+        })
+    };
+}
+
 fn floats(to: Type, from: Type, imm: u32) -> Option<Alu> {
     let mut alu = match (to, from) {
         (Type::F32, Type::F32) => alu!((a: f32) -> f32 { a }),
@@ -343,8 +366,13 @@ fn floats(to: Type, from: Type, imm: u32) -> Option<Alu> {
         (Type::F16 | Type::Bf16, Type::F64) => alu!((a: f64) -> u16 { a as u16 }),
         (Type::F16, Type::F16) => {
             let mut alu = alu!((a: u16) -> u16 { a });
-            alu.kernel = rounded_half();
+            alu.kernel = rounded!(Half);
             return (imm & (TO_INTEGER | SATURATE) != 0).then_some(alu);
+        }
+        (Type::Bf16, Type::Bf16) => {
+            let mut alu = alu!((a: u16) -> u16 { a });
+            alu.kernel = rounded!(Brain);
+            return (imm & !(3 << ROUNDING) == TO_INTEGER).then_some(alu);
         }
         _ => return None,
     };
@@ -472,26 +500,6 @@ fn kernel_of(to: Type, from: Type) -> Option<Kernel> {
             );
         }),
         _ => return None,
-    })
-}
-
-fn rounded_half() -> Kernel {
-    kernel!(|r, s, m| {
-        let imm = s.imm;
-        r.map1(
-            s,
-            m,
-            #[inline(always)]
-            |a: u16| -> u16 {
-                let value = f64::from(Half::wide(a));
-                let value = if imm & TO_INTEGER != 0 {
-                    whole(value, imm)
-                } else {
-                    value
-                };
-                narrowed::<Half>(value as f32, imm & !(3 << ROUNDING))
-            },
-        );
     })
 }
 

@@ -5,6 +5,9 @@ use super::{bits, carry, dot, video};
 use crate::ptx::Type;
 
 pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    if let Some(signed) = modifiers.one_of(&[("s16x2", true), ("u16x2", false)]) {
+        return video::pairs(opcode, signed, modifiers);
+    }
     match opcode {
         "add" | "sub" | "mul" | "mad" | "addc" | "subc" | "madc" => arithmetic(opcode, modifiers),
         "mul24" | "mad24" => narrow(opcode, modifiers),

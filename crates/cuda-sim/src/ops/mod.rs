@@ -16,15 +16,18 @@ mod fields;
 mod float;
 mod half;
 mod integer;
+mod matrix;
 mod narrow;
 mod round;
+mod small;
 mod soft;
 mod video;
 
 pub use alu::Class;
-pub(crate) use alu::{Alu, Modifiers};
+pub(crate) use alu::{Alu, Modifiers, Rounding};
 pub(crate) use float::add_singles;
 pub(crate) use half::{add_brains, add_halves};
+pub(crate) use matrix::{Element, Product, Sum, Tile};
 
 /// What an instruction on registers does; `None` if it is not known.
 pub(crate) fn find(opcode: &str, modifiers: &[&str]) -> Option<Alu> {
@@ -33,6 +36,7 @@ pub(crate) fn find(opcode: &str, modifiers: &[&str]) -> Option<Alu> {
         half::find,
         compare::find,
         convert::find,
+        small::find,
         integer::find,
     ];
     families.iter().find_map(|find| {

@@ -1,7 +1,9 @@
-//! Parts of a word side by side: PTX ISA 9.0, section 9.7.18.
+//! Integers that lie side by side in a word.
 //!
-//! Only what CUDA's `__vabsdiffu4`, `__vsadu2` and their like become: all others
-//! of them are made of ordinary instructions. There are no masks.
+//! Of the video instructions (PTX ISA 9.0, section 9.7.18) only what CUDA's
+//! `__vabsdiffu4`, `__vsadu2` and their like become: all others of these are made
+//! of ordinary instructions, or, since sm_90, of those for two halves (9.7.1.1,
+//! 9.7.1.11 and 12). There are no masks.
 
 use super::alu::{Alu, Modifiers, alu};
 use crate::ptx::Type;
@@ -33,6 +35,33 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
         ("vabsdiff4", true) => alu!((a: u32, b: u32, c: u32) -> u32 { added(a, b, c, 8) }),
         ("vabsdiff2", false) => alu!((a: u32, b: u32, _c: u32) -> u32 { together(a, b, 16) }),
         ("vabsdiff2", true) => alu!((a: u32, b: u32, c: u32) -> u32 { added(a, b, c, 16) }),
+        _ => return None,
+    })
+}
+
+/// `add`, `min` and `max` of two halves, with a sign or without.
+pub(super) fn pairs(opcode: &str, signed: bool, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
+    fn halves(a: u32, b: u32, f: impl Fn(u16, u16) -> u16) -> u32 {
+        let of = |at: u32| u32::from(f((a >> at) as u16, (b >> at) as u16)) << at;
+        of(0) | of(16)
+    }
+    fn with_signs(a: u32, b: u32, f: impl Fn(i16, i16) -> i16) -> u32 {
+        halves(a, b, |a, b| {
+            f(a.cast_signed(), b.cast_signed()).cast_unsigned()
+        })
+    }
+    Some(match (opcode, signed, modifiers.flag("relu")) {
+        ("add", _, false) => alu!((a: u32, b: u32) -> u32 { halves(a, b, u16::wrapping_add) }),
+        ("min", false, false) => alu!((a: u32, b: u32) -> u32 { halves(a, b, u16::min) }),
+        ("max", false, false) => alu!((a: u32, b: u32) -> u32 { halves(a, b, u16::max) }),
+        ("min", true, false) => alu!((a: u32, b: u32) -> u32 { with_signs(a, b, i16::min) }),
+        ("max", true, false) => alu!((a: u32, b: u32) -> u32 { with_signs(a, b, i16::max) }),
+        ("min", true, true) => {
+            alu!((a: u32, b: u32) -> u32 { with_signs(a, b, |a, b| a.min(b).max(0)) })
+        }
+        ("max", true, true) => {
+            alu!((a: u32, b: u32) -> u32 { with_signs(a, b, |a, b| a.max(b).max(0)) })
+        }
         _ => return None,
     })
 }

@@ -29,7 +29,7 @@ pub struct Target<'a> {
 }
 
 /// A place in a source file, from `.loc`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Number of the file in [`Module::files`].
     pub file: u32,

@@ -44,7 +44,7 @@ fn heads(heads: usize, length: usize) -> Vec<Case> {
     let plain = all(&|_, _, _| Some(0.0));
     let causal = all(&|head, i, j| {
         let slope = (-8.0 * (head + 1) as f64 / heads as f64).exp2();
-        (j <= i).then(|| slope * (j as f64 - i as f64))
+        (j <= i).then_some(slope * (j as f64 - i as f64))
     });
     let with = |kernel, grid: (usize, usize), block: usize, values: Vec<f64>| {
         let case = case(kernel, grid, block);

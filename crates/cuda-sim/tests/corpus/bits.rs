@@ -61,7 +61,7 @@ fn words_of(n: usize) -> Vec<Case> {
             .fold(signed.wrapping_add(unsigned), |sum, x| sum.wrapping_add(*x))
     });
     let high = each(n, |i| {
-        let product = |a: i128, b: i128, shift: u32| (a * b >> shift) as i64;
+        let product = |a: i128, b: i128, shift: u32| ((a * b) >> shift) as i64;
         let wide = i64::from(a[i])
             .wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed())
             .wrapping_add(i64::from(b[i]));
@@ -146,11 +146,11 @@ fn long_words(n: usize) -> Vec<Case> {
     let b = &large[8 * n..];
     let mut sums = Vec::new();
     let mut carry = 0;
-    for at in 0..8 * n {
+    for (at, (a, b)) in a.iter().zip(b).enumerate() {
         if at.is_multiple_of(8) {
             carry = 0;
         }
-        carry += u64::from(a[at]) + u64::from(b[at]);
+        carry += u64::from(*a) + u64::from(*b);
         sums.push(carry as u32);
         carry >>= 32;
     }

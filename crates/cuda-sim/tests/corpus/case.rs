@@ -8,6 +8,7 @@ use rustc_apfloat::ieee::{BFloat, Half};
 use crate::harness::{Arg, Bench, Element, bytes, download, wide};
 
 /// Blocks of a grid or threads of a block, in one to three dimensions.
+#[derive(Clone, Copy)]
 pub(crate) struct Size([u32; 3]);
 
 impl From<usize> for Size {
@@ -329,7 +330,7 @@ impl Case {
 
     /// What the kernel prints.
     pub(crate) fn prints(mut self, text: &str) -> Self {
-        self.printed = text.to_owned();
+        text.clone_into(&mut self.printed);
         self
     }
 

@@ -36,7 +36,7 @@ fn of_size(n: usize) -> Vec<Case> {
             .read(&half_x)
             .read(&half_y)
             .writes(halves(
-                each(n, |i| (half_a[i] + half_b[i] + 0.0).max(0.0)),
+                each(n, |i| (half_a[i] + half_b[i]).max(0.0)),
                 1.0,
                 ONE,
             ))

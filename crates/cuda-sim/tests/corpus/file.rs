@@ -21,7 +21,7 @@ fn compiled(name: &str) -> Vec<PathBuf> {
     let of_source = |path: &PathBuf| {
         let file = path.file_name().unwrap().to_str().unwrap();
         file.strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('.') && file.ends_with(".ptx"))
+            .is_some_and(|rest| rest.starts_with('.') && rest.ends_with("ptx"))
     };
     let entries = fs::read_dir(folder()).unwrap();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -55,11 +55,7 @@ pub(crate) fn check(name: &str, cases: &[Case]) {
     };
     let tried: BTreeSet<&str> = cases.iter().flat_map(Case::kernels).collect();
     assert_eq!(tried, named(true), "kernels of {name}.cu");
-    let mutants: BTreeSet<&str> = cases
-        .iter()
-        .flat_map(|case| case.mutants())
-        .copied()
-        .collect();
+    let mutants: BTreeSet<&str> = cases.iter().flat_map(Case::mutants).copied().collect();
     assert_eq!(mutants, named(false), "kernels of {name}.cu with a bug");
     let mut wrong = Vec::new();
     for path in compiled(name) {

@@ -223,3 +223,15 @@ extern "C" __global__ void named_barriers(const float* x, float* y) {
     }
     y[threadIdx.x] = v;
 }
+
+// What caches are told changes nothing.
+extern "C" __global__ void hints_to_caches(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    unsigned long long policy;
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    float v;
+    asm volatile("ld.global.nc.L1::no_allocate.L2::cache_hint.f32 %0, [%1], %2;" : "=f"(v) : "l"(x + i), "l"(policy));
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(x + i));
+    asm volatile("st.global.L2::cache_hint.f32 [%0], %1, %2;" ::"l"(y + i), "f"(v + __ldcs(&x[n - 1 - i])), "l"(policy) : "memory");
+}

@@ -156,6 +156,14 @@ fn barriers() -> Case {
         .writes(singles(y, 8.0, "four steps"))
 }
 
+fn hints(n: usize) -> Case {
+    let x = numbers(15, n);
+    case("hints_to_caches", blocks(n, 64), 64)
+        .read(&x)
+        .writes(exactly(&each(n, |i| x[i] + x[n - 1 - i])))
+        .int(n)
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         polynomials(1),
@@ -173,5 +181,6 @@ pub(crate) fn cases() -> Vec<Case> {
         launches(),
         vectors(77),
         barriers(),
+        hints(333),
     ]
 }

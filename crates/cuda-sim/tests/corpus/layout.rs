@@ -43,8 +43,8 @@ fn rows_by_number() -> Vec<Case> {
     let x = numbers(4, tokens * dim);
     let few = integers(5, tokens, 6);
     let mut sums = vec![0.0; 6 * dim];
-    for i in 0..x.len() {
-        sums[few[i / dim] as usize * dim + i % dim] += f64::from(x[i]);
+    for (i, x) in x.iter().enumerate() {
+        sums[few[i / dim] as usize * dim + i % dim] += f64::from(*x);
     }
     vec![
         case("embedding", 7, 32)

@@ -92,8 +92,8 @@ fn factors(n: usize, count: usize) -> Vec<Case> {
     let mut solved: Vec<f64> = Vec::new();
     for b in wider(&b).chunks(n) {
         let mut x: Vec<f64> = Vec::new();
-        for r in 0..n {
-            let rest = b[r] - sum(r, |k| single[r * n + k] * x[k]);
+        for (r, b) in b.iter().enumerate() {
+            let rest = b - sum(r, |k| single[r * n + k] * x[k]);
             x.push(rest / single[r * n + r]);
         }
         solved.extend(x);
@@ -122,7 +122,9 @@ fn eigenvalue() -> Case {
     for _ in 0..steps {
         v = product(&x, &v, [n, 1, n]);
         norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        v.iter_mut().for_each(|x| *x /= norm);
+        for x in &mut v {
+            *x /= norm;
+        }
     }
     case("largest_eigenvalue", 1, 64)
         .read(&a)

@@ -1,5 +1,6 @@
 // Sums, products and extremes: in warps, in trees, in two stages, by atomics.
 
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
 #define FULL 0xffffffffu
@@ -288,4 +289,13 @@ extern "C" __global__ void sum_of_halves(const __half2* x, float* y, int pairs) 
     }
     v = block_sum(v);
     if (threadIdx.x == 0) y[0] = v;
+}
+
+// Sums in bfloat16: a GPU that can't add these atomically compares and swaps.
+extern "C" __global__ void sums_of_bfloats(const int* bin, const __nv_bfloat16* x, __nv_bfloat16* y, __half* z, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) {
+        atomicAdd(&y[bin[i]], x[i]);
+        atomicAdd(&z[bin[i]], __float2half(__bfloat162float(x[i])));
+    }
 }

@@ -4,7 +4,7 @@
 
 use crate::case::{Case, blocks, case, doubles, exactly, singles};
 use crate::harness::{integers, numbers};
-use crate::reference::{SIZES, each, in_half, moments, scaled, sum, wider};
+use crate::reference::{SIZES, each, in_bfloat, in_half, moments, scaled, sum, wider};
 
 const SUM: &str = "a sum with cancellation";
 
@@ -127,12 +127,33 @@ fn votes(n: usize) -> Case {
         .int(n)
 }
 
+/// Integers whose sums are exact in eleven and in eight bits.
+fn short_floats() -> Case {
+    let n = 150;
+    let bin = integers(25, n, 7);
+    let x: Vec<f32> = integers(26, n, 4).iter().map(|x| *x as f32).collect();
+    let total = |b: usize| {
+        let of = (0..n).filter(|i| bin[*i] == b as i32);
+        of.map(|i| x[i]).sum::<f32>()
+    };
+    let totals = each(7, total);
+    assert!(totals.iter().all(|x| *x <= 256.0));
+    let zeros = [0_u16; 7];
+    case("sums_of_bfloats", 3, 64)
+        .read(&bin)
+        .read(&in_bfloat(&x).0)
+        .changes(&zeros, exactly(&in_bfloat(&totals).0))
+        .changes(&zeros, exactly(&in_half(&totals).0))
+        .int(n)
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = SIZES.iter().flat_map(|n| of_size(*n)).collect();
     cases.extend(rows(7, 300));
     cases.extend(rows(13, 33));
     cases.extend(rows(40, 64));
     cases.push(by_the_last_block());
+    cases.push(short_floats());
     cases.push(votes(1000));
     cases.push(votes(33));
     let x: Vec<f32> = scaled(22, 333, 0.01).iter().map(|x| 1.0 + x).collect();

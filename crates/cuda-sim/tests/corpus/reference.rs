@@ -119,7 +119,7 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
 pub(crate) fn inverse(f: impl Fn(f64) -> f64, y: f64) -> f64 {
     let (mut low, mut high) = (-10.0, 10.0);
     for _ in 0..100 {
-        let mid = (low + high) / 2.0;
+        let mid = f64::midpoint(low, high);
         if f(mid) < y {
             low = mid;
         } else {

@@ -72,7 +72,8 @@ fn decimals() -> Case {
     let mut at = Vec::new();
     for value in &values {
         at.push(text.len() as i32);
-        text.push_str(&format!("{value},"));
+        text.push_str(&value.to_string());
+        text.push(',');
     }
     case("parse_numbers", 2, 32)
         .read(text.as_bytes())

@@ -118,7 +118,8 @@ fn special_values() {
 /// 2⁻²⁰ at least.
 #[test]
 fn upper_halves_of_doubles() {
-    let functions: [(&str, fn(f64) -> f64); 2] = [
+    type Function = fn(f64) -> f64;
+    let functions: [(&str, Function); 2] = [
         ("rcp.approx.ftz.f64", |x| 1.0 / x),
         ("rsqrt.approx.ftz.f64", |x| 1.0 / x.sqrt()),
     ];

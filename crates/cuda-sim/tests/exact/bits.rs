@@ -341,6 +341,29 @@ fn absolute_differences_of_parts() {
     }
 }
 
+/// PTX ISA 9.0, 9.7.1.1, 9.7.1.11 and 12: of two halves.
+#[test]
+fn pairs_of_integers() {
+    type Each = fn(i128, i128) -> i128;
+    let opcodes: [(&str, bool, Each); 8] = [
+        ("add.u16x2", false, |a, b| a + b),
+        ("add.s16x2", true, |a, b| a + b),
+        ("min.u16x2", false, |a, b| a.min(b)),
+        ("max.u16x2", false, |a, b| a.max(b)),
+        ("min.s16x2", true, |a, b| a.min(b)),
+        ("max.s16x2", true, |a, b| a.max(b)),
+        ("min.relu.s16x2", true, |a, b| a.min(b).max(0)),
+        ("max.relu.s16x2", true, |a, b| a.max(b).max(0)),
+    ];
+    for (opcode, signed, f) in opcodes {
+        let int = Int::new("", 16, signed);
+        Code::of(opcode, Width::B32, &[Width::B32; 2]).check(&integers(17), |[a, b, ..]| {
+            let of = |at: u32| int.wrap(f(int.value(a >> at), int.value(b >> at))) << at;
+            of(0) | of(16)
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -167,6 +167,7 @@ fn whole<F: Known>() {
 #[test]
 fn to_whole_numbers() {
     whole::<Half>();
+    whole::<BFloat>();
     whole::<Single>();
     whole::<Double>();
 }

@@ -39,6 +39,7 @@ fn shape_of(kernel: &str) -> Shape {
         | "reduction_with_absent_lanes" => flat(32),
         "recursion_without_end" => flat(1),
         blocks if blocks.starts_with("blocks_") || is_cooperative(blocks) => shape(4, 32),
+        lanes if lanes.starts_with("warp_fragment") => flat(32),
         _ => flat(128),
     }
 }
@@ -115,6 +116,16 @@ fn barriers() {
 }
 
 #[test]
+fn copies() {
+    check("copies");
+}
+
+#[test]
+fn fragments() {
+    check("fragments");
+}
+
+#[test]
 fn blocks_that_wait_for_each_other() {
     check("together");
 }
@@ -130,8 +141,17 @@ fn stacks() {
 }
 
 /// All files.
-const FILES: [&str; 8] = [
-    "memory", "races", "global", "barriers", "together", "heap", "stack", "control",
+const FILES: [&str; 10] = [
+    "memory",
+    "races",
+    "global",
+    "barriers",
+    "together",
+    "heap",
+    "stack",
+    "copies",
+    "fragments",
+    "control",
 ];
 
 #[test]

@@ -11,4 +11,5 @@ mod harness;
 mod language;
 mod marks;
 mod modelled;
+mod tensor;
 mod together;

@@ -176,7 +176,7 @@ fn what_has_no_cost() {
     let right = Arg::Buffer(bench.upload("x", &[0_u64; 4]));
     let wrong = Arg::Buffer(bench.upload("short", &[0_u64; 1]));
     let of = |bench: &Bench, arg: &Arg, shared| {
-        let outcome = bench.launch("k", shape, &[arg.clone()]);
+        let outcome = bench.launch("k", shape, std::slice::from_ref(arg));
         modelled_cost(&A100, &occupancy(&A100, shape, 0, shared), 1, &outcome)
     };
     assert!(of(&bench, &right, 0).is_ok());

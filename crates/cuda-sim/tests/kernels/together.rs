@@ -39,7 +39,9 @@ fn grid_sync_of_cooperative_groups() {
         for _ in 0..5 {
             let total: i32 = expected.iter().sum();
             totals.push(total);
-            expected.iter_mut().for_each(|v| *v = (*v + total) % 1009);
+            for value in &mut expected {
+                *value = (*value + total) % 1009;
+            }
         }
         assert_eq!(download::<i32>(&y), expected);
         assert_eq!(download::<i32>(&sums), totals.repeat(blocks as usize));

@@ -1,0 +1,11 @@
+//! The driver without the ABI: what calls answer, and what becomes of work.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod capture;
+mod errors;
+mod harness;
+mod memory;
+mod modules;
+mod random;
+mod streams;
