@@ -312,6 +312,11 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
         "",
     ),
     (
+        "mma",
+        "sync aligned SHAPE row|col row|col f64 f64 f64 f64 RND",
+        "",
+    ),
+    (
         "wmma",
         "load a|b sync aligned row|col SHAPE FAR? ELEMENT",
         "",

@@ -150,7 +150,8 @@ fn recursion_without_an_end() {
                  mov.u64 %d1, g{at};\ncall %d1, proto;\nret;\n}}\n"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let table: Vec<String> = (0..32).map(|at| format!("g{at}")).collect();
     let text = format!(
         ".global .b64 table[32] = {{{}}};\n{many}{}",
@@ -306,7 +307,8 @@ fn addresses_that_go_round() {
 fn what_ends_a_launch_is_not_lost_among_the_rest() {
     let reads: String = (0..100)
         .map(|at| format!("ld.global.u8 %r1, [%d0+{at}];\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let outcome = run(&kernel(&(reads + "trap;")), 1, 1, small());
     assert_eq!(outcome.fatal().unwrap().problem, Problem::Trap);
     assert_eq!(outcome.findings.len(), 65);

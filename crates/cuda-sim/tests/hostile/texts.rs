@@ -119,7 +119,8 @@ fn registers_and_memory_without_an_end() {
         (
             (0..5000)
                 .map(|at| format!(".shared .b8 a{at};\n"))
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
             "line 4098 of the PTX: no room for `a4096`",
         ),
     ] {
@@ -127,7 +128,8 @@ fn registers_and_memory_without_an_end() {
     }
     let many: String = (0..20_000)
         .map(|at| format!(".func f{at}() {{ ret; }}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     assert_eq!(
         refused(&many),
         "line 16385 of the PTX: more than 16384 functions"
@@ -149,7 +151,8 @@ fn what_grows_with_the_square_of_a_text() {
     // Families of registers are found at once, however many there are.
     let families: String = (0..30_000)
         .map(|at| format!(".reg .b32 %f{at}x<2>;\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let uses = "add.s32 %f1x0, %f2x1, %f29999x0;\n".repeat(30_000);
     assert!(load(&body(&(families + &uses))).is_ok());
     let names: Vec<String> = (0..100_000).map(|at| format!("a{at}")).collect();
@@ -294,6 +297,22 @@ fn accesses_that_fit_nothing() {
             "`lop3` without its table",
         ),
         ("add.s32 %r1, %r2;", "2 operands where 3 are needed"),
+        (
+            "ld.global.L2::cache_hint.u32 %r1, [%d1], %r2;",
+            "`%r2` can't stand where U64 is wanted",
+        ),
+        (
+            "cp.async.ca.shared.global [%r1], [%d1], 4, %f1;",
+            "`%f1` can't stand where U32 is wanted",
+        ),
+        (
+            "ldmatrix.sync.aligned.m8n8.x1.shared.b16 %r1, [%r2];",
+            "registers without braces",
+        ),
+        (
+            "wmma.load.a.sync.aligned.row.m16n16k8.tf32 {%r1,%r2,%r3,%r4}, [%d1], %f1;",
+            "`%f1` can't stand where U32 is wanted",
+        ),
     ] {
         let text = body(&format!("{registers}\n{instruction}"));
         assert_eq!(
@@ -319,6 +338,14 @@ fn accesses_that_fit_nothing() {
         "griddepcontrol.foo;",
         "prefetch.foo [%d1];",
         "discard.global.L2 [%d1], 128;",
+        "ld.global.u32 %r1, [%d1], %d2;",
+        "ld.shared.L2::cache_hint.u32 %r1, [%r2], %d2;",
+        "atom.shared.add.L2::cache_hint.u32 %r1, [%r2], %r3, %d2;",
+        "atom.global.cas.L2::cache_hint.b32 %r1, [%d1], %r2, %r3, %d2;",
+        "cp.async.cg.shared.global [%r1], [%d1], 8;",
+        "cp.async.shared.global [%r1], [%d1], 16;",
+        "ldmatrix.sync.m8n8.x1.shared.b16 {%r1}, [%r2];",
+        "createpolicy.cvt.b64 %d1, %d2;",
     ] {
         let text = body(&format!("{registers}\n{instruction}"));
         let opcode = instruction.split([' ', ';']).next().unwrap();
