@@ -1,5 +1,6 @@
 //! A device: memory, modules, launches.
 
+mod bare;
 mod properties;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,12 +13,11 @@ use crate::decode::{self, Context, LoadError};
 use crate::exec::launch::{Asked, Launch, Outcome};
 use crate::exec::room::Room;
 use crate::exec::step::Code;
-use crate::memory::{
-    ARGUMENTS, Allocation, Heap, HeapError, Layout, Piece, SHARED, Snapshot, WORKSPACE,
-};
+use crate::memory::{ARGUMENTS, Allocation, Heap, Layout, Piece, SHARED, Snapshot, WORKSPACE};
 use crate::model::Processor;
 use crate::ptx::{self, Initial, Linkage, Space, Type, Variable};
 
+pub use bare::Device;
 pub use properties::{NAME_PREFIX, Properties};
 
 /// Most threads of a block: PTX for any GPU since 2010.
@@ -644,36 +644,4 @@ fn fill(
     }
     allocation.write(0, &bytes);
     Ok(())
-}
-
-/// The pieces of a device that go together.
-#[derive(Debug)]
-pub struct Device {
-    heap: Heap,
-}
-
-impl Device {
-    /// With so many bytes of memory.
-    pub fn new(bytes: u64) -> Self {
-        Self {
-            heap: Heap::new(bytes),
-        }
-    }
-
-    /// Its memory.
-    pub fn heap(&self) -> &Heap {
-        &self.heap
-    }
-
-    /// Its memory.
-    pub fn heap_mut(&mut self) -> &mut Heap {
-        &mut self.heap
-    }
-
-    /// Takes memory and copies bytes there.
-    pub fn upload(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Allocation>, HeapError> {
-        let allocation = self.heap.allocate(bytes.len() as u64, name, false)?;
-        allocation.write(0, bytes);
-        Ok(allocation)
-    }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::heap::{Allocation, Released};
+use super::allocation::Allocation;
+use super::heap::Released;
 
 /// Where it lies.
 const BASE: u64 = 0xfb00_0000_0000;

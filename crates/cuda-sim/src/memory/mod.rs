@@ -1,13 +1,15 @@
 //! Device memory.
 
+mod allocation;
 mod cells;
 mod heap;
 mod kernel_heap;
 mod layout;
 
+pub use allocation::Allocation;
 pub(crate) use cells::{Cell, Cells};
 pub(crate) use heap::Released;
-pub use heap::{Allocation, Heap, HeapError, Snapshot};
+pub use heap::{Heap, HeapError, Snapshot};
 pub(crate) use kernel_heap::{Chunk, FreeError, KernelHeap, Maker};
 pub(crate) use layout::{Layout, Piece};
 
