@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::forms::{self, Found, Wanted};
+use super::joins::joins;
 use super::names::{Names, Symbol, kind};
 use super::places::Places;
 use super::rename::rename;
@@ -33,6 +34,8 @@ pub(super) struct Decoder<'a, 'c> {
     pub(super) context: &'c Context<'a>,
     pub(super) names: Names<'a>,
     pub(super) demand: Demand,
+    /// Registers that may be read before they are written.
+    unset: Vec<(Kind, u32)>,
     pub(super) constants: HashMap<(Kind, u64), u32>,
     pub(super) specials: HashMap<Special, u32>,
     pub(super) steps: Vec<Step>,
@@ -58,6 +61,7 @@ pub(crate) fn function<'a>(
     let mut decoder = Decoder {
         context,
         names: Names::default(),
+        unset: Vec::new(),
         demand: Demand {
             predicates: RESERVED,
             ..Demand::default()
@@ -473,7 +477,7 @@ impl<'a> Decoder<'a, '_> {
         let mut pinned: Vec<_> = constants.chain(specials).collect();
         // Their order must not be the hash table's.
         pinned.sort_by_key(|(_, slot)| **slot);
-        self.demand = rename(&mut self.steps, &mut pinned);
+        (self.demand, self.unset) = rename(&mut self.steps, &mut pinned);
     }
 
     fn finish(
@@ -501,8 +505,15 @@ impl<'a> Decoder<'a, '_> {
         Ok(Code {
             name: function.name.to_owned(),
             entry: function.entry,
+            joins: joins(&self.steps),
             steps: self.steps,
             template,
+            unset: self.unset,
+            by_block: specials
+                .iter()
+                .copied()
+                .filter(|(_, special)| special.is_of_block())
+                .collect(),
             specials,
             param_bytes: if function.entry { end } else { 0 },
             params,

@@ -8,6 +8,7 @@ mod copy;
 mod forms;
 mod fragment;
 mod function;
+mod joins;
 mod memory;
 mod moves;
 mod names;
@@ -27,6 +28,7 @@ use crate::exec::step::Code;
 use crate::memory::Layout;
 use crate::ptx::{self, Space};
 use calls::Signature;
+pub(crate) use joins::NEVER;
 
 pub(crate) use function::function;
 pub(crate) use operands::FUNCTIONS;

@@ -40,10 +40,10 @@ impl Span {
 
 /// Steps that run one after the other.
 #[derive(Debug, Default)]
-struct Block {
-    start: usize,
-    end: usize,
-    next: Vec<usize>,
+pub(super) struct Block {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) next: Vec<usize>,
     read: Set,
     written: Set,
     live_in: Set,
@@ -52,8 +52,11 @@ struct Block {
 
 /// Gives steps new registers. Those in `pinned` hold the same for the whole
 /// function; they are told where they lie now. The answer is how many there
-/// are of each kind.
-pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Demand {
+/// are of each kind, and which of them may be read before they are written.
+pub(super) fn rename(
+    steps: &mut [Step],
+    pinned: &mut [(Kind, &mut u32)],
+) -> (Demand, Vec<(Kind, u32)>) {
     let mut homes = Homes::default();
     for (kind, slot) in pinned.iter_mut() {
         let home = homes.fix((*kind, **slot));
@@ -78,6 +81,7 @@ pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Dem
         names.len()
     ];
     let mut blocks = blocks(steps);
+    let mut unset: Vec<Name> = Vec::new();
     let small = blocks.len() * names.len() <= MOST_BITS;
     if small {
         find_uses(steps, &mut blocks, &numbers, &mut spans);
@@ -87,7 +91,11 @@ pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Dem
             start: 0,
             end: steps.len(),
         });
+        unset.clone_from(&names);
     } else {
+        if let Some(first) = blocks.first() {
+            first.live_in.each(|name| unset.push(names[name]));
+        }
         for block in &blocks {
             block.live_in.each(|name| spans[name].cover(block.start));
             block.live_out.each(|name| spans[name].cover(block.end - 1));
@@ -97,11 +105,14 @@ pub(super) fn rename(steps: &mut [Step], pinned: &mut [(Kind, &mut u32)]) -> Dem
     for step in steps.iter_mut() {
         step.registers(&mut |kind, slot, _| *slot = homes.of((kind, *slot)));
     }
-    homes.demand
+    for name in &mut unset {
+        name.1 = homes.of(*name);
+    }
+    (homes.demand, unset)
 }
 
 /// The control-flow graph.
-fn blocks(steps: &[Step]) -> Vec<Block> {
+pub(super) fn blocks(steps: &[Step]) -> Vec<Block> {
     let mut starts = vec![false; steps.len() + 1];
     let mut start = |at: usize| {
         if let Some(start) = starts.get_mut(at) {

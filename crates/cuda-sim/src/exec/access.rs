@@ -94,6 +94,9 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
+        if self.load_at_once(registers, access, active) {
+            return Ok(());
+        }
         let mut addresses = [0; LANES];
         let touch = Touch::new(
             (warp, registers, active),
@@ -117,14 +120,16 @@ impl Reach<'_, '_> {
             Memory::Global => {
                 let at = self.global(touch)?;
                 self.trace(touch, access.strong, &at, |_, _| false)?;
-                at.each(touch, |touch, place| fill(registers, touch, access, place));
+                at.each(touch, |touch, place| {
+                    fill(registers, touch.into(), access, place);
+                });
                 if access.strong {
                     self.look();
                 }
             }
             Memory::Shared => {
                 self.check_shared(touch, |_, _, _| false)?;
-                fill(registers, touch, access, (&self.shared.cells, 0));
+                fill(registers, touch.into(), access, (&self.shared.cells, 0));
             }
             Memory::Local => {
                 self.check_local(touch)?;
@@ -149,6 +154,9 @@ impl Reach<'_, '_> {
         access: &Access,
         active: u32,
     ) -> Result<(), Stop> {
+        if self.store_at_once(registers, access, active) {
+            return Ok(());
+        }
         let mut addresses = [0; LANES];
         let touch = Touch::new(
             (warp, registers, active),
@@ -183,7 +191,9 @@ impl Reach<'_, '_> {
                 if !access.strong {
                     self.seen.write();
                 }
-                at.each(touch, |touch, place| spill(registers, touch, access, place));
+                at.each(touch, |touch, place| {
+                    spill(registers, touch.into(), access, place);
+                });
             }
             Memory::Shared => {
                 let same = |cells: &Cells, lane: u32, beside| {
@@ -191,7 +201,7 @@ impl Reach<'_, '_> {
                     writes_the_same(registers, access, place, lane, beside)
                 };
                 self.check_shared(touch, same)?;
-                spill(registers, touch, access, (&self.shared.cells, 0));
+                spill(registers, touch.into(), access, (&self.shared.cells, 0));
             }
             Memory::Local => {
                 self.check_local(touch)?;

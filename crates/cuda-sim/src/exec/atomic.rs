@@ -12,6 +12,7 @@ use super::launch::Stop;
 use super::rows::{LANES, Registers};
 use super::shared::Way;
 use super::step::{Atomic, Change, Number};
+use super::survey::Form;
 use super::transfer::{read_cells, write_cells};
 use super::warp::Warp;
 use crate::memory::Cells;
@@ -70,10 +71,23 @@ impl Reach<'_, '_> {
                 // PTX ISA 9.0, 9.7.13.5: denormal singles are flushed in global
                 // memory, and in no other.
                 found.each(touch, |touch, (cells, base)| {
+                    if touch.survey.form == Form::Same {
+                        // One after the other, with nobody between them.
+                        let at = touch.survey.least - base;
+                        *olds = update(cells, at, bytes, |mut old| {
+                            let mut olds = [0; LANES];
+                            for lane in lanes(touch.active) {
+                                olds[lane as usize] = old;
+                                old = cut(change(old, lane, true), bytes);
+                            }
+                            (old, olds)
+                        });
+                        return;
+                    }
                     for lane in lanes(touch.active) {
                         let at = touch.addresses[lane as usize] - base;
                         olds[lane as usize] =
-                            update(cells, at, bytes, |old| change(old, lane, true));
+                            update(cells, at, bytes, |old| (change(old, lane, true), old));
                     }
                 });
                 self.look();
@@ -104,26 +118,32 @@ impl Reach<'_, '_> {
     }
 }
 
-/// Replaces what lies there by what `f` makes of it; the answer is what it was.
-fn update(cells: &Cells, at: u64, bytes: u32, f: impl Fn(u64) -> u64) -> u64 {
-    let never = "the function always answers";
-    match bytes {
-        8 => {
-            let word = cells.view64(at);
-            word.fetch_update(SeqCst, SeqCst, |old| Some(f(old)))
-                .expect(never)
-        }
-        4 => {
-            let word = cells.view32(at);
-            let old = word.fetch_update(SeqCst, SeqCst, |old| Some(f(u64::from(old)) as u32));
-            u64::from(old.expect(never))
-        }
-        _ => {
-            let word = cells.view16(at);
-            let old = word.fetch_update(SeqCst, SeqCst, |old| Some(f(u64::from(old)) as u16));
-            u64::from(old.expect(never))
-        }
+/// Replaces what lies there by the first that `f` makes of it; the answer is
+/// the second.
+fn update<T>(cells: &Cells, at: u64, bytes: u32, f: impl Fn(u64) -> (u64, T)) -> T {
+    macro_rules! until_it_stays {
+        ($word:expr, $ty:ty) => {{
+            let word = $word;
+            let mut old = word.load(SeqCst);
+            loop {
+                let (new, answer) = f(u64::from(old));
+                match word.compare_exchange_weak(old, new as $ty, SeqCst, SeqCst) {
+                    Ok(_) => return answer,
+                    Err(now) => old = now,
+                }
+            }
+        }};
     }
+    match bytes {
+        8 => until_it_stays!(cells.view64(at), u64),
+        4 => until_it_stays!(cells.view32(at), u32),
+        _ => until_it_stays!(cells.view16(at), u16),
+    }
+}
+
+/// What memory holds of a number.
+fn cut(bits: u64, bytes: u32) -> u64 {
+    bits & u64::MAX >> (64 - 8 * bytes)
 }
 
 /// What becomes of the old value with two operands; `true` makes denormal

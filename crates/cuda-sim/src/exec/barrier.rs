@@ -159,6 +159,43 @@ impl Block<'_, '_> {
         }))
     }
 
+    /// Whether warps, of which all lanes are at this barrier, can simply go on:
+    /// it waits for nobody else, and works nothing out. If so they have met.
+    pub(super) fn cross(&mut self, step: &Step) -> bool {
+        let What::Barrier {
+            id,
+            threads: None,
+            waits: true,
+            tally: None,
+            ..
+        } = step.what
+        else {
+            return false;
+        };
+        let mut there = 0_u32;
+        let mut named = None;
+        for warp in self.warps.iter().filter(|warp| warp.alive != 0) {
+            let Some(Some(frame)) = warp.frames.first() else {
+                return false;
+            };
+            let registers = &frame.registers;
+            let lane = warp.alive.trailing_zeros();
+            let guard = registers.predicates[step.guard as usize] ^ step.flip;
+            let name = get(registers, id, lane);
+            if guard & warp.alive != warp.alive || *named.get_or_insert(name) != name {
+                return false;
+            }
+            there |= 1 << warp.number;
+        }
+        let barrier = named.and_then(|name| self.barriers.get(name as usize));
+        if barrier.is_none_or(|barrier| barrier.come != 0) {
+            return false;
+        }
+        self.counters.barriers += u64::from(there.count_ones());
+        self.meet(there);
+        true
+    }
+
     /// Lets those go on whose barrier is complete.
     pub(super) fn open_barriers(&mut self) -> Result<(), Stop> {
         for id in 0..self.barriers.len() {

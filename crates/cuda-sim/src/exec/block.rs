@@ -1,7 +1,10 @@
 //! A block: its warps in turn.
 
+use std::slice::from_mut;
+
 use super::access::Reach;
 use super::barrier::{BARRIERS, Barrier};
+use super::convoy::Convoy;
 use super::counters::Counters;
 use super::launch::{Counts, Launch, Stop};
 use super::published::Seen;
@@ -29,8 +32,10 @@ pub(crate) struct Block<'a, 'l> {
     /// In the grid.
     number: u32,
     pub(super) seen: Seen,
-    counts: Counts,
+    pub(super) counts: Counts,
     pub(super) counters: Counters,
+    /// Warps that go together, while they do.
+    pub(super) convoy: Convoy,
     /// Instructions since the launch was told of them.
     pending: u64,
     /// What it costs to make it another block, in instructions.
@@ -67,6 +72,7 @@ impl<'a, 'l> Block<'a, 'l> {
             seen: Seen::default(),
             counts: Counts::default(),
             counters: Counters::default(),
+            convoy: Convoy::default(),
             pending: 0,
             cost: steps(asked.room.block) + 1,
         }
@@ -113,15 +119,16 @@ impl<'a, 'l> Block<'a, 'l> {
 
     /// A turn of each warp; whether all have ended.
     pub(crate) fn round(&mut self, steps: u32) -> Result<bool, Stop> {
-        let mut moved = false;
-        let mut left = false;
-        for number in 0..self.warps.len() {
-            let before = self.warps[number].executed;
-            self.turn(number, steps)?;
-            moved |= self.warps[number].executed != before;
-            left |= self.warps[number].alive != 0;
+        let executed = |warps: &[Warp]| warps.iter().map(|warp| warp.executed).sum::<u64>();
+        let before = executed(&self.warps);
+        let left_over = self.together(steps)?;
+        if left_over > 0 {
+            for number in 0..self.warps.len() {
+                self.turn(number, left_over)?;
+            }
         }
-        if left && !moved {
+        let left = self.warps.iter().any(|warp| warp.alive != 0);
+        if left && executed(&self.warps) == before {
             self.stuck()?;
         }
         if !left {
@@ -184,21 +191,23 @@ impl<'a, 'l> Block<'a, 'l> {
         let at = group.frame as usize;
         warp.frames[at] = Some(frame);
         let after = ended?;
-        let spent = warp.executed;
         self.finish(number, chosen, &run, after, code)?;
-        if spent > launch.asked.budget {
-            let warp = &self.warps[number];
-            let step = &code.steps[run.at as usize];
+        let step = &code.steps[run.at as usize];
+        self.end_if_long(number, step, run.lanes)?;
+        self.charge(number, step, u64::from(run.steps))
+    }
+
+    /// Whether a warp has run more than it may.
+    pub(super) fn end_if_long(&self, number: usize, step: &Step, lanes: u32) -> Result<(), Stop> {
+        let launch = self.launch;
+        if self.warps[number].executed > launch.asked.budget {
             let problem = Problem::TooLong {
                 budget: launch.asked.budget,
                 waits: self.seen.waits().then(|| launch.not_begun()),
             };
-            let thread = warp.thread(run.lanes.trailing_zeros() & 31);
-            launch.report(self.kernel(), step, self.told.index, thread, problem, None)?;
-            return Err(Stop);
+            self.end_with(number, step, lanes, problem)?;
         }
-        let steps = u64::from(run.steps);
-        self.charge(number, &code.steps[run.at as usize], steps)
+        Ok(())
     }
 
     /// Adds work, in instructions: theirs, or what is beyond their own.
@@ -213,7 +222,8 @@ impl<'a, 'l> Block<'a, 'l> {
     /// Tells the launch of what was run, and looks whether it is over.
     fn settle(&mut self, number: usize, step: &Step) -> Result<(), Stop> {
         let launch = self.launch;
-        if !launch.spend(std::mem::take(&mut self.pending)) {
+        // Once is enough, of all blocks at once.
+        if !launch.spend(std::mem::take(&mut self.pending)) && launch.end() {
             let budget = launch.asked.total;
             let problem = Problem::TooLong {
                 budget,
@@ -261,7 +271,7 @@ impl<'a, 'l> Block<'a, 'l> {
             match &step.what {
                 What::Alu(kernel, slots) => {
                     if active != 0 {
-                        kernel.run(registers, slots, active);
+                        kernel.run(from_mut(registers), slots, &[active]);
                     }
                     run.at += 1;
                 }
@@ -302,10 +312,23 @@ impl<'a, 'l> Block<'a, 'l> {
                 What::Return | What::Exit if active == 0 => run.at += 1,
                 // Some of the lanes: they go apart, and come here again alone.
                 What::Return | What::Exit => return Ok(After::Part(run.at, active, run.at + 1)),
-                what => match self.rare(number, step, what, frame, run, active)? {
-                    Some(after) => return Ok(after),
-                    None => run.at += 1,
-                },
+                What::Call(call) => {
+                    let after = match active {
+                        0 => None,
+                        _ => self.call(number, step, call, frame, run, active)?,
+                    };
+                    match after {
+                        Some(after) => return Ok(after),
+                        None => run.at += 1,
+                    }
+                }
+                what => {
+                    let own = (registers, frame.local);
+                    match self.rare(number, step, what, own, run, active)? {
+                        Some(after) => return Ok(after),
+                        None => run.at += 1,
+                    }
+                }
             }
             if parted
                 && (run.at >= ahead || run.at < start || run.steps >= 64 || meet.contains(&run.at))
@@ -332,7 +355,7 @@ impl<'a, 'l> Block<'a, 'l> {
             match &step.what {
                 What::Alu(kernel, slots) => {
                     if active != 0 {
-                        kernel.run(registers, slots, active);
+                        kernel.run(from_mut(registers), slots, &[active]);
                     }
                     at += 1;
                 }
@@ -382,7 +405,7 @@ impl<'a, 'l> Block<'a, 'l> {
     }
 
     /// What happens to the group after it stopped.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         number: usize,
         chosen: usize,

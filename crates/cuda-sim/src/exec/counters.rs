@@ -323,10 +323,14 @@ fn atomic_wavefronts(addresses: &[u64; LANES], active: u32) -> u32 {
 impl Reach<'_, '_> {
     /// Counts an access of a warp to a kind of memory, if that is asked for.
     /// Arguments and constants come from caches of their own.
+    #[inline]
     pub(super) fn count(&mut self, memory: Memory, space: Option<Space>, touch: &Touch<'_>) {
-        if self.launch.footprint.is_none() {
-            return;
+        if self.launch.footprint.is_some() {
+            self.count_in(memory, space, touch);
         }
+    }
+
+    fn count_in(&mut self, memory: Memory, space: Option<Space>, touch: &Touch<'_>) {
         let &Touch {
             way,
             addresses,

@@ -7,18 +7,18 @@
 
 use super::rows::{Registers, Slots};
 
-/// Work on the lanes of a mask.
+/// Work on registers of warps, in the lanes of a mask for each.
 ///
 /// `portable` runs anywhere. The others are the same function compiled with
 /// more instructions allowed; a fused multiply-add is a call into a library
 /// without.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
-    pub(crate) portable: fn(&mut Registers, &Slots, u32),
+    pub(crate) portable: fn(&mut [Registers], &Slots, &[u32]),
     #[cfg(target_arch = "x86_64")]
-    pub(crate) avx2: unsafe fn(&mut Registers, &Slots, u32),
+    pub(crate) avx2: unsafe fn(&mut [Registers], &Slots, &[u32]),
     #[cfg(target_arch = "x86_64")]
-    pub(crate) avx512: unsafe fn(&mut Registers, &Slots, u32),
+    pub(crate) avx512: unsafe fn(&mut [Registers], &Slots, &[u32]),
 }
 
 impl std::fmt::Debug for Kernel {
@@ -76,7 +76,7 @@ impl Level {
 /// A kernel in the form for this processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Ready {
-    run: unsafe fn(&mut Registers, &Slots, u32),
+    run: unsafe fn(&mut [Registers], &Slots, &[u32]),
 }
 
 impl std::fmt::Debug for Ready {
@@ -100,13 +100,13 @@ impl Kernel {
 }
 
 impl Ready {
-    /// Does it in the lanes of `mask`.
+    /// Does it in the lanes of `masks`, one for each warp.
     #[inline]
-    pub(crate) fn run(self, registers: &mut Registers, slots: &Slots, mask: u32) {
+    pub(crate) fn run(self, registers: &mut [Registers], slots: &Slots, masks: &[u32]) {
         // SAFETY: the only requirement of these functions is that the
         // processor has the instructions that they were compiled for, and
         // `ready` chose after asking it.
-        unsafe { (self.run)(registers, slots, mask) }
+        unsafe { (self.run)(registers, slots, masks) }
     }
 }
 
@@ -118,20 +118,28 @@ macro_rules! kernel {
         fn body($r: &mut Registers, $s: &Slots, $m: u32) {
             $body;
         }
-        fn portable(r: &mut Registers, s: &Slots, m: u32) {
-            body(r, s, m);
+        #[inline(always)]
+        fn all(registers: &mut [Registers], s: &Slots, masks: &[u32]) {
+            for (r, &m) in registers.iter_mut().zip(masks) {
+                if m != 0 {
+                    body(r, s, m);
+                }
+            }
+        }
+        fn portable(r: &mut [Registers], s: &Slots, m: &[u32]) {
+            all(r, s, m);
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx2(r: &mut Registers, s: &Slots, m: u32) {
-            body(r, s, m);
+        fn avx2(r: &mut [Registers], s: &Slots, m: &[u32]) {
+            all(r, s, m);
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(
             enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt"
         )]
-        fn avx512(r: &mut Registers, s: &Slots, m: u32) {
-            body(r, s, m);
+        fn avx512(r: &mut [Registers], s: &Slots, m: &[u32]) {
+            all(r, s, m);
         }
         $crate::exec::kernel::Kernel {
             portable,

@@ -120,7 +120,12 @@ impl Counts {
     /// of which nothing is known.
     #[cold]
     fn add_some(&mut self, step: &Step, active: u32) {
-        let threads = u64::from(active.count_ones());
+        self.add_threads(step, u64::from(active.count_ones()));
+    }
+
+    /// One instruction by so many threads.
+    #[inline]
+    pub(crate) fn add_threads(&mut self, step: &Step, threads: u64) {
         self.by_class[step.class as usize] += threads;
         self.flops_by_class[step.class as usize] += u64::from(step.flops) * threads;
     }
@@ -263,9 +268,9 @@ impl<'l> Launch<'l> {
         self.blocks().saturating_sub(begun)
     }
 
-    /// A finding ends the launch.
-    pub(super) fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
+    /// A finding ends the launch; whether it is the first.
+    pub(super) fn end(&self) -> bool {
+        !self.over.swap(true, Ordering::Relaxed)
     }
 
     /// Adds what a block has counted.

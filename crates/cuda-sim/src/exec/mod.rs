@@ -1,12 +1,14 @@
 //! Execution of warps.
 
 mod access;
+pub(crate) mod alike;
 mod atomic;
 mod barrier;
 mod block;
 mod call;
 mod check;
 mod clock;
+mod convoy;
 pub(crate) mod copy;
 pub(crate) mod counters;
 mod footprint;
@@ -25,6 +27,7 @@ mod shared;
 mod stack;
 pub(crate) mod step;
 pub(crate) mod survey;
+mod swift;
 mod system;
 pub(crate) mod tensor;
 mod together;

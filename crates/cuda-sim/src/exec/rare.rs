@@ -6,26 +6,25 @@ use super::launch::Stop;
 use super::rows::Registers;
 use super::step::{Step, What};
 use super::together::{self, parts_of};
-use super::warp::Frame;
 use crate::finding::Problem;
 use crate::memory::{ARGUMENTS, LOCAL, SHARED, WINDOW};
 use crate::ptx::Space;
 
 impl Block<'_, '_> {
-    /// Everything that is not in the hottest part of a loop.
+    /// Everything that is not in the hottest part of a loop, by a warp, with
+    /// its registers and where its own variables start in local memory.
     pub(super) fn rare(
         &mut self,
         number: usize,
         step: &Step,
         what: &What,
-        frame: &mut Frame,
+        (registers, local): (&mut Registers, u32),
         run: &mut Run,
         active: u32,
     ) -> Result<Option<After>, Stop> {
-        let registers = &mut frame.registers;
         match what {
             What::LocalAddress(register, offset) => {
-                let address = u64::from(frame.local.wrapping_add(*offset));
+                let address = u64::from(local.wrapping_add(*offset));
                 for lane in lanes(active) {
                     put(registers, *register, lane, address);
                 }
@@ -107,12 +106,6 @@ impl Block<'_, '_> {
                     self.exchange(number, step, what, registers, part)?;
                 }
             }
-            What::Call(call) => {
-                if active == 0 {
-                    return Ok(None);
-                }
-                return self.call(number, step, call, frame, run, active);
-            }
             What::Tensor(tensor) => {
                 if active == 0 {
                     return Ok(None);
@@ -135,6 +128,7 @@ impl Block<'_, '_> {
             | What::Store(_)
             | What::Atomic(_)
             | What::Branch(_)
+            | What::Call(_)
             | What::Return
             | What::Exit => {}
         }

@@ -6,6 +6,8 @@
     reason = "compiled for a processor only as part of a function that is"
 )]
 
+use super::alike;
+
 /// Lanes of a warp.
 pub(crate) const LANES: usize = 32;
 /// Every lane.
@@ -137,12 +139,14 @@ pub(crate) trait Lane: Copy {
     type Bits: Copy;
     fn row(registers: &Registers, slot: u32) -> &[Self::Bits; LANES];
     fn row_mut(registers: &mut Registers, slot: u32) -> &mut [Self::Bits; LANES];
+    /// Takes over the lanes of a mask.
+    fn take(row: &mut [Self::Bits; LANES], new: &[Self::Bits; LANES], mask: u32);
     fn read(bits: Self::Bits) -> Self;
     fn write(self) -> Self::Bits;
 }
 
 macro_rules! lane {
-    ($ty:ty, $bits:ty, $kind:ident, $file:ident, $read:expr, $write:expr) => {
+    ($ty:ty, $bits:ty, $kind:ident, $file:ident, $take:ident, $read:expr, $write:expr) => {
         impl Lane for $ty {
             const KIND: Kind = Kind::$kind;
             type Bits = $bits;
@@ -153,6 +157,10 @@ macro_rules! lane {
             #[inline(always)]
             fn row_mut(registers: &mut Registers, slot: u32) -> &mut [$bits; LANES] {
                 &mut registers.$file[slot as usize]
+            }
+            #[inline(always)]
+            fn take(row: &mut [$bits; LANES], new: &[$bits; LANES], mask: u32) {
+                alike::$take(row, new, mask);
             }
             #[inline(always)]
             fn read(bits: $bits) -> Self {
@@ -168,22 +176,86 @@ macro_rules! lane {
     };
 }
 
-lane!(u8, u32, Word, words, |bits| bits as u8, u32::from);
+lane!(
+    u8,
+    u32,
+    Word,
+    words,
+    take_words,
+    |bits| bits as u8,
+    u32::from
+);
 // PTX ISA 9.0, 9.4.1: a signed result is extended by its sign to the width of
 // its register.
-lane!(i8, u32, Word, words, |bits| bits as i8, |value| {
-    i32::from(value).cast_unsigned()
+lane!(
+    i8,
+    u32,
+    Word,
+    words,
+    take_words,
+    |bits| bits as i8,
+    |value| { i32::from(value).cast_unsigned() }
+);
+lane!(
+    u16,
+    u32,
+    Word,
+    words,
+    take_words,
+    |bits| bits as u16,
+    u32::from
+);
+lane!(
+    i16,
+    u32,
+    Word,
+    words,
+    take_words,
+    |bits| bits as i16,
+    |value| { i32::from(value).cast_unsigned() }
+);
+lane!(u32, u32, Word, words, take_words, |bits| bits, |value| {
+    value
 });
-lane!(u16, u32, Word, words, |bits| bits as u16, u32::from);
-lane!(i16, u32, Word, words, |bits| bits as i16, |value| {
-    i32::from(value).cast_unsigned()
+lane!(
+    i32,
+    u32,
+    Word,
+    words,
+    take_words,
+    u32::cast_signed,
+    i32::cast_unsigned
+);
+lane!(
+    f32,
+    u32,
+    Word,
+    words,
+    take_words,
+    f32::from_bits,
+    f32::to_bits
+);
+lane!(u64, u64, Long, longs, take_longs, |bits| bits, |value| {
+    value
 });
-lane!(u32, u32, Word, words, |bits| bits, |value| value);
-lane!(i32, u32, Word, words, u32::cast_signed, i32::cast_unsigned);
-lane!(f32, u32, Word, words, f32::from_bits, f32::to_bits);
-lane!(u64, u64, Long, longs, |bits| bits, |value| value);
-lane!(i64, u64, Long, longs, u64::cast_signed, i64::cast_unsigned);
-lane!(f64, u64, Long, longs, f64::from_bits, f64::to_bits);
+lane!(
+    i64,
+    u64,
+    Long,
+    longs,
+    take_longs,
+    u64::cast_signed,
+    i64::cast_unsigned
+);
+lane!(
+    f64,
+    u64,
+    Long,
+    longs,
+    take_longs,
+    f64::from_bits,
+    f64::to_bits
+);
 
 impl Registers {
     /// All zero.
@@ -193,6 +265,19 @@ impl Registers {
             longs: vec![[0; LANES]; demand.longs as usize],
             predicates: vec![0; demand.predicates as usize],
         }
+    }
+
+    /// As those of a template once more, if nothing but what is `unset` there
+    /// was written that is read before it is written.
+    pub(crate) fn renew(&mut self, template: &Self, unset: &[(Kind, u32)]) {
+        for &(kind, slot) in unset {
+            match kind {
+                Kind::Word => self.words[slot as usize] = template.words[slot as usize],
+                Kind::Long => self.longs[slot as usize] = template.longs[slot as usize],
+                Kind::Predicate => {}
+            }
+        }
+        self.predicates.clone_from(&template.predicates);
     }
 
     /// What they take of this machine's memory.
@@ -211,15 +296,15 @@ impl Registers {
     #[inline(always)]
     pub(crate) fn write<D: Lane>(&mut self, slot: u32, mask: u32, value: impl Fn(usize) -> D) {
         let row = D::row_mut(self, slot);
+        // All lanes, and then a choice: a choice for each becomes a branch.
+        let mut new = *row;
+        for (lane, bits) in new.iter_mut().enumerate() {
+            *bits = value(lane).write();
+        }
         if mask == ALL {
-            for (lane, bits) in row.iter_mut().enumerate() {
-                *bits = value(lane).write();
-            }
+            *row = new;
         } else {
-            for (lane, bits) in row.iter_mut().enumerate() {
-                let new = value(lane).write();
-                *bits = if mask >> lane & 1 == 1 { new } else { *bits };
-            }
+            D::take(row, &new, mask);
         }
     }
 

@@ -119,6 +119,11 @@ impl Shared {
         self.copies = Copies::default();
     }
 
+    /// What is between variables.
+    pub(crate) fn gaps(&self) -> &[(u32, u32)] {
+        &self.gaps
+    }
+
     /// Whether there is nothing between variables from here to there.
     pub(crate) fn is_solid(&self, from: u64, to: u64) -> bool {
         let apart = |(start, end): &(u32, u32)| to <= u64::from(*start) || u64::from(*end) <= from;

@@ -21,10 +21,18 @@ pub(crate) struct Code {
     pub(crate) name: String,
     pub(crate) entry: bool,
     pub(crate) steps: Vec<Step>,
+    /// Where ways that part at a step come together again, if they do: its
+    /// immediate post-dominator.
+    pub(crate) joins: Vec<u32>,
     /// What registers start with: constants, and zeros.
     pub(crate) template: Registers,
+    /// Registers that may be read before they are written, of those that do not
+    /// hold the same from the start to the end; predicates apart.
+    pub(crate) unset: Vec<(Kind, u32)>,
     /// Registers that hold what a thread is told about itself.
     pub(crate) specials: Vec<(u32, Special)>,
+    /// Those of them that differ from block to block.
+    pub(crate) by_block: Vec<(u32, Special)>,
     /// Arguments: offset and bytes of each.
     pub(crate) params: Vec<(u32, u32)>,
     /// What a function returns, in its local memory.
@@ -335,4 +343,11 @@ pub(crate) enum Special {
     /// 1 in a launch without clusters, or 0.
     One,
     Zero,
+}
+
+impl Special {
+    /// Whether blocks of one launch are told different things.
+    pub(crate) fn is_of_block(self) -> bool {
+        matches!(self, Self::Ctaid(_) | Self::SmId)
+    }
 }

@@ -1,12 +1,6 @@
 //! What the addresses of a warp's access have in common.
 
-#![expect(
-    clippy::inline_always,
-    reason = "compiled for a processor only as part of a function that is"
-)]
-
-use std::hint::black_box;
-
+use super::alike::{self, Bases, Start};
 use super::kernel::for_processor;
 use super::rows::{ALL, Kind, LANES, Registers};
 use super::step::{Register, Target};
@@ -31,98 +25,100 @@ pub(super) struct Survey {
     pub(super) form: Form,
 }
 
-for_processor!(
-    /// Of accesses of so many bytes, a power of two, by the active lanes.
-    pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
-        surveyed(addresses, active, width)
-    }
-);
-
-for_processor!(
-    /// The addresses of a target in all lanes, and what they have in common.
-    pub(super) fn addresses(
-        registers: &Registers,
-        target: &Target,
-        active: u32,
-        width: u32,
-        into: &mut [u64; LANES],
-    ) -> Survey {
-        let lanes = all_lanes();
-        match target.base {
-            None => into.fill(target.offset),
-            Some(Register {
-                kind: Kind::Long,
-                slot,
-            }) => {
-                let row = &registers.longs[slot as usize][..lanes];
-                for (address, base) in into[..lanes].iter_mut().zip(row) {
-                    *address = base.wrapping_add(target.offset);
-                }
-            }
-            Some(Register { slot, .. }) => {
-                let row = &registers.words[slot as usize][..lanes];
-                for (address, base) in into[..lanes].iter_mut().zip(row) {
-                    *address = u64::from(base.wrapping_add(target.offset as u32));
-                }
-            }
-        }
-        surveyed(into, active, width)
-    }
-);
-
-/// How many lanes there are, as a number that the compiler does not know:
-/// loops over lanes stay loops, which it makes vector code of. What it unrolls
-/// before that becomes an instruction for each lane.
-#[inline(always)]
-fn all_lanes() -> usize {
-    black_box(LANES).min(LANES)
+/// Of accesses of so many bytes, a power of two, by the active lanes.
+pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
+    let start = Start {
+        first: addresses[active.trailing_zeros() as usize & 31],
+        shift: width.trailing_zeros(),
+    };
+    let mut same = [0; LANES];
+    let form = alike::addresses(Bases::Long(addresses), 0, start, &mut same);
+    surveyed(addresses, start, form, active)
 }
 
-#[inline(always)]
-fn surveyed(addresses: &[u64; LANES], active: u32, width: u32) -> Survey {
-    let first = addresses[active.trailing_zeros() as usize & 31];
-    let shift = width.trailing_zeros();
-    let addresses = &addresses[..all_lanes()];
-    // How far each is from where it would be in either form.
-    let mut apart = 0;
-    let mut astray = 0;
-    for (lane, address) in addresses.iter().enumerate() {
-        let behind = address.wrapping_sub(first);
-        apart |= behind;
-        astray |= behind ^ ((lane as u64) << shift);
-    }
-    if apart == 0 {
-        return Survey {
-            least: first,
-            most: first,
-            bits: first,
+/// The addresses of a target in all lanes, and what they have in common.
+#[inline]
+pub(super) fn addresses(
+    registers: &Registers,
+    target: &Target,
+    active: u32,
+    width: u32,
+    into: &mut [u64; LANES],
+) -> Survey {
+    let offset = target.offset;
+    let lane = active.trailing_zeros() as usize & 31;
+    let (bases, first) = match target.base {
+        None => {
+            into.fill(offset);
+            return Survey::of_one(offset);
+        }
+        Some(Register {
+            kind: Kind::Long,
+            slot,
+        }) => {
+            let row = &registers.longs[slot as usize];
+            (Bases::Long(row), row[lane].wrapping_add(offset))
+        }
+        Some(Register { slot, .. }) => {
+            let row = &registers.words[slot as usize];
+            let first = row[lane].wrapping_add(offset as u32);
+            (Bases::Word(row), u64::from(first))
+        }
+    };
+    let start = Start {
+        first,
+        shift: width.trailing_zeros(),
+    };
+    let form = alike::addresses(bases, offset, start, into);
+    surveyed(into, start, form, active)
+}
+
+impl Survey {
+    fn of_one(address: u64) -> Self {
+        Self {
+            least: address,
+            most: address,
+            bits: address,
             form: Form::Same,
-        };
+        }
     }
+}
+
+#[inline]
+fn surveyed(addresses: &[u64; LANES], start: Start, form: Form, active: u32) -> Survey {
+    let Start { first, shift } = start;
     // A row that goes beyond the last address is none.
     let last = first.checked_add((LANES as u64 - 1) << shift);
-    if let Some(most) = last.filter(|_| active == ALL && astray == 0) {
-        return Survey {
+    match (form, last) {
+        (Form::Same, _) => Survey::of_one(first),
+        (Form::Row, Some(most)) if active == ALL => Survey {
             least: first,
             most,
             bits: first,
             form: Form::Row,
-        };
+        },
+        _ => range(addresses, active),
     }
-    let mut survey = Survey {
-        least: u64::MAX,
-        most: 0,
-        bits: 0,
-        form: Form::Any,
-    };
-    for (lane, &address) in addresses.iter().enumerate() {
-        let there = active >> lane & 1 == 1;
-        survey.least = survey.least.min(if there { address } else { u64::MAX });
-        survey.most = survey.most.max(if there { address } else { 0 });
-        survey.bits |= if there { address } else { 0 };
-    }
-    survey
 }
+
+for_processor!(
+    /// Of lanes whose addresses have no form.
+    fn range(addresses: &[u64; LANES], active: u32) -> Survey {
+        let mut survey = Survey {
+            least: u64::MAX,
+            most: 0,
+            bits: 0,
+            form: Form::Any,
+        };
+        for (lane, &address) in addresses.iter().enumerate() {
+            let there = active >> lane & 1 == 1;
+            survey.least = survey.least.min(if there { address } else { u64::MAX });
+            survey.most = survey.most.max(if there { address } else { 0 });
+            survey.bits |= if there { address } else { 0 };
+        }
+        survey
+    }
+);
 
 #[cfg(test)]
 mod tests {

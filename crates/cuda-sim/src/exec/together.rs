@@ -1,5 +1,12 @@
 //! What lanes of a warp do together: PTX ISA 9.0, section 9.7.13.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
+use super::alike::highest_bits;
+use super::kernel::for_processor;
 use super::lane::lanes;
 use super::rows::{Kind, LANES, Registers, Row32};
 use super::step::{Reduce, Register, Shuffle, Vote};
@@ -13,67 +20,83 @@ pub(crate) fn parts(
     parts_of(&registers.words[slot as usize], active)
 }
 
+for_processor!(
+    /// Lanes that hold a number.
+    fn holders(row: &Row32, number: u32) -> u32 {
+        highest_bits(&row.map(|bits| if bits == number { u32::MAX } else { 0 }))
+    }
+);
+
 /// Lanes by what they hold.
 pub(crate) fn parts_of(row: &Row32, active: u32) -> impl Iterator<Item = (u32, u32)> {
     let mut left = active;
     std::iter::from_fn(move || {
         let first = *row.get(left.trailing_zeros() as usize)?;
-        let same = row.iter().enumerate();
-        let same = same.fold(0, |mask, (lane, bits)| {
-            mask | u32::from(*bits == first) << lane
-        });
-        let part = left & same;
+        let part = left & holders(row, first);
         left &= !part;
         Some((part, first))
     })
 }
 
-/// `shfl.sync`; the answer has a bit for each lane that reads from one that
-/// takes no part.
-pub(crate) fn shuffle(
-    registers: &mut Registers,
-    active: u32,
-    how: Shuffle,
-    [d, valid]: [u32; 2],
-    [value, by, clamp]: [u32; 3],
-) -> u32 {
-    let values = registers.words[value as usize];
-    let by = registers.words[by as usize];
-    let clamps = registers.words[clamp as usize];
-    let mut results = values;
-    let mut held = 0;
-    let mut astray = 0;
-    for lane in 0..LANES as u32 {
-        let clamp = clamps[lane as usize];
-        let segment = clamp >> 8 & 31;
-        let limit = clamp & 31;
-        let b = by[lane as usize] & 31;
-        let most = lane & segment | limit & !segment;
-        let least = lane & segment;
+for_processor!(
+    /// `shfl.sync`; the answer has a bit for each lane that reads from one that
+    /// takes no part.
+    pub(crate) fn shuffle(
+        registers: &mut Registers,
+        active: u32,
+        how: Shuffle,
+        results: [u32; 2],
+        operands: [u32; 3],
+    ) -> u32 {
+        let [d, valid] = results;
+        let [value, by, clamp] = operands.map(|slot| registers.words[slot as usize]);
         let (from, inside) = match how {
-            Shuffle::Up => {
+            Shuffle::Up => sources(&by, &clamp, |lane, b, _, _, most| {
                 let from = lane.wrapping_sub(b);
                 (from, from.cast_signed() >= most.cast_signed())
-            }
-            Shuffle::Down => (lane + b, lane + b <= most),
-            Shuffle::Butterfly => (lane ^ b, lane ^ b <= most),
-            Shuffle::Index => {
+            }),
+            Shuffle::Down => sources(&by, &clamp, |lane, b, _, _, most| {
+                (lane + b, lane + b <= most)
+            }),
+            Shuffle::Butterfly => sources(&by, &clamp, |lane, b, _, _, most| {
+                (lane ^ b, lane ^ b <= most)
+            }),
+            Shuffle::Index => sources(&by, &clamp, |_, b, least, segment, most| {
                 let from = least | b & !segment;
                 (from, from <= most)
-            }
+            }),
         };
-        let from = if inside { from } else { lane };
-        if inside {
-            held |= 1 << lane;
+        let astray: Row32 = from.map(|from| (!active >> from) << 31);
+        let mut taken = value;
+        for (taken, from) in taken.iter_mut().zip(&from) {
+            *taken = value[(from & 31) as usize];
         }
-        if active >> lane & 1 == 1 && active >> (from & 31) & 1 == 0 {
-            astray |= 1 << lane;
-        }
-        results[lane as usize] = values[(from & 31) as usize];
+        registers.write(d, active, |lane| taken[lane]);
+        registers.set_predicate(valid, active, highest_bits(&inside));
+        highest_bits(&astray) & active
     }
-    registers.write(d, active, |lane| results[lane]);
-    registers.set_predicate(valid, active, held);
-    astray
+);
+
+/// Where lanes read from, and all ones where that is within their segment: by
+/// lane, distance, start of the segment, its mask and its limit.
+#[inline(always)]
+fn sources(
+    by: &Row32,
+    clamps: &Row32,
+    f: impl Fn(u32, u32, u32, u32, u32) -> (u32, bool),
+) -> (Row32, Row32) {
+    let mut sources = [0; LANES];
+    let mut inside = [0; LANES];
+    for lane in 0..LANES {
+        let own = lane as u32;
+        let segment = clamps[lane] >> 8 & 31;
+        let least = own & segment;
+        let most = least | clamps[lane] & 31 & !segment;
+        let (from, is_inside) = f(own, by[lane] & 31, least, segment, most);
+        sources[lane] = if is_inside { from & 31 } else { own };
+        inside[lane] = if is_inside { u32::MAX } else { 0 };
+    }
+    (sources, inside)
 }
 
 pub(crate) fn vote(registers: &mut Registers, active: u32, how: Vote, d: Register, held: u32) {

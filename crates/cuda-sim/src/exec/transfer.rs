@@ -4,15 +4,20 @@
 //! elements lie one behind the other they go through a buffer, from and to
 //! which vector code sorts them.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor only as part of a function that is"
+)]
+
 use std::hint::black_box;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::check::Touch;
 use super::kernel::for_processor;
 use super::lane::{extended, get, lanes, put};
-use super::rows::{Kind, LANES, Registers, Row32};
+use super::rows::{ALL, Kind, LANES, Registers, Row32};
 use super::step::{Access, Register};
-use super::survey::{Form, Survey};
+use super::survey::Form;
 use crate::memory::{Cell, Cells};
 
 /// Words of each lane in a buffer.
@@ -30,22 +35,69 @@ fn is_row_of_words(access: &Access, form: Form) -> bool {
         && access.values.iter().all(is_word)
 }
 
-/// Reads into the registers of an access, from memory that starts at an
-/// address.
-pub(super) fn fill(
+/// Where lanes access memory: their addresses, who does, and how those lie to
+/// each other.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'t> {
+    pub(super) addresses: &'t [u64; LANES],
+    pub(super) active: u32,
+    pub(super) form: Form,
+}
+
+impl<'t> From<&Touch<'t>> for Places<'t> {
+    fn from(touch: &Touch<'t>) -> Self {
+        Self {
+            addresses: touch.addresses,
+            active: touch.active,
+            form: touch.survey.form,
+        }
+    }
+}
+
+for_processor!(
+    /// Reads into the registers of an access, from memory that starts at an
+    /// address.
+    pub(super) fn fill(
+        registers: &mut Registers,
+        places: Places<'_>,
+        access: &Access,
+        memory: (&Cells, u64),
+    ) {
+        filled(registers, places, access, memory);
+    }
+);
+
+for_processor!(
+    /// As `fill`, the other way.
+    pub(super) fn spill(
+        registers: &Registers,
+        places: Places<'_>,
+        access: &Access,
+        memory: (&Cells, u64),
+    ) {
+        spilled(registers, places, access, memory);
+    }
+);
+
+/// `fill`, as part of a function for a processor.
+#[inline(always)]
+pub(super) fn filled(
     registers: &mut Registers,
-    touch: &Touch<'_>,
+    places: Places<'_>,
     access: &Access,
     (cells, base): (&Cells, u64),
 ) {
-    let &Touch {
+    let Places {
         addresses,
         active,
-        survey: Survey { form, .. },
-        ..
-    } = touch;
-    let first = addresses[active.trailing_zeros() as usize & 31] - base;
+        form,
+    } = places;
+    let first = addresses[active.trailing_zeros() as usize & 31].wrapping_sub(base);
     if is_row_of_words(access, form) {
+        if let [Some(value)] = access.values[..] {
+            read_words(cells, first, &mut registers.words[value.slot as usize]);
+            return;
+        }
         let per_lane = access.values.len();
         let mut words = [0; LANES * MOST_WORDS];
         read_words(cells, first, &mut words[..LANES * per_lane]);
@@ -68,9 +120,7 @@ pub(super) fn fill(
             }
             (_, 4, Kind::Word) => {
                 let row = &mut registers.words[value.slot as usize];
-                for lane in lanes(active) {
-                    row[lane as usize] = cells.load(addresses[lane as usize] - base + offset);
-                }
+                gather(row, cells, addresses, active, offset.wrapping_sub(base));
             }
             (_, bytes, _) => {
                 for lane in lanes(active) {
@@ -82,27 +132,32 @@ pub(super) fn fill(
     }
 }
 
-/// As `fill`, the other way.
-pub(super) fn spill(
+/// As `filled`, the other way.
+#[inline(always)]
+pub(super) fn spilled(
     registers: &Registers,
-    touch: &Touch<'_>,
+    places: Places<'_>,
     access: &Access,
     (cells, base): (&Cells, u64),
 ) {
-    let &Touch {
+    let Places {
         addresses,
         active,
-        survey: Survey { form, .. },
-        ..
-    } = touch;
+        form,
+    } = places;
+    let first = addresses[active.trailing_zeros() as usize & 31].wrapping_sub(base);
     if is_row_of_words(access, form) && access.values.iter().all(Option::is_some) {
+        if let [Some(value)] = access.values[..] {
+            write_words(cells, first, &registers.words[value.slot as usize]);
+            return;
+        }
         let per_lane = access.values.len();
         let mut words = [0; LANES * MOST_WORDS];
         for (value, offset) in access.elements() {
             let row = &registers.words[value.slot as usize];
             give(row, &mut words, offset as usize / 4, per_lane);
         }
-        write_words(cells, addresses[0] - base, &words[..LANES * per_lane]);
+        write_words(cells, first, &words[..LANES * per_lane]);
         return;
     }
     for (value, offset) in access.elements() {
@@ -119,6 +174,22 @@ pub(super) fn spill(
                     write_cells(cells, at, bytes, get(registers, value, lane));
                 }
             }
+        }
+    }
+}
+
+/// Reads a word for each lane.
+#[inline(always)]
+fn gather(row: &mut Row32, cells: &Cells, addresses: &[u64; LANES], active: u32, offset: u64) {
+    let memory = u32::run(cells, 0, (cells.bytes() / 4) as usize);
+    let word = |address: u64| memory[(address.wrapping_add(offset) / 4) as usize].load(Relaxed);
+    if active == ALL {
+        for (bits, address) in row.iter_mut().zip(addresses) {
+            *bits = word(*address);
+        }
+    } else {
+        for lane in lanes(active) {
+            row[lane as usize] = word(addresses[lane as usize]);
         }
     }
 }
@@ -153,30 +224,26 @@ fn write_words(cells: &Cells, at: u64, from: &[u32]) {
     }
 }
 
-for_processor!(
-    /// The element of a number out of so many that each lane has.
-    fn take(row: &mut Row32, words: &Words, element: usize, per_lane: usize) {
-        match per_lane {
-            1 => row.copy_from_slice(&words[..LANES]),
-            2 => take_of::<2>(row, words, element),
-            _ => take_of::<4>(row, words, element),
-        }
+/// The element of a number out of so many that each lane has.
+#[inline(always)]
+fn take(row: &mut Row32, words: &Words, element: usize, per_lane: usize) {
+    match per_lane {
+        2 => take_of::<2>(row, words, element),
+        _ => take_of::<4>(row, words, element),
     }
-);
+}
 
-for_processor!(
-    /// As `take`, the other way.
-    fn give(row: &Row32, words: &mut Words, element: usize, per_lane: usize) {
-        match per_lane {
-            1 => words[..LANES].copy_from_slice(row),
-            2 => give_of::<2>(row, words, element),
-            _ => give_of::<4>(row, words, element),
-        }
+/// As `take`, the other way.
+#[inline(always)]
+fn give(row: &Row32, words: &mut Words, element: usize, per_lane: usize) {
+    match per_lane {
+        2 => give_of::<2>(row, words, element),
+        _ => give_of::<4>(row, words, element),
     }
-);
+}
 
 /// A loop of unknown length stays one, and becomes vector code.
-#[inline]
+#[inline(always)]
 fn take_of<const N: usize>(row: &mut Row32, words: &Words, element: usize) {
     let (groups, _) = words.as_chunks::<N>();
     let lanes = black_box(LANES).min(LANES);
@@ -185,7 +252,7 @@ fn take_of<const N: usize>(row: &mut Row32, words: &Words, element: usize) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn give_of<const N: usize>(row: &Row32, words: &mut Words, element: usize) {
     let (groups, _) = words.as_chunks_mut::<N>();
     let lanes = black_box(LANES).min(LANES);

@@ -81,6 +81,8 @@ pub(crate) struct Warp {
     pub(crate) clock: Clock,
     /// Instructions so far.
     pub(crate) executed: u64,
+    /// Whether it was in a block before, of the same launch.
+    began: bool,
     patience: u32,
 }
 
@@ -113,6 +115,7 @@ impl Warp {
             tid,
             clock: Clock::new(warps, number as usize),
             executed: 0,
+            began: false,
             patience: PATIENCE,
         }
     }
@@ -138,14 +141,14 @@ impl Warp {
         // Registers keep their place in memory.
         let old = self.frames.drain(..).next().flatten();
         let mut registers = old.map(|frame| frame.registers).unwrap_or_default();
-        registers.clone_from(&entry.1.template);
-        tell(
-            &mut registers,
-            &entry.1.specials,
-            told,
-            self.number,
-            &self.tid,
-        );
+        let code = entry.1;
+        if std::mem::replace(&mut self.began, true) {
+            registers.renew(&code.template, &code.unset);
+        } else {
+            registers.clone_from(&code.template);
+            tell(&mut registers, &code.specials, told, self.number, &self.tid);
+        }
+        tell(&mut registers, &code.by_block, told, self.number, &self.tid);
         self.frames.push(Some(Frame::first(entry.0, registers)));
     }
 
@@ -171,6 +174,14 @@ impl Warp {
             .map(|(at, _)| at)
     }
 
+    /// The instruction of the kernel that all lanes are at and can go on with.
+    pub(crate) fn all_at(&self) -> Option<u32> {
+        match self.groups[..] {
+            [group] if group.frame == 0 && group.state == State::Ready => Some(group.at),
+            _ => None,
+        }
+    }
+
     /// Counts steps of a parted warp.
     pub(crate) fn tire(&mut self, steps: u32) {
         self.patience = self.patience.saturating_sub(steps);
@@ -183,7 +194,7 @@ impl Warp {
     }
 
     /// Groups at the same instruction become one, if they do the same there.
-    fn merge(&mut self) {
+    pub(crate) fn merge(&mut self) {
         let mut at = 0;
         while at < self.groups.len() {
             let group = self.groups[at];

@@ -12,6 +12,7 @@
 use super::alu::{Alu, Class, Modifiers, alu};
 use super::float::flushed;
 use super::narrow::{Brain, Half, Narrow};
+use crate::exec::alike::highest_bits;
 use crate::exec::kernel::{Kernel, kernel};
 use crate::exec::rows::{Kind, LANES, Lane, Registers, Row32, Slots};
 use crate::ptx::Type;
@@ -57,11 +58,11 @@ pub(super) fn find(opcode: &str, modifiers: &mut Modifiers<'_>) -> Option<Alu> {
 /// Which lanes a test of two numbers holds in.
 #[inline(always)]
 fn test<T>(a: &impl Fn(usize) -> T, b: &impl Fn(usize) -> T, f: impl Fn(&T, &T) -> bool) -> u32 {
-    let mut held = 0;
-    for lane in 0..LANES {
-        held |= u32::from(f(&a(lane), &b(lane))) << lane;
+    let mut held = [0; LANES];
+    for (lane, held) in held.iter_mut().enumerate() {
+        *held = if f(&a(lane), &b(lane)) { u32::MAX } else { 0 };
     }
-    held
+    highest_bits(&held)
 }
 
 /// A test with the operator of a comparison.

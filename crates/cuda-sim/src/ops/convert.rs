@@ -253,7 +253,11 @@ macro_rules! numbers {
                 let mut alu = alu!((a: $A) -> f64 { a as f64 });
                 alu.kernel = kernel!(|r, s, m| {
                     let imm = s.imm;
-                    r.map1(s, m, #[inline(always)] |a: $A| -> f64 { near_double(i128::from(a), imm) });
+                    if rounding(imm) == Rounding::Nearest {
+                        r.map1(s, m, #[inline(always)] |a: $A| -> f64 { a as f64 });
+                    } else {
+                        r.map1(s, m, #[inline(always)] |a: $A| -> f64 { near_double(i128::from(a), imm) });
+                    }
                 });
                 alu
             }
@@ -380,6 +384,53 @@ fn floats(to: Type, from: Type, imm: u32) -> Option<Alu> {
     Some(alu)
 }
 
+/// A function of lanes and of what modifiers there are, once more for none: a
+/// loop without conditions is vector code.
+macro_rules! mostly_plain {
+    (|$imm:ident, $a:ident: $A:ty| -> $D:ty $body:block) => {
+        kernel!(|r, s, m| {
+            if s.imm == 0 {
+                let $imm = 0;
+                r.map1(
+                    s,
+                    m,
+                    #[inline(always)]
+                    |$a: $A| -> $D { $body },
+                );
+            } else {
+                let $imm = s.imm;
+                r.map1(
+                    s,
+                    m,
+                    #[inline(always)]
+                    |$a: $A| -> $D { $body },
+                );
+            }
+        })
+    };
+    (|$imm:ident, $a:ident: $A:ty, $b:ident: $B:ty| -> $D:ty $body:block) => {
+        kernel!(|r, s, m| {
+            if s.imm == 0 {
+                let $imm = 0;
+                r.map2(
+                    s,
+                    m,
+                    #[inline(always)]
+                    |$a: $A, $b: $B| -> $D { $body },
+                );
+            } else {
+                let $imm = s.imm;
+                r.map2(
+                    s,
+                    m,
+                    #[inline(always)]
+                    |$a: $A, $b: $B| -> $D { $body },
+                );
+            }
+        })
+    };
+}
+
 fn kernel_of(to: Type, from: Type) -> Option<Kernel> {
     Some(match (to, from) {
         (Type::F32, Type::F32) => kernel!(|r, s, m| {
@@ -445,42 +496,16 @@ fn kernel_of(to: Type, from: Type) -> Option<Kernel> {
                 |a: f64| -> f32 { finish(single(a, rounding(imm)), imm) },
             );
         }),
-        (Type::F32, Type::F16) => kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map1(
-                s,
-                m,
-                #[inline(always)]
-                |a: u16| -> f32 { finish(Half::wide(a), imm) },
-            );
-        }),
-        (Type::F32, Type::Bf16) => kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map1(
-                s,
-                m,
-                #[inline(always)]
-                |a: u16| -> f32 { finish(Brain::wide(a), imm) },
-            );
-        }),
-        (Type::F16, Type::F32) => kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map1(
-                s,
-                m,
-                #[inline(always)]
-                |a: f32| -> u16 { narrowed::<Half>(a, imm) },
-            );
-        }),
-        (Type::Bf16, Type::F32) => kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map1(
-                s,
-                m,
-                #[inline(always)]
-                |a: f32| -> u16 { narrowed::<Brain>(a, imm) },
-            );
-        }),
+        (Type::F32, Type::F16) => {
+            mostly_plain!(|imm, a: u16| -> f32 { finish(Half::wide(a), imm) })
+        }
+        (Type::F32, Type::Bf16) => {
+            mostly_plain!(|imm, a: u16| -> f32 { finish(Brain::wide(a), imm) })
+        }
+        (Type::F16, Type::F32) => mostly_plain!(|imm, a: f32| -> u16 { narrowed::<Half>(a, imm) }),
+        (Type::Bf16, Type::F32) => {
+            mostly_plain!(|imm, a: f32| -> u16 { narrowed::<Brain>(a, imm) })
+        }
         (Type::F16, Type::F64) => kernel!(|r, s, m| {
             let imm = s.imm;
             r.map1(
@@ -510,29 +535,12 @@ fn two<N: Narrow>(_imm: u32, modifiers: &Modifiers<'_>) -> Option<Alu> {
     }
     let mut alu = alu!((a: f32, b: f32) -> u32 { a.to_bits() ^ b.to_bits() });
     alu.kernel = if N::ONE == Half::ONE {
-        kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map2(
-                s,
-                m,
-                #[inline(always)]
-                |a: f32, b: f32| -> u32 {
-                    u32::from(narrowed::<Half>(a, imm)) << 16 | u32::from(narrowed::<Half>(b, imm))
-                },
-            );
+        mostly_plain!(|imm, a: f32, b: f32| -> u32 {
+            u32::from(narrowed::<Half>(a, imm)) << 16 | u32::from(narrowed::<Half>(b, imm))
         })
     } else {
-        kernel!(|r, s, m| {
-            let imm = s.imm;
-            r.map2(
-                s,
-                m,
-                #[inline(always)]
-                |a: f32, b: f32| -> u32 {
-                    u32::from(narrowed::<Brain>(a, imm)) << 16
-                        | u32::from(narrowed::<Brain>(b, imm))
-                },
-            );
+        mostly_plain!(|imm, a: f32, b: f32| -> u32 {
+            u32::from(narrowed::<Brain>(a, imm)) << 16 | u32::from(narrowed::<Brain>(b, imm))
         })
     };
     alu.s = vec![Kind::Word; 2];

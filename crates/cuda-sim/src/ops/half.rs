@@ -1,8 +1,8 @@
 //! Arithmetic on halves and bfloat16, one or two in a register: PTX ISA 9.0,
 //! section 9.7.4 and 9.7.5.
 //!
-//! Worked out in double and rounded to odd, so that the one rounding that
-//! counts is the last.
+//! Worked out in single where that changes nothing, or in double and rounded
+//! to odd, so that the one rounding that counts is the last.
 
 #![expect(
     clippy::float_cmp,
@@ -147,10 +147,9 @@ fn after<N: Narrow>(bits: u16, imm: u32) -> u16 {
 }
 
 #[inline(always)]
-fn binary<N: Narrow>(a: u16, b: u16, imm: u32, f: impl Fn(f64, f64) -> f64) -> u16 {
+fn binary<N: Narrow>(a: u16, b: u16, imm: u32, f: impl Fn(f32, f32) -> u16) -> u16 {
     let (a, b) = (before::<N>(a, imm), before::<N>(b, imm));
-    let value = f(f64::from(N::wide(a)), f64::from(N::wide(b)));
-    after::<N>(N::near(odd_single(value)), imm)
+    after::<N>(f(N::wide(a), N::wide(b)), imm)
 }
 
 #[inline(always)]
@@ -188,29 +187,34 @@ fn unary<N: Narrow>(a: u16, imm: u32, f: impl Fn(f64) -> f64) -> u16 {
     after::<N>(N::near(odd_single(value)), imm)
 }
 
-/// Both widths of an operation on a format.
+/// Both widths of an operation on a format, each once more without modifiers:
+/// a loop without conditions is vector code.
 macro_rules! both {
     ($map:ident, ($($x:ident),+), |$imm:ident, $($h:ident),+| $body:expr) => {
         [
-            kernel!(|r, s, m| {
-                let $imm = s.imm;
-                r.$map(s, m, #[inline(always)] |$($x: u32),+| -> u32 {
-                    halves::<false>(#[inline(always)] |shift| {
-                        $(let $h = at($x, shift);)+
-                        $body
-                    })
-                });
-            }),
-            kernel!(|r, s, m| {
-                let $imm = s.imm;
-                r.$map(s, m, #[inline(always)] |$($x: u32),+| -> u32 {
-                    halves::<true>(#[inline(always)] |shift| {
-                        $(let $h = at($x, shift);)+
-                        $body
-                    })
-                });
-            }),
+            both!(@kernel $map, ($($x),+), false, |$imm, $($h),+| $body),
+            both!(@kernel $map, ($($x),+), true, |$imm, $($h),+| $body),
         ]
+    };
+    (@kernel $map:ident, ($($x:ident),+), $two:literal, |$imm:ident, $($h:ident),+| $body:expr) => {
+        kernel!(|r, s, m| {
+            if s.imm == 0 {
+                let $imm = 0;
+                both!(@map r, s, m, $map, ($($x),+), $two, ($($h),+), $body);
+            } else {
+                let $imm = s.imm;
+                both!(@map r, s, m, $map, ($($x),+), $two, ($($h),+), $body);
+            }
+        })
+    };
+    (@map $r:ident, $s:ident, $m:ident, $map:ident, ($($x:ident),+), $two:literal,
+        ($($h:ident),+), $body:expr) => {
+        $r.$map($s, $m, #[inline(always)] |$($x: u32),+| -> u32 {
+            halves::<$two>(#[inline(always)] |shift| {
+                $(let $h = at($x, shift);)+
+                $body
+            })
+        });
     };
 }
 
@@ -228,14 +232,18 @@ macro_rules! format {
 
         fn $binary(opcode: &str) -> Option<[Kernel; 2]> {
             Some(match opcode {
-                "add" => both!(map2, (a, b), |imm, x, y| binary::<$N>(x, y, imm, odd_sum)),
+                "add" => both!(map2, (a, b), |imm, x, y| binary::<$N>(x, y, imm, <$N>::sum)),
                 "sub" => {
                     both!(map2, (a, b), |imm, x, y| binary::<$N>(x, y, imm, |a, b| {
-                        odd_sum(a, -b)
+                        <$N>::sum(a, -b)
                     }))
                 }
-                "mul" => both!(map2, (a, b), |imm, x, y| binary::<$N>(x, y, imm, |a, b| a
-                    * b)),
+                "mul" => both!(map2, (a, b), |imm, x, y| binary::<$N>(
+                    x,
+                    y,
+                    imm,
+                    <$N>::product
+                )),
                 "min" => both!(map2, (a, b), |imm, x, y| extremum::<$N>(x, y, imm, false)),
                 "max" => both!(map2, (a, b), |imm, x, y| extremum::<$N>(x, y, imm, true)),
                 _ => return None,
@@ -255,7 +263,7 @@ format!(Brain, brain_unary, brain_binary, brain_fused);
 pub(crate) fn add_halves(a: u32, b: u32) -> u32 {
     halves::<true>(
         #[inline(always)]
-        |shift| binary::<Half>(at(a, shift), at(b, shift), 0, odd_sum),
+        |shift| binary::<Half>(at(a, shift), at(b, shift), 0, Half::sum),
     )
 }
 
@@ -263,6 +271,6 @@ pub(crate) fn add_halves(a: u32, b: u32) -> u32 {
 pub(crate) fn add_brains(a: u32, b: u32) -> u32 {
     halves::<true>(
         #[inline(always)]
-        |shift| binary::<Brain>(at(a, shift), at(b, shift), 0, odd_sum),
+        |shift| binary::<Brain>(at(a, shift), at(b, shift), 0, Brain::sum),
     )
 }

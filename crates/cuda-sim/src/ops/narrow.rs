@@ -16,15 +16,10 @@ use super::alu::Rounding;
 pub(super) fn odd_single(value: f64) -> f32 {
     let near = value as f32;
     let wide = f64::from(near);
-    if wide == value || value.is_nan() {
-        return near;
-    }
-    let toward_zero = if wide.abs() > value.abs() {
-        f32::from_bits(near.to_bits() - 1)
-    } else {
-        near
-    };
-    f32::from_bits(toward_zero.to_bits() | 1)
+    let away = u32::from(wide.abs() > value.abs());
+    let odd = near.to_bits().wrapping_sub(away) | 1;
+    let exact = wide == value || value.is_nan();
+    f32::from_bits(if exact { near.to_bits() } else { odd })
 }
 
 /// A format of 16 bits.
@@ -39,6 +34,17 @@ pub(super) trait Narrow: Copy {
     fn wide(bits: u16) -> f32;
     /// To the nearest, ties to even.
     fn near(value: f32) -> u16;
+    /// A product, rounded once.
+    fn product(a: f32, b: f32) -> u16;
+
+    /// A sum, rounded once: rounding to a single first changes nothing where
+    /// that has twice as many bits and two more, as for both formats (S. A.
+    /// Figueroa, "When is double rounding innocuous?", 1995), and what a format
+    /// has as denormal numbers are sums that a single has exactly.
+    #[inline(always)]
+    fn sum(a: f32, b: f32) -> u16 {
+        Self::near(a + b)
+    }
 
     /// In any direction.
     #[inline(always)]
@@ -73,15 +79,22 @@ impl Narrow for Half {
     fn wide(bits: u16) -> f32 {
         let magnitude = u32::from(bits & 0x7fff) << 13;
         let sign = u32::from(bits & 0x8000) << 16;
-        // 2¹¹² moves the exponent's bias from 15 to 127, denormals included.
-        let finite = f32::from_bits(magnitude) * f32::from_bits((112 + 127) << 23);
-        let special = bits & 0x7c00 == 0x7c00;
-        let value = if special {
-            magnitude | 0x7f80_0000
-        } else {
-            finite.to_bits()
+        let exponent = bits & 0x7c00;
+        // The exponent's bias goes from 15 to 127. Denormals are multiples of
+        // 2⁻²⁴, as integers: processors are slow with denormal singles.
+        let small = f32::from(bits & 0x3ff) * f32::from_bits((127 - 24) << 23);
+        let value = match exponent {
+            0 => small.to_bits(),
+            0x7c00 => magnitude | 0x7f80_0000,
+            _ => magnitude + (112 << 23),
         };
         f32::from_bits(value | sign)
+    }
+
+    /// A single has a product of two halves exactly.
+    #[inline(always)]
+    fn product(a: f32, b: f32) -> u16 {
+        Self::near(a * b)
     }
 
     #[inline(always)]
@@ -99,16 +112,18 @@ impl Narrow for Half {
             .wrapping_sub(0x3800_0000)
             .wrapping_add(0xfff + even)
             >> 13;
-        let result = if magnitude > 0x7f80_0000 {
-            return Self::NAN;
-        } else if magnitude >= 0x4780_0000 {
+        let result = if magnitude >= 0x4780_0000 {
             0x7c00
         } else if magnitude < 0x3880_0000 {
             small
         } else {
             normal
         };
-        result as u16 | sign
+        if value.is_nan() {
+            Self::NAN
+        } else {
+            result as u16 | sign
+        }
     }
 }
 
@@ -123,6 +138,12 @@ impl Narrow for Brain {
     #[inline(always)]
     fn wide(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
+    }
+
+    /// A single has no more range, so that it would round what is denormal.
+    #[inline(always)]
+    fn product(a: f32, b: f32) -> u16 {
+        Self::near(odd_single(f64::from(a) * f64::from(b)))
     }
 
     #[inline(always)]

@@ -11,6 +11,10 @@
     reason = "instructions compare exactly, and so does what undoes a rounding"
 )]
 #![expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches a loop is vector code"
+)]
+#![expect(
     clippy::inline_always,
     reason = "compiled for a processor only as part of a function that is"
 )]
@@ -21,20 +25,21 @@ use super::alu::Rounding;
 /// where `lost`, what the exact value has beyond it, is not nothing.
 #[inline(always)]
 pub(super) fn to_odd(value: f64, lost: f64) -> f64 {
-    if lost == 0.0 || !value.is_finite() || lost.is_nan() {
-        return value;
-    }
     let bits = value.to_bits();
-    if bits & 1 == 1 {
-        return value;
-    }
+    // What is no number is neither.
+    let inexact = (lost > 0.0) | (lost < 0.0);
+    let moves = inexact & value.is_finite() & (bits & 1 == 0);
     // An even value that was rounded away from zero goes back by one; one
     // that was rounded toward zero goes on by one. Both are odd.
     let beyond = (value > 0.0) == (lost > 0.0);
-    if value == 0.0 {
-        return f64::from_bits(1 | u64::from(lost < 0.0) << 63);
-    }
-    f64::from_bits(if beyond { bits + 1 } else { bits - 1 })
+    let moved = if beyond {
+        bits.wrapping_add(1)
+    } else {
+        bits.wrapping_sub(1)
+    };
+    let smallest = 1 | u64::from(lost < 0.0) << 63;
+    let odd = if value == 0.0 { smallest } else { moved };
+    f64::from_bits(if moves { odd } else { bits })
 }
 
 /// `a + b` rounded to odd (Knuth's two-sum for the error).

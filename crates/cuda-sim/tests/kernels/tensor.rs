@@ -280,8 +280,8 @@ fn what_is_said_of_copies() {
         ),
         (
             "no_commit",
-            "reads what thread (97,0,0) copies at kernel.cu:40 and has not committed, \
-             4 bytes at 0x184; 101 times",
+            "thread (0,0,0) reads what thread (1,0,0) copies at kernel.cu:40 and has not committed, \
+             4 bytes at 0x4; 101 times",
         ),
         (
             "pipeline_without_wait",
