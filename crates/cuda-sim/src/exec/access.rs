@@ -20,7 +20,7 @@ pub(super) struct Reach<'a, 'l> {
     pub(super) shared: &'a mut Shared,
     pub(super) block: [u32; 3],
     pub(super) step: &'a Step,
-    /// The allocation that the last access went to.
+    /// The allocation that the last access of this instruction went to.
     pub(super) last: &'a mut usize,
     /// Number of the block in the grid.
     pub(super) number: u32,

@@ -7,6 +7,10 @@
 //! written down.
 
 #![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor as part of a function that is"
+)]
+#![expect(
     unsafe_code,
     reason = "vectors are read and written at addresses of arrays of their length"
 )]
@@ -41,6 +45,7 @@ pub(super) enum Bases<'r> {
 }
 
 /// Each lane's address, and how they lie to the first.
+#[inline(always)]
 pub(super) fn addresses(bases: Bases<'_>, offset: u64, start: Start, into: &mut Row64) -> Form {
     match Level::get() {
         // SAFETY: the processor has these instructions.
@@ -89,6 +94,7 @@ static NUMBERS: Row64 = {
 };
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn avx512(bases: Bases<'_>, offset: u64, start: Start, into: &mut Row64) -> Form {
     let more = _mm512_set1_epi64(offset.cast_signed());
@@ -123,7 +129,7 @@ fn avx512(bases: Bases<'_>, offset: u64, start: Start, into: &mut Row64) -> Form
 }
 
 /// Lanes whose highest bit is set.
-#[inline]
+#[inline(always)]
 pub(crate) fn highest_bits(row: &Row32) -> u32 {
     match Level::get() {
         // SAFETY: the processor has these instructions.
@@ -137,6 +143,7 @@ pub(crate) fn highest_bits(row: &Row32) -> u32 {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
 fn highest_bits_avx512(row: &Row32) -> u32 {
     // SAFETY: sixteen words are read, twice, of thirty-two.
@@ -147,7 +154,7 @@ fn highest_bits_avx512(row: &Row32) -> u32 {
 macro_rules! take {
     ($name:ident, $avx512:ident, $bits:ty, $width:literal, $load:ident, $store:ident) => {
         /// Takes over the lanes of a mask.
-        #[inline]
+        #[inline(always)]
         pub(super) fn $name(row: &mut [$bits; LANES], new: &[$bits; LANES], mask: u32) {
             match Level::get() {
                 // SAFETY: the processor has these instructions.
@@ -162,6 +169,7 @@ macro_rules! take {
         }
 
         #[cfg(target_arch = "x86_64")]
+        #[inline]
         #[target_feature(enable = "avx512f")]
         fn $avx512(row: &mut [$bits; LANES], new: &[$bits; LANES], mask: u32) {
             let (rows, _) = row.as_chunks_mut::<$width>();
@@ -197,6 +205,7 @@ take!(
 );
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 #[target_feature(enable = "avx512f")]
 fn eight_longs(eight: &[u64; 8]) -> __m512i {
     // SAFETY: that many are read.

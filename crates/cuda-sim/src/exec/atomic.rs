@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::access::{Memory, Reach, by_memory};
 use super::check::Touch;
-use super::lane::{lanes, put, read_local, whole_row, write_local};
+use super::lane::{lanes, read_local, whole_row, write_local};
 use super::launch::Stop;
-use super::rows::{LANES, Registers};
+use super::rows::{Kind, LANES, Registers};
 use super::shared::Way;
 use super::step::{Atomic, Change, Number};
 use super::survey::Form;
@@ -49,8 +49,9 @@ impl Reach<'_, '_> {
             self.change_in(memory, touch, &mut olds, change)
         })?;
         if let Some(register) = atomic.old {
-            for lane in lanes(active) {
-                put(registers, register, lane, olds[lane as usize]);
+            match register.kind {
+                Kind::Long => registers.write(register.slot, active, |lane| olds[lane]),
+                _ => registers.write(register.slot, active, |lane| olds[lane] as u32),
             }
         }
         Ok(())

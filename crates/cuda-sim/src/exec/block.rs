@@ -17,6 +17,8 @@ use crate::finding::Problem;
 
 /// Steps that a warp makes before another gets its turn.
 const TURN: u32 = 1 << 14;
+/// Lines of which it is known where they went last.
+const LINES: usize = 64;
 /// Steps between two looks at whether another block has ended the launch.
 const LOOK: u64 = 1 << 16;
 
@@ -27,8 +29,8 @@ pub(crate) struct Block<'a, 'l> {
     pub(super) shared: Shared,
     pub(super) warps: Vec<Warp>,
     pub(super) barriers: Vec<Barrier>,
-    /// The allocation that the last access went to.
-    last: usize,
+    /// The allocations that accesses went to last, by their line.
+    last: [usize; LINES],
     /// In the grid.
     number: u32,
     pub(super) seen: Seen,
@@ -67,7 +69,7 @@ impl<'a, 'l> Block<'a, 'l> {
             shared: Shared::new(&asked.shared),
             warps: (0..count).map(warp).collect(),
             barriers: vec![Barrier::default(); BARRIERS],
-            last: 0,
+            last: [0; LINES],
             number: 0,
             seen: Seen::default(),
             counts: Counts::default(),
@@ -383,7 +385,7 @@ impl<'a, 'l> Block<'a, 'l> {
             shared: &mut self.shared,
             block: self.told.index,
             step,
-            last: &mut self.last,
+            last: &mut self.last[step.line as usize % LINES],
             number: self.number,
             seen: &mut self.seen,
             counters: &mut self.counters,

@@ -115,6 +115,8 @@ impl Shared {
     /// As nobody has touched it, for another block, whose clocks go on from
     /// where they are: then all stamps lie in the past.
     pub(crate) fn renew(&mut self) {
+        // What a block finds there must not depend on who was here before.
+        self.cells.clear();
         self.bytes.copy_from_slice(&self.fresh);
         self.copies = Copies::default();
     }

@@ -1,5 +1,10 @@
 //! What the addresses of a warp's access have in common.
 
+#![expect(
+    clippy::inline_always,
+    reason = "compiled for a processor as part of a function that is"
+)]
+
 use super::alike::{self, Bases, Start};
 use super::kernel::for_processor;
 use super::rows::{ALL, Kind, LANES, Registers};
@@ -37,7 +42,7 @@ pub(super) fn survey(addresses: &[u64; LANES], active: u32, width: u32) -> Surve
 }
 
 /// The addresses of a target in all lanes, and what they have in common.
-#[inline]
+#[inline(always)]
 pub(super) fn addresses(
     registers: &Registers,
     target: &Target,
@@ -84,7 +89,7 @@ impl Survey {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn surveyed(addresses: &[u64; LANES], start: Start, form: Form, active: u32) -> Survey {
     let Start { first, shift } = start;
     // A row that goes beyond the last address is none.

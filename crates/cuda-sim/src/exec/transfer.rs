@@ -195,6 +195,7 @@ fn gather(row: &mut Row32, cells: &Cells, addresses: &[u64; LANES], active: u32,
 }
 
 /// Reads words from a place on, two at a time where they lie so.
+#[inline(always)]
 fn read_words(cells: &Cells, at: u64, into: &mut [u32]) {
     let count = into.len();
     if at.is_multiple_of(8) {
@@ -211,6 +212,7 @@ fn read_words(cells: &Cells, at: u64, into: &mut [u32]) {
     }
 }
 
+#[inline(always)]
 fn write_words(cells: &Cells, at: u64, from: &[u32]) {
     if at.is_multiple_of(8) {
         let memory = u64::run(cells, at, from.len() / 2);
