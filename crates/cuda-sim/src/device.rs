@@ -349,20 +349,7 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits)
-    }
-
-    /// As [`launch`](Self::launch), on memory as it was at a moment: the heap
-    /// may be used meanwhile.
-    pub fn launch_in(
-        &self,
-        memory: Snapshot,
-        kernel: &str,
-        shape: Shape,
-        arguments: &[u8],
-        limits: Limits,
-    ) -> Result<Outcome, LaunchError> {
-        self.run(memory, kernel, shape, arguments, limits, false)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits, false)
     }
 
     /// As [`launch`](Self::launch), with all blocks there at once, as with
@@ -376,23 +363,13 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.launch_cooperative_in(heap.snapshot(), kernel, shape, arguments, limits)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits, true)
     }
 
-    /// As [`launch_cooperative`](Self::launch_cooperative), on memory as it
-    /// was at a moment.
-    pub fn launch_cooperative_in(
-        &self,
-        memory: Snapshot,
-        kernel: &str,
-        shape: Shape,
-        arguments: &[u8],
-        limits: Limits,
-    ) -> Result<Outcome, LaunchError> {
-        self.run(memory, kernel, shape, arguments, limits, true)
-    }
-
-    fn run(
+    /// As [`launch`](Self::launch), or [`launch_cooperative`](Self::launch_cooperative)
+    /// if all blocks are there `together`, on memory as it was at a moment: the
+    /// heap may be used meanwhile.
+    pub fn launch_in(
         &self,
         memory: Snapshot,
         kernel: &str,
