@@ -8,8 +8,9 @@ use crate::cli::CompileArgs;
 use crate::error::{HarnessError, chain};
 use crate::paths::Surroundings;
 
-/// Exit code where a source does not compile.
-pub const REFUSED: u8 = 11;
+/// Exit code where a source does not compile: it is input, as a file that can't
+/// be read.
+pub const REFUSED: u8 = 3;
 
 /// The program that compiles.
 const CHILD: &str = "kernel-nvrtc";

@@ -105,8 +105,9 @@ pub struct Module {
     kernels: BTreeMap<String, u32>,
     globals: BTreeMap<String, Arc<Allocation>>,
     files: HashMap<u32, String>,
-    /// Where shared memory starts that a launch brings, if a variable names it.
-    dynamic_start: Option<u32>,
+    /// What shared memory that a launch brings is called, and where it starts,
+    /// if a variable names it.
+    dynamic: Option<(Arc<str>, u32)>,
     /// Whether its kernels allocate memory.
     allocates: bool,
     version: (u32, u32),
@@ -190,7 +191,9 @@ impl Module {
                 Space::Shared => {
                     let bytes = u32::try_from(variable.bytes()).ok();
                     let offset = bytes
-                        .and_then(|bytes| context.layout.place(bytes, variable.align))
+                        .and_then(|bytes| {
+                            context.layout.place(variable.name, bytes, variable.align)
+                        })
                         .ok_or_else(|| invalid(format!("`{}` is too large", variable.name)))?;
                     context.shared.insert(variable.name, offset);
                 }
@@ -212,7 +215,7 @@ impl Module {
         // What a launch brings lies behind all that functions have of their
         // own, which is known only after they are decoded: twice, the second
         // time with the place.
-        let dynamic_start = if dynamic.is_empty() {
+        let dynamic = if dynamic.is_empty() {
             None
         } else {
             let layout = context.layout.clone();
@@ -220,7 +223,7 @@ impl Module {
             context.layout = layout;
             let longest = code.iter().map(|code| &code.shared);
             let longest = longest.max_by_key(|layout| layout.end);
-            let start = longest.and_then(|layout| layout.clone().place(0, DYNAMIC_ALIGN));
+            let start = longest.and_then(|layout| layout.clone().place("", 0, DYNAMIC_ALIGN));
             let Some(start) = start else {
                 let (line, what) = (1, "no room for shared memory of a launch".to_owned());
                 return Err(LoadError::Invalid { line, what });
@@ -228,7 +231,12 @@ impl Module {
             for name in &dynamic {
                 context.shared.insert(name, start);
             }
-            Some(start)
+            // Of several the kernel that is launched may mean any.
+            let name = match dynamic[..] {
+                [name] => name,
+                _ => "dynamic shared memory",
+            };
+            Some((name.into(), start))
         };
         let code = decode::functions(tree, &mut context)?;
         for (variable, allocation) in pending {
@@ -247,7 +255,7 @@ impl Module {
                 .iter()
                 .map(|(at, name)| (*at, (*name).to_owned()))
                 .collect(),
-            dynamic_start,
+            dynamic,
             allocates: code.iter().any(Code::allocates),
             code,
         })
@@ -331,8 +339,12 @@ impl Module {
     /// names that in a kernel without `extern`: then it is unreachable.
     fn shared_of(&self, code: &Code, dynamic: u32) -> Layout {
         let mut layout = code.shared.clone();
-        if let Some(at) = self.dynamic_start {
-            layout.pieces.push(Piece { at, bytes: dynamic });
+        if let Some((name, at)) = &self.dynamic {
+            layout.pieces.push(Piece {
+                name: Arc::clone(name),
+                at: *at,
+                bytes: dynamic,
+            });
             layout.end = at + dynamic;
         }
         layout
@@ -349,20 +361,7 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits)
-    }
-
-    /// As [`launch`](Self::launch), on memory as it was at a moment: the heap
-    /// may be used meanwhile.
-    pub fn launch_in(
-        &self,
-        memory: Snapshot,
-        kernel: &str,
-        shape: Shape,
-        arguments: &[u8],
-        limits: Limits,
-    ) -> Result<Outcome, LaunchError> {
-        self.run(memory, kernel, shape, arguments, limits, false)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits, false)
     }
 
     /// As [`launch`](Self::launch), with all blocks there at once, as with
@@ -376,23 +375,13 @@ impl Module {
         arguments: &[u8],
         limits: Limits,
     ) -> Result<Outcome, LaunchError> {
-        self.launch_cooperative_in(heap.snapshot(), kernel, shape, arguments, limits)
+        self.launch_in(heap.snapshot(), kernel, shape, arguments, limits, true)
     }
 
-    /// As [`launch_cooperative`](Self::launch_cooperative), on memory as it
-    /// was at a moment.
-    pub fn launch_cooperative_in(
-        &self,
-        memory: Snapshot,
-        kernel: &str,
-        shape: Shape,
-        arguments: &[u8],
-        limits: Limits,
-    ) -> Result<Outcome, LaunchError> {
-        self.run(memory, kernel, shape, arguments, limits, true)
-    }
-
-    fn run(
+    /// As [`launch`](Self::launch), or [`launch_cooperative`](Self::launch_cooperative)
+    /// if all blocks are there `together`, on memory as it was at a moment: the
+    /// heap may be used meanwhile.
+    pub fn launch_in(
         &self,
         memory: Snapshot,
         kernel: &str,

@@ -19,6 +19,7 @@ static AGENTS: Recipe = Recipe {
     what: "the agents' Python packages (pandas, scikit-learn, statsmodels, ...)",
     usually: "about 1 min, 0.75 GB",
     requirements: include_str!("../../../orchestrator/python/requirements.lock"),
+    hashed: "",
     options: &["--require-hashes", "--only-binary", ":all:", "--no-deps"],
     modules: "numpy, pandas, scipy, sklearn, statsmodels, matplotlib, pyarrow",
     parts: &[
@@ -73,10 +74,10 @@ mod tests {
     use super::*;
     use crate::venv::TORCH;
 
-    /// The lock's requirements: `name==version` and the number of hashes.
-    fn locked() -> Vec<(String, usize)> {
+    /// A lock's requirements: `name==version` and the number of hashes.
+    fn locked(lock: &str) -> Vec<(String, usize)> {
         let mut found: Vec<(String, usize)> = Vec::new();
-        for line in AGENTS.requirements.lines().map(str::trim) {
+        for line in lock.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -95,9 +96,11 @@ mod tests {
 
     #[test]
     fn every_package_is_pinned_and_hashed() {
-        let locked = locked();
-        assert!(locked.len() > 20, "{locked:?}");
-        for (requirement, hashes) in &locked {
+        let packages = locked(AGENTS.requirements);
+        assert!(packages.len() > 20, "{packages:?}");
+        let headers = locked(TORCH.hashed);
+        assert_eq!(headers.len(), 2, "{headers:?}");
+        for (requirement, hashes) in packages.iter().chain(&headers) {
             assert!(*hashes > 0, "{requirement} has no hash");
         }
     }
@@ -107,7 +110,9 @@ mod tests {
         let numpy = |line: &&str| line.starts_with("numpy==");
         let with_torch = TORCH.requirements.lines().find(numpy).expect("numpy");
         assert!(
-            locked().iter().any(|(line, _)| line == with_torch),
+            locked(AGENTS.requirements)
+                .iter()
+                .any(|(line, _)| line == with_torch),
             "{with_torch}"
         );
     }

@@ -27,6 +27,9 @@ pub(crate) struct Recipe {
     pub(crate) usually: &'static str,
     /// What is installed, pinned; comments are Python's.
     pub(crate) requirements: &'static str,
+    /// What is installed behind that, without what it depends on and by its
+    /// hashes alone; may be empty.
+    pub(crate) hashed: &'static str,
     /// pip's options beyond the usual.
     pub(crate) options: &'static [&'static str],
     /// Modules that must load once all is installed.
@@ -42,11 +45,19 @@ pub(crate) static TORCH: Recipe = Recipe {
     what: "torch 2.13.0",
     usually: "about 2 min, 4.7 GB",
     requirements: include_str!("../requirements.txt"),
+    hashed: include_str!("../headers.lock"),
     options: &[],
     modules: "torch, numpy, setuptools, ninja",
     parts: &["torch/lib/libtorch_cpu.so"],
     variable: "ALPHALAB_VENV",
 };
+
+impl Recipe {
+    /// All that is installed, as the stamp has it.
+    fn all(&self) -> String {
+        format!("{}{}", self.requirements, self.hashed)
+    }
+}
 
 const STAMP: &str = ".alphalab-stamp.json";
 const MARKER: &str = ".alphalab-installing";
@@ -154,7 +165,7 @@ impl Venv {
     }
 
     fn decide(&self, wanted: Option<&Python>) -> Result<Action> {
-        Ok(decide(&self.look()?, wanted, self.recipe.requirements))
+        Ok(decide(&self.look()?, wanted, &self.recipe.all()))
     }
 
     /// Makes the environment what it should be. pip's output goes to `log`.
@@ -184,19 +195,28 @@ impl Venv {
             &format!("installing {}", self.recipe.what),
             self.recipe.usually,
         );
-        let mut pip = spawn::command(self.folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--progress-bar=off", "--no-input"])
-            // What is downloaded once is not worth 2 GB of cache.
-            .arg("--no-cache-dir")
-            .args(self.recipe.options)
-            .args(["--disable-pip-version-check", "--requirement"])
-            .arg(self.requirements_file()?)
-            // A user's site or another environment must not count as installed.
-            .env("PYTHONNOUSERSITE", "1")
-            .env_remove("PYTHONPATH")
-            .env_remove("PIP_TARGET")
-            .env_remove("PIP_USER");
-        spawn::logged(pip, log, |line| step.at(line.trim()))?;
+        let parts: [(&str, &[&str]); 2] = [
+            (self.recipe.requirements, self.recipe.options),
+            (self.recipe.hashed, &["--no-deps", "--require-hashes"]),
+        ];
+        for (requirements, options) in parts {
+            if requirements.is_empty() {
+                continue;
+            }
+            let mut pip = spawn::command(self.folder.join("bin/python"));
+            pip.args(["-m", "pip", "install", "--progress-bar=off", "--no-input"])
+                // What is downloaded once is not worth 2 GB of cache.
+                .arg("--no-cache-dir")
+                .args(options)
+                .args(["--disable-pip-version-check", "--requirement"])
+                .arg(self.requirements_file(requirements)?)
+                // A user's site or another environment must not count as installed.
+                .env("PYTHONNOUSERSITE", "1")
+                .env_remove("PYTHONPATH")
+                .env_remove("PIP_TARGET")
+                .env_remove("PIP_USER");
+            spawn::logged(pip, log, |line| step.at(line.trim()))?;
+        }
         step.done();
 
         let step = ui.step(
@@ -209,7 +229,7 @@ impl Venv {
         step.done();
 
         let stamp = Stamp {
-            requirements: self.recipe.requirements.to_owned(),
+            requirements: self.recipe.all(),
             python: python.clone(),
         };
         let text = serde_json::to_string_pretty(&stamp).context("failed to write the stamp")?;
@@ -295,9 +315,9 @@ impl Venv {
 
     /// pip reads requirements from a file; this one is the copy that this
     /// program was built with, the same that the stamp will hold.
-    fn requirements_file(&self) -> Result<PathBuf> {
+    fn requirements_file(&self, requirements: &str) -> Result<PathBuf> {
         let file = self.folder.join(".alphalab-requirements.txt");
-        replace(&file, self.recipe.requirements)?;
+        replace(&file, requirements)?;
         Ok(file)
     }
 }

@@ -16,9 +16,9 @@ Examples:
   cuda-sim load kernel.cu --arch sm_90a
   cuda-sim opcodes kernel.cu
 
-Exit codes: 0 nothing was found; 10 something was: a finding, or a number that is not as expected;
-11 the source does not compile or can't be simulated; 2 and 3 a mistake in the command or its
-files; 1 a fault of this program.";
+Exit codes: 0 nothing was found; 10 something was: a finding, a number that is not as expected, an
+opcode that can't be run; 3 the source does not compile or can't be simulated, or a file or an
+argument is wrong; 2 a mistake in the command; 1 a fault of this program.";
 
 /// What an argument may be.
 const ARGUMENTS: &str = "\

@@ -11,7 +11,7 @@ use crate::compare::{Comparison, Tolerance};
 use crate::launch::{Launched, Loaded, launch};
 use crate::model::Model;
 use crate::numbers::Summary;
-use crate::problem::{FOUND, Problem, REFUSED, file};
+use crate::problem::{FOUND, Problem, file};
 use crate::report::Report;
 use crate::source::Source;
 use crate::values::{Buffer, declared, read_npy};
@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
             } else {
                 out(used.text().as_bytes());
             }
-            Ok(if used.all_known() { 0 } else { REFUSED })
+            Ok(if used.all_known() { 0 } else { FOUND })
         }
     }
 }

@@ -6,6 +6,7 @@ use cuda_sim::{Device, Limits, Module, Outcome, Shape};
 use crate::argument::Argument;
 use crate::cli::{Checks, LaunchArgs};
 use crate::names::{Named, choose, named};
+use crate::patience::Patience;
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::values::{self, Buffer, memory_bytes, prepare};
@@ -118,8 +119,10 @@ pub(crate) fn launch(
     } else {
         Module::launch
     };
+    let patience = Patience::of(&shown);
     let outcome = run(module, heap, &kernel.mangled, shape, &values.bytes, limits)
         .map_err(|error| Problem::input(format!("{shown} can't be launched so: {error}")))?;
+    drop(patience);
     Ok(Launched {
         kernel,
         shape,

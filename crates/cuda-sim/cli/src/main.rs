@@ -13,6 +13,7 @@ mod names;
 mod npy;
 mod numbers;
 mod opcodes;
+mod patience;
 mod probes;
 mod problem;
 mod report;

@@ -8,8 +8,6 @@ use thiserror::Error;
 
 /// Something was found: DESIGN's "finished without a result".
 pub(crate) const FOUND: u8 = 10;
-/// A source that does not compile, or that can't be simulated.
-pub(crate) const REFUSED: u8 = 11;
 
 /// No answer about the kernel.
 #[derive(Debug, Error)]
@@ -43,8 +41,8 @@ impl Problem {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Compiler(_) => 1,
-            Self::Input(_) | Self::File { .. } => 3,
-            Self::Refused(_) => REFUSED,
+            // A source that is refused is input as a file that is missing is.
+            Self::Input(_) | Self::File { .. } | Self::Refused(_) => 3,
         }
     }
 }

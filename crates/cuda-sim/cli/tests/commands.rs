@@ -166,7 +166,7 @@ fn a_source_that_does_not_compile_is_refused() {
     let said = run("load", &path, "");
     assert_snapshot!(said.all());
     let said = run("load", &path, "--json");
-    assert_eq!(said.code, 11);
+    assert_eq!(said.code, 3);
     assert_eq!(said.json()["ok"], false);
 }
 

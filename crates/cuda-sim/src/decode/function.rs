@@ -253,7 +253,8 @@ impl<'a> Decoder<'a, '_> {
                     if matches!(variable.array, Array::Sizes(_)) && bytes == 0 {
                         return self.invalid(format!("`{}` has no length", variable.name));
                     }
-                    let Some(offset) = self.shared.place(bytes, variable.align) else {
+                    let Some(offset) = self.shared.place(variable.name, bytes, variable.align)
+                    else {
                         return self.invalid(format!("no room for `{}`", variable.name));
                     };
                     self.name(variable.name, Symbol::Shared(offset))?;

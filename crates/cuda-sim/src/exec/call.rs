@@ -6,6 +6,7 @@ use super::launch::Stop;
 use super::room::steps;
 use super::rows::LANES;
 use super::step::{Call, Callee, Code, Step, What};
+use super::system::Called;
 use super::warp::{Frame, tell};
 use crate::decode::FUNCTIONS;
 use crate::finding::Problem;
@@ -25,6 +26,13 @@ impl Block<'_, '_> {
         run: &Run,
         active: u32,
     ) -> Result<Option<After>, Stop> {
+        let called = Called {
+            number,
+            step,
+            call,
+            frame,
+            active,
+        };
         let (function, callers) = match call.callee {
             Callee::Function(function) => (function, active),
             Callee::Indirect(register) => {
@@ -37,20 +45,20 @@ impl Block<'_, '_> {
                 (number.unwrap_or(u32::MAX), same)
             }
             Callee::Printf => {
-                let steps = self.printf(number, call, frame, active);
+                let steps = self.printf(called);
                 self.charge(number, step, steps)?;
                 return Ok(None);
             }
             Callee::AssertFail => {
-                let text = self.text_argument(number, call, frame, active, 0);
+                let text = self.text_argument(called, 0);
                 return self.end_with(number, step, active, Problem::Assertion { text });
             }
             Callee::Malloc => {
-                self.malloc(number, step, call, frame, active)?;
+                self.malloc(called)?;
                 return Ok(None);
             }
             Callee::Free => {
-                self.free(number, step, call, frame, active)?;
+                self.free(called)?;
                 return Ok(None);
             }
         };

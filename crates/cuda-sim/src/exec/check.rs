@@ -306,10 +306,7 @@ impl<'a> Reach<'a, '_> {
     fn unwritten(&self, touch: &Touch<'_>, found: &Allocation) -> Result<(), Stop> {
         for lane in lanes(touch.active) {
             let address = touch.addresses[lane as usize];
-            if found
-                .unwritten(address - found.base(), u64::from(touch.width))
-                .is_some()
-            {
+            if self.wants_unwritten(found, address - found.base(), touch.width) {
                 let touched = self.touched(Space::Global, address, touch.width);
                 self.report(touch.warp, lane, Problem::Uninitialised, Some(touched))?;
             }
@@ -360,7 +357,7 @@ impl<'a> Reach<'a, '_> {
                 return Err(Stop);
             }
             let at = address - found.base();
-            if way != Way::Write && found.unwritten(at, u64::from(width)).is_some() {
+            if way != Way::Write && self.wants_unwritten(found, at, width) {
                 self.report(warp, lane, Problem::Uninitialised, touched())?;
             }
             if write {
@@ -374,6 +371,7 @@ impl<'a> Reach<'a, '_> {
     pub(super) fn touched(&self, space: Space, address: u64, bytes: u32) -> Touched {
         let buffer = match space {
             Space::Global => self.launch.buffer_at(address),
+            Space::Shared => self.launch.variable_at(address),
             _ => None,
         };
         Touched {
@@ -467,7 +465,8 @@ impl<'a> Reach<'a, '_> {
                 let touched = self.touched(Space::Shared, address, width);
                 self.report(warp, lane, problem, Some(touched))?;
             }
-            if fault.unwritten {
+            let wanted = |at| !self.shared.is_written(at);
+            if fault.unwritten && (way != Way::Read || self.wants(address, width, wanted)) {
                 let touched = self.touched(Space::Shared, address, width);
                 self.report(warp, lane, Problem::Uninitialised, Some(touched))?;
             }
@@ -524,6 +523,21 @@ impl<'a> Reach<'a, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a lane wants one of the bytes of which something is so: of some
+    /// loads NVRTC says that it reads them along without use.
+    fn wants(&self, address: u64, width: u32, so: impl Fn(u64) -> bool) -> bool {
+        let used = match &self.step.what {
+            What::Load(access) => access.used,
+            _ => u32::MAX,
+        };
+        (0..width).any(|at| used >> at & 1 == 1 && so(address + u64::from(at)))
+    }
+
+    fn wants_unwritten(&self, found: &Allocation, at: u64, width: u32) -> bool {
+        found.unwritten(at, u64::from(width)).is_some()
+            && self.wants(at, width, |at| found.unwritten(at, 1).is_some())
     }
 
     /// Whether a lane reads an element of its stack that it has not written.

@@ -224,14 +224,16 @@ impl Block<'_, '_> {
             *lanes = warp.alive;
         }
         let mut way = Way::new(start, NEVER, lanes);
-        let (steps, parting) = self.side_by_side(code, warps.start, &mut convoy, &mut way, most)?;
+        let parted = self.side_by_side(code, warps.start, &mut convoy, &mut way, most);
         convoy.book(&way);
-        let own = convoy.registers.drain(..);
-        for (warp, registers) in self.warps[warps.clone()].iter_mut().zip(own) {
+        let own = convoy.registers.drain(..).zip(convoy.made);
+        for (warp, (registers, made)) in self.warps[warps.clone()].iter_mut().zip(own) {
+            warp.executed += u64::from(made);
             if let Some(frame) = warp.frames.first_mut().and_then(Option::as_mut) {
                 frame.registers = registers;
             }
         }
+        let (steps, parting) = parted?;
         self.leave(code, warps, &convoy, &way, parting)?;
         self.convoy = convoy;
         Ok(steps)
@@ -254,7 +256,7 @@ impl Block<'_, '_> {
         let mut made = 0;
         for (at, warp) in self.warps[warps.clone()].iter_mut().enumerate() {
             let more = u32::from(at < last && way.lanes[at] != 0);
-            warp.executed += u64::from(convoy.made[at] + more);
+            warp.executed += u64::from(more);
             made += u64::from(convoy.made[at] + more);
             warp.groups.clear();
             let mut taken = 0;

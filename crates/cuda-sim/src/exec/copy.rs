@@ -6,10 +6,11 @@
 //! like any other, which a barrier hands on to other threads. To those who
 //! read there before, it is a write from its start on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::access::{Memory, Reach};
 use super::check::Touch;
+use super::counters::SECTOR;
 use super::lane::lanes;
 use super::launch::Stop;
 use super::rows::{LANES, Registers};
@@ -248,6 +249,7 @@ impl Reach<'_, '_> {
                 return Err(Stop);
             }
         }
+        let counted = self.counters.loads;
         let mut data = [[0; 16]; LANES];
         // What is read consists of pieces whose lengths are powers of two, the
         // longest first: each lies at a multiple of its length.
@@ -268,6 +270,16 @@ impl Reach<'_, '_> {
                 let start = offset(lane);
                 data[lane][start..start + wide as usize].copy_from_slice(&bytes[..wide as usize]);
             }
+        }
+        if self.counters.loads.instructions > counted.instructions + 1 {
+            // Of all pieces it is one instruction, and each sector counts once.
+            let ends = lanes(active).filter(|lane| sizes[*lane as usize] != 0);
+            let ends = ends.map(|lane| (from[lane as usize], u64::from(sizes[lane as usize])));
+            let sectors = ends.flat_map(|(at, size)| at / SECTOR..=(at + size - 1) / SECTOR);
+            let sectors: BTreeSet<u64> = sectors.collect();
+            let loads = &mut self.counters.loads;
+            loads.instructions = counted.instructions + 1;
+            loads.sectors = counted.sectors + sectors.len() as u64;
         }
         Ok(data)
     }

@@ -407,6 +407,16 @@ impl<'l> Launch<'l> {
         })
     }
 
+    /// The variable that an address of shared memory is in, or behind.
+    pub(crate) fn variable_at(&self, address: u64) -> Option<Buffer> {
+        let found = self.asked.shared.near(address)?;
+        Some(Buffer {
+            name: found.name.to_string(),
+            bytes: found.bytes.into(),
+            offset: address.wrapping_sub(found.at.into()).cast_signed(),
+        })
+    }
+
     /// What an address belonged to once.
     pub(crate) fn released(&self, address: u64) -> Option<Released> {
         let mut released = self.asked.released.iter();

@@ -137,6 +137,11 @@ impl Shared {
         pieces(at, bytes).all(|(word, mask)| self.bytes[word] >> 4 & mask == mask)
     }
 
+    /// Whether somebody has written a byte.
+    pub(crate) fn is_written(&self, at: u64) -> bool {
+        self.bytes[(at / 4) as usize] >> (at % 4) & 1 == 1
+    }
+
     /// Notes an access of a thread, and says what is wrong with it.
     #[inline]
     pub(crate) fn touch(
@@ -374,7 +379,7 @@ mod tests {
     fn who_wrote_before_a_barrier_is_no_race() {
         let layout = {
             let mut layout = Layout::default();
-            layout.place(64, 4);
+            layout.place("s", 64, 4);
             layout
         };
         let mut shared = Shared::new(&layout);

@@ -12,31 +12,32 @@ use crate::finding::{Problem, Touched};
 use crate::memory::{FreeError, LOCAL, Maker, SHARED, WINDOW};
 use crate::ptx::Space;
 
+/// A call of the system by lanes of a warp.
+#[derive(Clone, Copy)]
+pub(super) struct Called<'c> {
+    /// The warp's.
+    pub(super) number: usize,
+    pub(super) step: &'c Step,
+    pub(super) call: &'c Call,
+    pub(super) frame: &'c Frame,
+    pub(super) active: u32,
+}
+
 impl Block<'_, '_> {
     /// The bytes of an argument in one lane.
-    fn argument(&self, number: usize, call: &Call, frame: &Frame, lane: u32, at: usize) -> u64 {
-        let Some((offset, _)) = call.arguments.get(at) else {
+    fn argument(&self, called: Called<'_>, lane: u32, at: usize) -> u64 {
+        let Some((offset, _)) = called.call.arguments.get(at) else {
             return 0;
         };
-        read_local(
-            &self.warps[number].local,
-            lane,
-            u64::from(frame.local + offset),
-            8,
-        )
+        let local = &self.warps[called.number].local;
+        read_local(local, lane, u64::from(called.frame.local + offset), 8)
     }
 
     /// The text that an argument points to.
-    pub(super) fn text_argument(
-        &self,
-        number: usize,
-        call: &Call,
-        frame: &Frame,
-        active: u32,
-        at: usize,
-    ) -> String {
-        let address = self.argument(number, call, frame, active.trailing_zeros(), at);
-        String::from_utf8_lossy(&self.text(number, active.trailing_zeros(), address)).into_owned()
+    pub(super) fn text_argument(&self, called: Called<'_>, at: usize) -> String {
+        let lane = called.active.trailing_zeros();
+        let address = self.argument(called, lane, at);
+        String::from_utf8_lossy(&self.text(called.number, lane, address)).into_owned()
     }
 
     /// A byte at a generic address, if there is one.
@@ -63,11 +64,12 @@ impl Block<'_, '_> {
     }
 
     /// The answer is what it costs, in instructions: one a byte.
-    pub(super) fn printf(&self, number: usize, call: &Call, frame: &Frame, active: u32) -> u64 {
+    pub(super) fn printf(&self, called: Called<'_>) -> u64 {
+        let number = called.number;
         let mut steps = 0;
-        for lane in lanes(active) {
-            let format = self.argument(number, call, frame, lane, 0);
-            let values = self.argument(number, call, frame, lane, 1);
+        for lane in lanes(called.active) {
+            let format = self.argument(called, lane, 0);
+            let values = self.argument(called, lane, 1);
             let text = || {
                 let format = self.text(number, lane, format);
                 let text = print::formatted(
@@ -86,36 +88,35 @@ impl Block<'_, '_> {
             self.launch.print(text);
         }
         // It answers how many arguments there were, which nobody reads.
-        for lane in lanes(active) {
-            self.answer(number, call, frame, lane, 0);
+        for lane in lanes(called.active) {
+            self.answer(called, lane, 0);
         }
         steps
     }
 
     /// What a call gives back to a lane.
-    fn answer(&self, number: usize, call: &Call, frame: &Frame, lane: u32, value: u64) {
-        let Some((offset, bytes)) = call.results.first() else {
+    fn answer(&self, called: Called<'_>, lane: u32, value: u64) {
+        let Some((offset, bytes)) = called.call.results.first() else {
             return;
         };
-        let at = u64::from(frame.local + offset);
-        let warp = &self.warps[number];
+        let at = u64::from(called.frame.local + offset);
+        let warp = &self.warps[called.number];
         write_local(&warp.local, lane, at, *bytes, value);
         warp.stack.mark(lane, at, *bytes);
     }
 
-    pub(super) fn malloc(
-        &self,
-        number: usize,
-        step: &Step,
-        call: &Call,
-        frame: &Frame,
-        active: u32,
-    ) -> Result<(), Stop> {
+    pub(super) fn malloc(&self, called: Called<'_>) -> Result<(), Stop> {
+        let Called {
+            number,
+            step,
+            active,
+            ..
+        } = called;
         let Some(heap) = &self.launch.asked.kernel_heap else {
             return Err(Stop);
         };
         for lane in lanes(active) {
-            let bytes = self.argument(number, call, frame, lane, 0);
+            let bytes = self.argument(called, lane, 0);
             let maker = Maker {
                 kernel: self.kernel().to_owned(),
                 line: step.line,
@@ -129,24 +130,17 @@ impl Block<'_, '_> {
                 self.end_with(number, step, active, Problem::Unsupported { what })?;
                 return Ok(());
             };
-            self.answer(number, call, frame, lane, address);
+            self.answer(called, lane, address);
         }
         Ok(())
     }
 
-    pub(super) fn free(
-        &self,
-        number: usize,
-        step: &Step,
-        call: &Call,
-        frame: &Frame,
-        active: u32,
-    ) -> Result<(), Stop> {
+    pub(super) fn free(&self, called: Called<'_>) -> Result<(), Stop> {
         let Some(heap) = &self.launch.asked.kernel_heap else {
             return Err(Stop);
         };
-        for lane in lanes(active) {
-            let address = self.argument(number, call, frame, lane, 0);
+        for lane in lanes(called.active) {
+            let address = self.argument(called, lane, 0);
             if address == 0 {
                 continue;
             }
@@ -161,10 +155,10 @@ impl Block<'_, '_> {
                 bytes: 0,
                 buffer: self.launch.buffer_at(address),
             };
-            let thread = self.warps[number].thread(lane);
+            let thread = self.warps[called.number].thread(lane);
             let (block, kernel) = (self.told.index, self.kernel());
             self.launch
-                .report(kernel, step, block, thread, problem, Some(touched))?;
+                .report(kernel, called.step, block, thread, problem, Some(touched))?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::survey;
 use super::warp::Warp;
 use super::worked::Worked;
 use crate::finding::Problem;
+use crate::memory::Cells;
 use crate::ops::Product;
 use crate::ptx::Space;
 
@@ -93,6 +94,12 @@ fn turned(matrix: &Row32) -> Row32 {
     })
 }
 
+fn word(cells: &Cells, at: u64) -> [u8; 4] {
+    let mut bytes = [0; 4];
+    cells.read(at, &mut bytes);
+    bytes
+}
+
 impl Block<'_, '_> {
     /// All lanes that have not ended are here.
     pub(super) fn tensor(
@@ -146,21 +153,34 @@ impl Reach<'_, '_> {
                 return Err(Stop);
             }
             found = *touch.addresses;
+            // One instruction, however many matrices, each of which is a pass
+            // over the banks as eight lanes' 16 bytes are.
+            self.count(Memory::Shared, Some(Space::Shared), touch);
             self.inside_shared(touch)
         })?;
         // Words by rows, whichever way they are wanted: a warp's lanes may
         // turn them among themselves.
-        let mut worked = Worked::new(Some(Space::Shared), 4);
         for (number, register) in rows.registers.iter().enumerate() {
             let starts = &found[number * 8..];
-            let address = |lane: usize| starts[lane / 4] + lane as u64 % 4 * 4;
+            let places = std::array::from_fn(|lane| starts[lane / 4] + lane as u64 % 4 * 4);
+            let touch = Touch::at(warp, &places, ALL, (4, way));
             let row = &mut registers.words[*register as usize];
             if rows.store {
                 let held = if rows.transposed { turned(row) } else { *row };
-                worked.store(self, warp, ALL, address, |lane| u64::from(held[lane]))?;
+                self.check_shared(&touch, |cells, lane, beside| {
+                    let there = match beside {
+                        Some(beside) => held[beside as usize].to_le_bytes(),
+                        None => word(cells, places[lane as usize]),
+                    };
+                    there == held[lane as usize].to_le_bytes()
+                })?;
+                for (at, held) in places.iter().zip(held) {
+                    self.shared.cells.write(*at, &held.to_le_bytes());
+                }
             } else {
-                let [found, _] = worked.load(self, warp, ALL, address)?;
-                let found = found.map(|bits| bits as u32);
+                self.check_shared(&touch, |_, _, _| false)?;
+                let cells = &self.shared.cells;
+                let found = places.map(|at| u32::from_le_bytes(word(cells, at)));
                 *row = if rows.transposed {
                     turned(&found)
                 } else {

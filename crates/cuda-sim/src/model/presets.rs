@@ -61,7 +61,7 @@ pub const A100: Preset = Preset {
     bandwidth: 1555e9,
     l2_bytes: 40 << 20,
     l2_bytes_per_clock: 5120.0,
-    source: "NVIDIA A100 Tensor Core GPU Architecture, V1.0 (2020), tables 1, 4 and 5",
+    source: "NVIDIA A100 Tensor Core GPU Architecture, V1.0 (2020)",
 };
 
 /// H100, SXM5 with 80 GB.
@@ -78,8 +78,8 @@ pub const H100: Preset = Preset {
     bandwidth: 3352e9,
     l2_bytes: 50 << 20,
     l2_bytes_per_clock: 5120.0,
-    source: "NVIDIA H100 Tensor Core GPU Architecture, V1.04 (2023), tables 2 and 3; reads of the second-level cache: table 3 of \
-             doi:10.1016/j.ultsonch.2023.106546",
+    source: "NVIDIA H100 Tensor Core GPU Architecture, as quoted on glennklockwood.com/garden/processors/h100; device memory and \
+             reads of the second-level cache: table 3 of doi:10.1016/j.ultsonch.2023.106546",
 };
 
 /// B200, SXM6 with 180 GB, at 1000 W.
@@ -97,8 +97,8 @@ pub const B200: Preset = Preset {
     l2_bytes: 126 << 20,
     // Not published: that of two dies as the one before.
     l2_bytes_per_clock: 10240.0,
-    source: "NVIDIA HGX B200 data sheet (2025), an eighth of eight GPUs; processors and second-level cache: Chips and Cheese, \
-             \"Nvidia's B200\" (2025)",
+    source: "NVIDIA's data sheet of HGX B200, an eighth of eight GPUs, as quoted on hmc-tech.com/gpu; processors and second-level \
+             cache: Chips and Cheese, \"Nvidia's B200: Keeping the CUDA Juggernaut Rolling\" (2025)",
 };
 
 #[cfg(test)]

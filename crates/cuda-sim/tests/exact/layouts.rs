@@ -39,7 +39,79 @@ fn eight(lane: usize, i: usize) -> (usize, usize) {
     (group, thread * 2 + i)
 }
 
-const LAYOUTS: [Layouts; 15] = [
+const M16N8K4: Layouts = Layouts {
+    shape: "m16n8k4",
+    size: [16, 8, 4],
+    factors: &["tf32"],
+    sums: &["f32"],
+    // Figures 65 to 68.
+    a: |lane, i| (row(lane, i == 0), parts(lane).1),
+    b: |lane, _| (parts(lane).1, parts(lane).0),
+    c: sixteen,
+};
+
+const M16N8K8_OF_HALVES: Layouts = Layouts {
+    shape: "m16n8k8",
+    size: [16, 8, 8],
+    factors: &["f16"],
+    sums: &["f16", "f32"],
+    // Figures 71 and 74.
+    a: |lane, i| (row(lane, i < 2), parts(lane).1 * 2 + (i & 1)),
+    b: |lane, i| (parts(lane).1 * 2 + i, parts(lane).0),
+    c: sixteen,
+};
+
+const M16N8K8_OF_WORDS: Layouts = Layouts {
+    shape: "m16n8k8",
+    size: [16, 8, 8],
+    factors: &["tf32"],
+    sums: &["f32"],
+    // Figures 72, 73, 75 and 76.
+    a: |lane, i| {
+        let thread = parts(lane).1;
+        let column = if i < 2 { thread } else { thread + 4 };
+        (row(lane, i == 0 || i == 2), column)
+    },
+    b: |lane, i| {
+        let (group, thread) = parts(lane);
+        (if i == 0 { thread } else { thread + 4 }, group)
+    },
+    c: sixteen,
+};
+
+const M16N8K16_OF_HALVES: Layouts = Layouts {
+    shape: "m16n8k16",
+    size: [16, 8, 16],
+    factors: &["f16"],
+    sums: &["f16", "f32"],
+    a: half_a,
+    b: half_b,
+    c: sixteen,
+};
+
+const M16N8K16_OF_BYTES: Layouts = Layouts {
+    shape: "m16n8k16",
+    size: [16, 8, 16],
+    factors: &["s8", "u8"],
+    sums: &["s32"],
+    // Figures 84 and 85.
+    a: |lane, i| (row(lane, i < 4), parts(lane).1 * 4 + (i & 3)),
+    b: |lane, i| (parts(lane).1 * 4 + i, parts(lane).0),
+    c: sixteen,
+};
+
+/// Figures 88, 90 and 91.
+const M16N8K32_OF_BYTES: Layouts = Layouts {
+    shape: "m16n8k32",
+    size: [16, 8, 32],
+    factors: &["s8", "u8"],
+    sums: &["s32"],
+    a: deep_a,
+    b: deep_b,
+    c: sixteen,
+};
+
+const LAYOUTS: [Layouts; 18] = [
     Layouts {
         shape: "m8n8k4",
         size: [8, 8, 4],
@@ -70,97 +142,29 @@ const LAYOUTS: [Layouts; 15] = [
         b: |lane, i| (parts(lane).1 * 8 + i, parts(lane).0),
         c: eight,
     },
+    M16N8K4,
     Layouts {
-        shape: "m16n8k4",
-        size: [16, 8, 4],
-        factors: &["tf32"],
-        sums: &["f32"],
-        // Figures 65 and 67.
-        a: |lane, i| (row(lane, i == 0), parts(lane).1),
-        b: |lane, _| (parts(lane).1, parts(lane).0),
-        c: sixteen,
-    },
-    Layouts {
-        shape: "m16n8k4",
-        size: [16, 8, 4],
         factors: &["f64"],
         sums: &["f64"],
-        // Figures 66 and 68.
-        a: |lane, i| (row(lane, i == 0), parts(lane).1),
-        b: |lane, _| (parts(lane).1, parts(lane).0),
-        c: sixteen,
+        ..M16N8K4
     },
+    M16N8K8_OF_HALVES,
     Layouts {
-        shape: "m16n8k8",
-        size: [16, 8, 8],
-        factors: &["f16"],
-        sums: &["f16", "f32"],
-        // Figures 71 and 74.
-        a: |lane, i| (row(lane, i < 2), parts(lane).1 * 2 + (i & 1)),
-        b: |lane, i| (parts(lane).1 * 2 + i, parts(lane).0),
-        c: sixteen,
-    },
-    Layouts {
-        shape: "m16n8k8",
-        size: [16, 8, 8],
         factors: &["bf16"],
         sums: &["f32"],
-        // Figures 71 and 74.
-        a: |lane, i| (row(lane, i < 2), parts(lane).1 * 2 + (i & 1)),
-        b: |lane, i| (parts(lane).1 * 2 + i, parts(lane).0),
-        c: sixteen,
+        ..M16N8K8_OF_HALVES
     },
+    M16N8K8_OF_WORDS,
     Layouts {
-        shape: "m16n8k8",
-        size: [16, 8, 8],
-        factors: &["tf32"],
-        sums: &["f32"],
-        // Figures 72 and 75.
-        a: |lane, i| {
-            let thread = parts(lane).1;
-            let column = if i < 2 { thread } else { thread + 4 };
-            (row(lane, i == 0 || i == 2), column)
-        },
-        b: |lane, i| {
-            let (group, thread) = parts(lane);
-            (if i == 0 { thread } else { thread + 4 }, group)
-        },
-        c: sixteen,
-    },
-    Layouts {
-        shape: "m16n8k8",
-        size: [16, 8, 8],
         factors: &["f64"],
         sums: &["f64"],
-        // Figures 73 and 76.
-        a: |lane, i| {
-            let thread = parts(lane).1;
-            let column = if i < 2 { thread } else { thread + 4 };
-            (row(lane, i == 0 || i == 2), column)
-        },
-        b: |lane, i| {
-            let (group, thread) = parts(lane);
-            (if i == 0 { thread } else { thread + 4 }, group)
-        },
-        c: sixteen,
+        ..M16N8K8_OF_WORDS
     },
+    M16N8K16_OF_HALVES,
     Layouts {
-        shape: "m16n8k16",
-        size: [16, 8, 16],
-        factors: &["f16"],
-        sums: &["f16", "f32"],
-        a: half_a,
-        b: half_b,
-        c: sixteen,
-    },
-    Layouts {
-        shape: "m16n8k16",
-        size: [16, 8, 16],
         factors: &["bf16"],
         sums: &["f32"],
-        a: half_a,
-        b: half_b,
-        c: sixteen,
+        ..M16N8K16_OF_HALVES
     },
     Layouts {
         shape: "m16n8k16",
@@ -177,16 +181,7 @@ const LAYOUTS: [Layouts; 15] = [
         b: |lane, i| (parts(lane).1 + i * 4, parts(lane).0),
         c: sixteen,
     },
-    Layouts {
-        shape: "m16n8k16",
-        size: [16, 8, 16],
-        factors: &["s8", "u8"],
-        sums: &["s32"],
-        // Figures 84 and 85.
-        a: |lane, i| (row(lane, i < 4), parts(lane).1 * 4 + (i & 3)),
-        b: |lane, i| (parts(lane).1 * 4 + i, parts(lane).0),
-        c: sixteen,
-    },
+    M16N8K16_OF_BYTES,
     Layouts {
         shape: "m16n8k32",
         size: [16, 8, 32],
@@ -214,37 +209,17 @@ const LAYOUTS: [Layouts; 15] = [
         },
         c: sixteen,
     },
-];
-
-/// Of eight bits: figures 84 and 85, and 88, 90 and 91.
-const EIGHT_BITS: [Layouts; 3] = [
     Layouts {
-        shape: "m16n8k16",
-        size: [16, 8, 16],
         factors: &["e4m3", "e5m2"],
         sums: &["f16", "f32"],
-        a: |lane, i| (row(lane, i < 4), parts(lane).1 * 4 + (i & 3)),
-        b: |lane, i| (parts(lane).1 * 4 + i, parts(lane).0),
-        c: sixteen,
+        ..M16N8K16_OF_BYTES
     },
     Layouts {
-        shape: "m16n8k32",
-        size: [16, 8, 32],
         factors: &["e4m3", "e5m2"],
         sums: &["f16", "f32"],
-        a: deep_a,
-        b: deep_b,
-        c: sixteen,
+        ..M16N8K32_OF_BYTES
     },
-    Layouts {
-        shape: "m16n8k32",
-        size: [16, 8, 32],
-        factors: &["s8", "u8"],
-        sums: &["s32"],
-        a: deep_a,
-        b: deep_b,
-        c: sixteen,
-    },
+    M16N8K32_OF_BYTES,
 ];
 
 /// Figure 79.
@@ -272,5 +247,5 @@ fn deep_b(lane: usize, i: usize) -> (usize, usize) {
 }
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Layouts> {
-    LAYOUTS.iter().chain(&EIGHT_BITS)
+    LAYOUTS.iter()
 }

@@ -2,7 +2,7 @@
 //!
 //! The fuzz targets in `fuzz/` use it, too.
 
-use cuda_sim::{Checks, Device, LaunchError, Limits, LoadError, Module, Shape};
+use cuda_sim::{Checks, Counters, Device, LaunchError, Limits, LoadError, Module, Shape};
 
 /// Bytes of the device.
 const MEMORY: u64 = 1 << 24;
@@ -29,6 +29,30 @@ impl Wish<'_> {
     }
 }
 
+/// What must be so of counters, whatever ran.
+fn counted(counters: &Counters, instructions: u64) {
+    assert!(instructions <= counters.warp_instructions * 32);
+    assert!(counters.divergent_branches <= counters.branches);
+    let footprints = [counters.read_footprint, counters.written_footprint];
+    assert!(footprints.iter().max() <= Some(&counters.touched_footprint));
+    assert!(counters.touched_footprint <= footprints.iter().sum());
+    for traffic in [counters.loads, counters.stores, counters.atomics] {
+        // An access of 16 bytes at most, of which each lane has a sector, or
+        // two if they are a matrix's rows.
+        assert!(traffic.sectors <= traffic.instructions * 64);
+        assert!(traffic.bytes <= traffic.instructions * 32 * 32);
+    }
+    let shared = [
+        counters.shared_loads,
+        counters.shared_stores,
+        counters.shared_atomics,
+    ];
+    for traffic in shared {
+        assert!(traffic.wavefronts >= traffic.instructions);
+        assert!(traffic.conflicts <= traffic.wavefronts);
+    }
+}
+
 /// Loads a text, and launches what kernels it has, two of them at most.
 pub(crate) fn run(text: &str, wish: &Wish<'_>) -> Result<(), LoadError> {
     let mut device = Device::new(MEMORY);
@@ -49,8 +73,11 @@ pub(crate) fn run(text: &str, wish: &Wish<'_>) -> Result<(), LoadError> {
         memory: 1 << 26,
         threads: 1 + usize::from(wish.byte(8) & 1),
         checks: [Checks::All, Checks::Memory][usize::from(wish.byte(9) & 1)],
+        counters: wish.byte(8) & 2 != 0,
+        malloc_bytes: 64 << (wish.byte(9) >> 4),
         ..Limits::default()
     };
+    let together = wish.byte(8) & 4 != 0;
     let kernels: Vec<String> = module.kernels().take(2).map(str::to_owned).collect();
     for kernel in kernels {
         let Some(attributes) = module.attributes(&kernel) else {
@@ -69,7 +96,12 @@ pub(crate) fn run(text: &str, wish: &Wish<'_>) -> Result<(), LoadError> {
             let taken = place.len().min(8);
             place[..taken].copy_from_slice(&value.to_le_bytes()[..taken]);
         }
-        let launched = module.launch(device.heap(), &kernel, wish.shape(), &arguments, limits);
+        let (heap, shape) = (device.heap(), wish.shape());
+        let launched = if together {
+            module.launch_cooperative(heap, &kernel, shape, &arguments, limits)
+        } else {
+            module.launch(heap, &kernel, shape, &arguments, limits)
+        };
         let outcome = match launched {
             Ok(outcome) => outcome,
             Err(LaunchError::Arguments { .. }) => panic!("as many as its attributes say"),
@@ -86,6 +118,10 @@ pub(crate) fn run(text: &str, wish: &Wish<'_>) -> Result<(), LoadError> {
         let warps = 2 * (TOTAL + (1 << 18));
         assert!(outcome.counts.instructions() <= warps * 32);
         assert!(outcome.printed.len() <= 1 << 20);
+        assert_eq!(outcome.counters.is_some(), limits.counters);
+        if let Some(counters) = outcome.counters {
+            counted(&counters, outcome.counts.instructions());
+        }
     }
     Ok(())
 }

@@ -8,7 +8,9 @@ const MODIFIERS: &str = "foo f32 f64 f16 f16x2 bf16 bf16x2 b8 b16 b32 b64 b128 u
     s16 s32 s64 pred v2 v4 v8 rn rz rm rp rni rzi rmi rpi ftz sat approx full relu NaN lo hi wide \
     cc eq ne lt le gt ge lo hs equ neu num nan and or xor add min max inc dec exch cas sync aligned \
     arrive red popc ballot any all uni up down bfly idx warp cta gpu sys cluster global shared local \
-    param const nc volatile relaxed acquire release to l r clamp wrap shiftamt x y z uni gl";
+    param const nc volatile relaxed acquire release to l r clamp wrap shiftamt x y z uni gl async ca \
+    cg L2::128B L2::cache_hint L1::no_allocate noftz trans x1 x2 x4 m8n8 m16n8k8 m16n8k16 m16n16k16 \
+    row col tf32 e4m3 s4 satfinite relu";
 
 /// What may stand where an operand does.
 const OPERANDS: &str = "0 1 2 3 31 32 33 63 64 255 256 1023 1024 4095 65535 65536 2147483647 \
@@ -22,6 +24,9 @@ const LINES: &str = "bra $L__BB0_1;|ret;|exit;|trap;|bar.sync 0;|bar.sync 1, 64;
     |membar.gl;|@%p1 bra $L__BB0_2;|@!%p1 ret;|.reg .b32 %r<100000>;|.reg .pred %p<3>;\
     |.local .align 16 .b8 more[4096];|.shared .align 4 .b8 room[1024];|{|}\
     |mov.u32 %r1, %clock;|st.local.u32 [%r1], %r2;|ld.u32 %r1, [%rd1];|atom.add.u32 %r1, [%rd1], 1;\
+    |cp.async.ca.shared.global [%r1], [%rd1], 4;|cp.async.commit_group;|cp.async.wait_group 0;\
+    |cp.async.cg.shared.global [%r1], [%rd1], 16, %r2;|fence.acq_rel.gpu;|prefetch.global.L2 [%rd1];\
+    |ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%r1, %r2}, [%r3];|red.shared.add.u32 [%r1], %r2;\
     |call.uni f, ();|activemask.b32 %r1;|shfl.sync.bfly.b32 %r1|%p1, %r2, 1, 31, -1;";
 
 /// Numbers that look random (Steele, Lea and Flood, 2014, "SplitMix").

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bugs;
+mod counted_copies;
 mod counters;
 mod given;
 mod given_types;
@@ -11,5 +12,6 @@ mod harness;
 mod language;
 mod marks;
 mod modelled;
+mod named;
 mod tensor;
 mod together;

@@ -276,12 +276,12 @@ fn what_is_said_of_copies() {
             "no_wait",
             "access before a copy has arrived in `no_wait` at kernel.cu:21: block (0,0,0), \
              thread (0,0,0) reads what it copies itself at kernel.cu:18 and has not waited for, \
-             4 bytes at 0x0; 101 times",
+             4 bytes at 0x0 (byte 0 of `s`, which has 512); 101 times",
         ),
         (
             "no_commit",
             "thread (0,0,0) reads what thread (1,0,0) copies at kernel.cu:40 and has not committed, \
-             4 bytes at 0x4; 101 times",
+             4 bytes at 0x4 (byte 4 of `s`, which has 512); 101 times",
         ),
         (
             "pipeline_without_wait",

@@ -42,6 +42,21 @@ fn packed(
     arguments.pack(params, bytes)
 }
 
+/// A kernel in a stream; `together` where all its blocks are there at once.
+fn launch(
+    driver: &Driver,
+    caller: &Caller,
+    (raw, at): (u64, u64),
+    shape: Shape,
+    (arguments, extra): (Arguments, Extra),
+    together: bool,
+) -> Result<(), Error> {
+    let id = function(raw)?;
+    let arguments = packed(driver, caller, id, arguments, extra)?;
+    let mut machine = driver.enter();
+    machine.launch(caller, stream(at)?, id, shape, &arguments, together)
+}
+
 fn number(value: c_int) -> Result<u32, Error> {
     u32::try_from(value).map_err(|_| Error::InvalidValue)
 }
@@ -70,7 +85,8 @@ fn best(
     raw: u64,
     (shared_of, shared): (SharedOf, usize),
     limit: c_int,
-) -> Result<(c_int, c_int), Error> {
+    (grid, block): (Out<c_int>, Out<c_int>),
+) -> Result<(), Error> {
     let id = function(raw)?;
     let candidates = driver
         .enter()
@@ -82,7 +98,8 @@ fn best(
     });
     let with_shared: Vec<_> = with_shared.collect();
     let (blocks, threads) = driver.enter().occupancy_best(caller, id, &with_shared)?;
-    Ok((blocks.cast_signed(), threads.cast_signed()))
+    grid.put(blocks.cast_signed())?;
+    block.put(threads.cast_signed())
 }
 
 entries! {
@@ -99,14 +116,9 @@ entries! {
         arguments: Arguments,
         extra: Extra,
     ) |driver, caller| {
-        let id = function(raw)?;
-        let shape = Shape {
-            grid: [grid_x, grid_y, grid_z],
-            block: [block_x, block_y, block_z],
-            dynamic_shared,
-        };
-        let arguments = packed(driver, caller, id, arguments, extra)?;
-        driver.enter().launch(caller, stream(at)?, id, shape, &arguments)
+        let (grid, block) = ([grid_x, grid_y, grid_z], [block_x, block_y, block_z]);
+        let shape = Shape { grid, block, dynamic_shared };
+        launch(driver, caller, (raw, at), shape, (arguments, extra), false)
     };
     fn cuLaunchCooperativeKernel(
         raw: u64,
@@ -120,15 +132,9 @@ entries! {
         at: u64,
         arguments: Arguments,
     ) |driver, caller| {
-        let id = function(raw)?;
-        let shape = Shape {
-            grid: [grid_x, grid_y, grid_z],
-            block: [block_x, block_y, block_z],
-            dynamic_shared,
-        };
-        let arguments = packed(driver, caller, id, arguments, Extra::none())?;
-        let mut machine = driver.enter();
-        machine.launch_cooperative(caller, stream(at)?, id, shape, &arguments)
+        let (grid, block) = ([grid_x, grid_y, grid_z], [block_x, block_y, block_z]);
+        let shape = Shape { grid, block, dynamic_shared };
+        launch(driver, caller, (raw, at), shape, (arguments, Extra::none()), true)
     };
     fn cuLaunchHostFunc(
         at: u64,
@@ -167,11 +173,7 @@ entries! {
         shared_of: SharedOf,
         shared: usize,
         limit: c_int,
-    ) |driver, caller| {
-        let (blocks, threads) = best(driver, caller, raw, (shared_of, shared), limit)?;
-        grid.put(blocks)?;
-        block.put(threads)
-    };
+    ) |driver, caller| best(driver, caller, raw, (shared_of, shared), limit, (grid, block));
     fn cuOccupancyMaxPotentialBlockSizeWithFlags(
         grid: Out<c_int>,
         block: Out<c_int>,
@@ -184,9 +186,7 @@ entries! {
         if flags > MOST_FLAGS {
             return Err(Error::InvalidValue);
         }
-        let (blocks, threads) = best(driver, caller, raw, (shared_of, shared), limit)?;
-        grid.put(blocks)?;
-        block.put(threads)
+        best(driver, caller, raw, (shared_of, shared), limit, (grid, block))
     };
     fn cuOccupancyAvailableDynamicSMemPerBlock(
         to: Out<usize>,

@@ -176,12 +176,7 @@ impl Launch {
             arguments,
             together,
         } = self;
-        let outcome = if together {
-            module.launch_cooperative_in(memory, &kernel, shape, &arguments, limits)
-        } else {
-            module.launch_in(memory, &kernel, shape, &arguments, limits)
-        };
-        match outcome {
+        match module.launch_in(memory, &kernel, shape, &arguments, limits, together) {
             Ok(outcome) => Done {
                 error: outcome
                     .fatal()

@@ -11,7 +11,8 @@ use crate::handle::{FunctionId, StreamRef};
 pub use cuda_sim::Shape;
 
 impl Machine {
-    /// Runs a kernel in a stream's order. `arguments` are laid out as
+    /// Runs a kernel in a stream's order, all its blocks at once where they wait
+    /// for each other: `together`. `arguments` are laid out as
     /// [`Machine::function_params`] says.
     pub fn launch(
         &mut self,
@@ -20,26 +21,15 @@ impl Machine {
         id: FunctionId,
         shape: Shape,
         arguments: &[u8],
-    ) -> Result<(), Error> {
-        let launch = self.checked(caller, id, shape, arguments)?;
-        let stream = self.stream(caller, stream)?;
-        self.put(stream, Action::Launch(launch)).map(|_| ())
-    }
-
-    /// As `launch`, for a kernel whose blocks wait for each other.
-    pub fn launch_cooperative(
-        &mut self,
-        caller: &Caller,
-        stream: StreamRef,
-        id: FunctionId,
-        shape: Shape,
-        arguments: &[u8],
+        together: bool,
     ) -> Result<(), Error> {
         let mut launch = self.checked(caller, id, shape, arguments)?;
-        launch.together = true;
+        launch.together = together;
         let limits = self.settings.limits;
         let (module, kernel) = (&launch.module, &launch.kernel);
-        if let Err(error) = module.check_cooperative(kernel, shape, arguments.len(), limits) {
+        if together
+            && let Err(error) = module.check_cooperative(kernel, shape, arguments.len(), limits)
+        {
             self.say(format!("cooperative launch of `{kernel}` refused: {error}"));
             return Err(error_of_launch(&error));
         }

@@ -128,6 +128,13 @@ fn handles_that_are_wrong_are_refused() {
         block: [1; 3],
         dynamic_shared: 0,
     };
-    let launch = machine.launch(caller, StreamRef::Legacy, function.unwrap(), shape, &[]);
+    let launch = machine.launch(
+        caller,
+        StreamRef::Legacy,
+        function.unwrap(),
+        shape,
+        &[],
+        false,
+    );
     assert_eq!(launch, Err(Error::InvalidHandle));
 }

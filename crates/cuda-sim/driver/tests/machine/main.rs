@@ -7,5 +7,7 @@ mod errors;
 mod harness;
 mod memory;
 mod modules;
+mod program;
 mod random;
 mod streams;
+mod wild;

@@ -3,7 +3,8 @@
 use cuda_sim_driver::machine::{CopyEnd, PoolAttribute, Transfer};
 use cuda_sim_driver::{Error, Found, StreamRef};
 
-use crate::harness::{Memory, Program};
+use crate::harness::Program;
+use crate::program::Memory;
 
 #[test]
 fn bytes_are_counted() {

@@ -3,7 +3,8 @@
 use cuda_sim_driver::machine::{FunctionAttribute, Shape};
 use cuda_sim_driver::{Error, Machine, Settings, StreamRef};
 
-use crate::harness::{KERNELS, Program};
+use crate::harness::Program;
+use crate::program::KERNELS;
 
 #[test]
 fn what_is_no_ptx_is_refused_with_its_reason() {
@@ -72,7 +73,14 @@ fn launches_are_checked_when_they_are_asked_for() {
             dynamic_shared,
         };
         let mut machine = program.driver.enter();
-        machine.launch(caller, StreamRef::Legacy, kernel, shape, &x.to_le_bytes())
+        machine.launch(
+            caller,
+            StreamRef::Legacy,
+            kernel,
+            shape,
+            &x.to_le_bytes(),
+            false,
+        )
     };
     assert_eq!(launch(0, 1, 4), Err(Error::InvalidValue));
     assert_eq!(launch(1, 1025, 4), Err(Error::InvalidValue));
@@ -158,7 +166,7 @@ fn blocks_that_can_not_all_be_there_are_too_many() {
     };
     let mut machine = program.driver.enter();
     let mut launch =
-        |shape| machine.launch_cooperative(&program.caller, StreamRef::Legacy, kernel, shape, &[]);
+        |shape| machine.launch(&program.caller, StreamRef::Legacy, kernel, shape, &[], true);
     assert_eq!(launch(shape), Err(Error::CooperativeLaunchTooLarge));
     let fits = Shape {
         grid: [2, 1, 1],

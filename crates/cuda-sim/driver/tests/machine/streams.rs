@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use cuda_sim_driver::{Caller, Error, EventId, StreamRef};
 
-use crate::harness::{Call, Program};
+use crate::harness::Program;
+use crate::program::Call;
 
 #[test]
 fn work_waits_for_its_turn() {
