@@ -13,7 +13,7 @@ use super::layout::{LaidOut, Part};
 use super::library::Node;
 use super::process::{Answer, FINDINGS, LAUNCHES, Runner};
 use crate::error::HarnessError;
-use crate::judge::{Finding, Side, guard};
+use crate::judge::{DeviceFinding, Finding, Side, guard};
 use crate::plan::BoundPlan;
 
 /// Longest wait for what no candidate has a part in.
@@ -298,14 +298,11 @@ impl CudaSession {
 
 /// What a GPU says about a kernel that it has ended.
 fn broken(fault: &Fault) -> Finding {
-    Finding::Device {
+    Finding::Device(Box::new(DeviceFinding {
         kind: fault.error.clone(),
-        kernel: None,
-        file: None,
-        line: None,
-        buffer: None,
         texts: vec![format!("failed to {}: {}", fault.doing, fault.text)],
-    }
+        ..DeviceFinding::default()
+    }))
 }
 
 /// An answer that no candidate has a part in.
