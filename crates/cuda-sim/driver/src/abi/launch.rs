@@ -136,6 +136,16 @@ entries! {
         let shape = Shape { grid, block, dynamic_shared };
         launch(driver, caller, (raw, at), shape, (arguments, Extra::none()), true)
     };
+    /// What it adds to the others are clusters and the like.
+    fn cuLaunchKernelEx(
+        _config: *const c_void,
+        raw: u64,
+        _arguments: Arguments,
+        _extra: Extra,
+    ) |driver, caller| {
+        driver.enter().function_check(caller, function(raw)?)?;
+        Err(Error::NotSupported)
+    };
     fn cuLaunchHostFunc(
         at: u64,
         called: Option<extern "C" fn(*mut c_void)>,
