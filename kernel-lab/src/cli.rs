@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use kernel_nvrtc::Arch;
 use protocol::Split;
 
 use crate::bundle::LogHead;
+use crate::error::{HarnessError, chain};
+use crate::evaluate::Hardware;
 
 /// Correctness and speed of kernels against PyTorch tasks, on this machine.
 ///
@@ -24,6 +27,10 @@ pub struct Cli {
     /// the labs of a campaign; `auto` where neither is given.
     #[arg(long, global = true, value_name = "auto|module|FILE")]
     pub sizes: Option<String>,
+    /// What candidates run on: the processors, or CUDA. Without a GPU that is a simulator:
+    /// verdicts count, and there is a modelled cost instead of a time.
+    #[arg(long, global = true, value_enum, default_value = "cpu")]
+    pub device: DeviceArg,
     /// Print JSON instead of a table for people.
     #[arg(long, global = true)]
     pub json: bool,
@@ -100,7 +107,11 @@ pub enum Command {
         only: Vec<String>,
     },
     /// Answer requests as JSON lines on standard input and output.
-    Serve,
+    Serve {
+        /// GPU to compile for, with `--device cuda`; sm_80 where none is given.
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<String>,
+    },
     /// Evaluate a corpus of candidates that cheat and of honest ones that look
     /// odd; exit code 1 unless each gets the verdict that it must get.
     RedTeam {
@@ -173,7 +184,43 @@ pub enum Command {
     },
 }
 
+/// What candidates run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArg {
+    /// The processors.
+    Cpu,
+    /// A GPU, or a simulator in its place.
+    Cuda,
+}
+
 impl Cli {
+    /// What candidates are to run on.
+    pub fn hardware(&self) -> Result<Hardware, HarnessError> {
+        let arch = match &self.command {
+            Command::Check(args) | Command::Try(args) => args.arch.as_deref(),
+            Command::Evaluate { candidate, .. } => candidate.arch.as_deref(),
+            Command::Serve { arch } => arch.as_deref(),
+            Command::Describe | Command::Inspect { .. } => None,
+            _ if self.device == DeviceArg::Cuda => {
+                return Err(HarnessError::CudaInput(
+                    "with `--device cuda` there are `check`, `try`, `evaluate`, `serve`, `describe` \
+                     and `inspect`, and no other commands yet"
+                        .to_owned(),
+                ));
+            }
+            _ => None,
+        };
+        match (self.device, arch) {
+            (DeviceArg::Cpu, None) => Ok(Hardware::Cpu),
+            (DeviceArg::Cpu, Some(arch)) => Err(HarnessError::CudaInput(format!(
+                "`--arch {arch}` is for `--device cuda`"
+            ))),
+            (DeviceArg::Cuda, arch) => Arch::parse(arch.unwrap_or("sm_80"))
+                .map(|arch| Hardware::Cuda { arch })
+                .map_err(|error| HarnessError::CudaInput(chain(&error))),
+        }
+    }
+
     /// The folder of tasks that was asked for.
     pub fn tasks_folder(&self) -> Option<PathBuf> {
         match &self.command {
@@ -191,11 +238,15 @@ fn parse_hex(text: &str) -> Result<u64, std::num::ParseIntError> {
 #[derive(Debug, clap::Args)]
 pub struct CandidateArgs {
     /// Folder with `experiment.json`, or, with --task, with `plan.toml` and
-    /// `kernel.cpp`, or with `model_new.py`, a Python submission.
+    /// `kernel.cpp`, or `kernel.cu` for CUDA, or with `model_new.py`, a Python submission.
     pub dir: PathBuf,
     /// Task, where the folder has no `experiment.json`.
     #[arg(long)]
     pub task: Option<String>,
+    /// GPU to compile for, with `--device cuda`: sm_80, sm_90a, sm_100 and so on; sm_80 where
+    /// none is given.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
 }
 
 /// [`Split`] on the command line.

@@ -45,7 +45,10 @@ pub fn compile(
     })
 }
 
-fn compiler(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Compiler, HarnessError> {
+/// NVRTC, with the lab's cache.
+pub(crate) fn compiler(
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Compiler, HarnessError> {
     let surroundings = Surroundings::read(variable);
     let mut places = Places::read(variable);
     if let Some(home) = &surroundings.home {

@@ -12,6 +12,7 @@ use crate::admit::manifest;
 use crate::device::Device as _;
 use crate::error::HarnessError;
 use crate::evaluate::Lab;
+use crate::plan::Target;
 use crate::template;
 
 /// JSON Schema of an experiment directory's candidate for this lab.
@@ -25,11 +26,17 @@ impl Lab {
             unit: unit.to_owned(),
             direction,
         };
+        let experiment_schema = if self.is_simulated() {
+            let (cpp, cuda) = (Target::Cpu.kernel_file(), Target::Cuda.kernel_file());
+            EXPERIMENT_SCHEMA.replace(cpp, cuda)
+        } else {
+            EXPERIMENT_SCHEMA.to_owned()
+        };
         Ok(Description {
             schema: PROTOCOL_VERSION,
             lab: "kernel-lab".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            experiment_schema: serde_json::from_str(EXPERIMENT_SCHEMA).map_err(|error| {
+            experiment_schema: serde_json::from_str(&experiment_schema).map_err(|error| {
                 HarnessError::Experiment {
                     dir: "schema/candidate.json".into(),
                     problem: format!("the built-in schema is no JSON: {error}"),
@@ -43,12 +50,25 @@ impl Lab {
                 metric("compile_ms", "ms", None),
                 metric("compile_time_ms", "ms", None),
                 metric("prepare_ms", "ms", Some(Direction::Minimise)),
+                metric("modelled_cost", "modelled_us", Some(Direction::Minimise)),
             ],
-            devices: vec![Device {
-                name: "cpu".to_owned(),
-                detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
-                available: true,
-            }],
+            devices: vec![
+                Device {
+                    name: "cpu".to_owned(),
+                    detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
+                    available: !self.is_simulated(),
+                },
+                Device {
+                    name: "cuda".to_owned(),
+                    detail: if self.is_simulated() {
+                        "simulated: no time and no speedup"
+                    } else {
+                        "not asked for: start the lab with `--device cuda`"
+                    }
+                    .to_owned(),
+                    available: self.is_simulated(),
+                },
+            ],
             tasks: self.tasks.names()?,
         })
     }

@@ -49,11 +49,13 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
         });
     }
     let Standing { cpus, ready } = startup::standing();
-    let config = Surroundings::read(|name| std::env::var_os(name)).resolve(
+    let hardware = cli.hardware()?;
+    let mut config = Surroundings::read(|name| std::env::var_os(name)).resolve(
         cli.tasks_folder(),
         cli.sizes.as_deref().map(SizePolicy::parse),
         cpus,
     )?;
+    config.hardware = hardware;
     if let Command::Bundle { attempt, out, log } = &cli.command {
         let tasks = TaskLibrary::new(config.tasks);
         let manifest = bundle::write(attempt, &tasks, log.clone(), out)?;
@@ -159,7 +161,9 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
             }
             print(cli.json, &document, Document::table)
         }
-        Command::Serve => serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout()),
+        Command::Serve { .. } => {
+            serve::serve(lab, BufReader::new(std::io::stdin()), std::io::stdout())
+        }
         // Told before a lab is started.
         Command::Bundle { .. } | Command::Compile(_) => Ok(()),
         Command::Verify {

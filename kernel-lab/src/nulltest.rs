@@ -13,10 +13,10 @@ use stats::Rng;
 use torch_bridge::{BoundCall, Output};
 
 use crate::baseline::{COLD_RETRIES, Host, TimedCall};
-use crate::device::{Call, Code, Device as _, Load, Run, Session, Wanted};
+use crate::device::{Call, Code, Device as _, Load, Run, TimedSession, Wanted};
 use crate::error::HarnessError;
 use crate::evaluate::{Lab, TEMPS, draw_seed, resampling};
-use crate::plan::{Role, bind, parse};
+use crate::plan::{Role, Target, bind, parse};
 use crate::task::{Draw, LoadedTask, SETS, TaskLibrary};
 use crate::timing::lock::{MachineLock, default_path};
 use crate::timing::sampler::{Policy, Rounds, Samples, Timed, sample};
@@ -71,7 +71,7 @@ pub struct NullTest {
 /// Runner, host, host again.
 struct Copies<'a> {
     task: &'a mut LoadedTask,
-    session: &'a mut dyn Session,
+    session: &'a mut dyn TimedSession,
     again: &'a [BoundCall],
     scrubber: &'a mut Scrubber,
     input: usize,
@@ -108,7 +108,7 @@ impl Rounds for Copies<'_> {
         if contestant == 0 {
             let slot = round % self.session.slots();
             let limit = Duration::from_secs(5);
-            return match self.session.run(Call::Plan { slot }, limit)? {
+            return match self.session.run_timed(Call::Plan { slot }, limit)? {
                 Run::Done(timed) => Ok(timed),
                 Run::Ended(ended) => Err(HarnessError::Runner {
                     doing: "copy",
@@ -158,8 +158,16 @@ impl Lab {
         let plan = parse(
             "schema = 1\n[[step]]\nlibrary = \"aten::clone\"\n\
              inputs = [\"in.0\"]\noutputs = [\"out.0\"]\n",
+            Target::Cpu,
         )
-        .and_then(|plan| bind(&plan, &task.signature, self.device.parts() as i64, TEMPS))
+        .and_then(|plan| {
+            bind(
+                &plan,
+                &task.signature,
+                Some(self.device.parts() as i64),
+                TEMPS,
+            )
+        })
         .map_err(|error| HarnessError::Runner {
             doing: "bind the copy",
             problem: error.to_string(),

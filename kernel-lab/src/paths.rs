@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::device::cpu::Linking;
 use crate::error::HarnessError;
-use crate::evaluate::Config;
+use crate::evaluate::{Config, Hardware};
 use crate::task::sizes::SizePolicy;
 
 /// Programs that candidates run in: without a library, and with libtorch.
@@ -98,6 +98,7 @@ impl Surroundings {
             runners: tidy(&runners),
             libraries,
             cpus,
+            hardware: Hardware::Cpu,
         })
     }
 }

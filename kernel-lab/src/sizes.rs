@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::bundle::SizedTask;
 use crate::device::Device as _;
 use crate::error::{HarnessError, chain};
-use crate::evaluate::Lab;
+use crate::evaluate::{Lab, SIMULATED};
 use crate::task::TaskSource;
 use crate::task::sizes::rule::{self, Constant, Limits, Outcome, Takes, Trial};
 use crate::task::sizes::{SizeOrigin, SizePolicy, SizeTable, Sizes, entry};
@@ -86,61 +86,93 @@ impl Lab {
         });
     }
 
-    /// A task with sizes for the CPU as `--sizes` wants them.
-    pub(crate) fn sized(&self, mut source: TaskSource) -> Result<TaskSource, HarnessError> {
-        let SizePolicy::Auto = self.size_policy else {
-            return self.pinned(source);
+    /// A task with sizes for what candidates run on, as `--sizes` wants them, and the name
+    /// of those to load.
+    pub(crate) fn sized_for_device(
+        &self,
+        source: TaskSource,
+    ) -> Result<(TaskSource, &'static str), HarnessError> {
+        let device = if self.is_simulated() {
+            SIMULATED
+        } else {
+            "cpu"
         };
-        if source.sizes.contains_key("cpu") {
+        Ok((self.sized_for(source, device)?, device))
+    }
+
+    /// A task with sizes for the CPU as `--sizes` wants them.
+    pub(crate) fn sized(&self, source: TaskSource) -> Result<TaskSource, HarnessError> {
+        self.sized_for(source, "cpu")
+    }
+
+    fn sized_for(
+        &self,
+        mut source: TaskSource,
+        device: &'static str,
+    ) -> Result<TaskSource, HarnessError> {
+        let SizePolicy::Auto = self.size_policy else {
+            return self.pinned(source, device);
+        };
+        if source.sizes.contains_key(device) {
             return Ok(source);
         }
-        let path = self.kept_sizes(&source)?;
+        let path = self.kept_sizes(&source, device)?;
         let table = if let Ok(table) = SizeTable::read(&path) {
             table
         } else {
             // Nothing usable is there: choose, one process at a time.
             let _lock = MachineLock::take(&default_path(), crate::evaluate::PATIENCE)?;
-            self.kept_or_chosen(&source, &path)?
+            self.kept_or_chosen(&source, device, &path)?
         };
-        if let Some(sizes) = table.get(&source.name, "cpu")
+        if let Some(sizes) = table.get(&source.name, device)
             && !sizes.is_empty()
         {
-            source.sizes.insert("cpu".to_owned(), sizes.clone());
+            source.sizes.insert(device.to_owned(), sizes.clone());
             source.origin = SizeOrigin::Halved;
         }
         Ok(source)
     }
 
     /// What another process has chosen meanwhile, else what this one does.
-    fn kept_or_chosen(&self, source: &TaskSource, path: &Path) -> Result<SizeTable, HarnessError> {
+    fn kept_or_chosen(
+        &self,
+        source: &TaskSource,
+        device: &str,
+        path: &Path,
+    ) -> Result<SizeTable, HarnessError> {
         if let Ok(table) = SizeTable::read(path) {
             return Ok(table);
         }
-        let chosen = self.choose(source);
+        let limits = if device == SIMULATED {
+            Limits::of_simulator()
+        } else {
+            Limits::of(self.device.parts())
+        };
+        let chosen = self.choose(source, limits);
         // What was tried is garbage by now, and Python's collector is off.
         self.interp
             .reset_compiler()
             .map_err(HarnessError::python("tidying up after trials"))?;
-        let text = entry(&source.name, "cpu", &chosen?);
+        let text = entry(&source.name, device, &chosen?);
         crate::cache::Cache::store(path, text.as_bytes())?;
         SizeTable::read(path)
     }
 
-    fn pinned(&self, mut source: TaskSource) -> Result<TaskSource, HarnessError> {
+    fn pinned(&self, mut source: TaskSource, device: &str) -> Result<TaskSource, HarnessError> {
         let Some(table) = &self.size_table else {
             return Ok(source);
         };
-        match table.get(&source.name, "cpu") {
+        match table.get(&source.name, device) {
             Some(sizes) => {
-                source.sizes.insert("cpu".to_owned(), sizes.clone());
+                source.sizes.insert(device.to_owned(), sizes.clone());
                 source.origin = SizeOrigin::Table;
                 Ok(source)
             }
-            None if source.sizes.contains_key("cpu") => Ok(source),
+            None if source.sizes.contains_key(device) => Ok(source),
             None => Err(HarnessError::Sizes {
                 file: table.path.clone(),
                 problem: format!(
-                    "it has no `[{}.cpu]`, and the task has no sizes of its own",
+                    "it has no `[{}.{device}]`, and the task has no sizes of its own",
                     source.name
                 ),
             }),
@@ -148,32 +180,45 @@ impl Lab {
     }
 
     /// A task that does not load at sizes of a table: the table is named too.
-    pub(crate) fn blame_sizes(&self, source: &TaskSource, error: HarnessError) -> HarnessError {
+    pub(crate) fn blame_sizes(
+        &self,
+        source: &TaskSource,
+        device: &str,
+        error: HarnessError,
+    ) -> HarnessError {
         match &self.size_table {
             Some(table) if source.origin == SizeOrigin::Table => HarnessError::Sizes {
                 file: table.path.clone(),
-                problem: format!("`[{}.cpu]`: {}", source.name, chain(&error)),
+                problem: format!("`[{}.{device}]`: {}", source.name, chain(&error)),
             },
             _ => error,
         }
     }
 
     /// Where sizes that were chosen for this file on this machine are kept.
-    fn kept_sizes(&self, source: &TaskSource) -> Result<PathBuf, HarnessError> {
+    fn kept_sizes(&self, source: &TaskSource, device: &str) -> Result<PathBuf, HarnessError> {
         let bytes = std::fs::read(&source.path).map_err(|error| HarnessError::File {
             doing: "read",
             path: source.path.clone(),
             source: error,
         })?;
         let cpu = self.device.facts().get("cpu").cloned().unwrap_or_default();
-        let hash = ContentHash::of_parts([
+        let (parts, version) = (
+            self.device.parts().to_le_bytes(),
+            rule::VERSION.to_le_bytes(),
+        );
+        let mut all = vec![
             bytes.as_slice(),
             source.name.as_bytes(),
-            &rule::VERSION.to_le_bytes(),
+            &version,
             cpu.as_bytes(),
-            &self.device.parts().to_le_bytes(),
+            &parts,
             self.interp.torch_version().as_bytes(),
-        ]);
+        ];
+        if device != "cpu" {
+            all.push(device.as_bytes());
+        }
+        let hash = ContentHash::of_parts(all);
         Ok(self.cache.sizes().join(format!("{}.toml", hash.short())))
     }
 
@@ -213,13 +258,12 @@ impl Lab {
 
     /// Halves a module's constants; those that changed. The caller holds the
     /// machine's lock.
-    fn choose(&self, source: &TaskSource) -> Result<Sizes, HarnessError> {
+    fn choose(&self, source: &TaskSource, limits: Limits) -> Result<Sizes, HarnessError> {
         let problem = |problem: String| HarnessError::Task {
             task: source.name.clone(),
             problem,
         };
         let constants = self.constants(source)?;
-        let limits = Limits::of(self.device.parts());
         let mut trial = OnTorch {
             lab: self,
             source,

@@ -27,7 +27,12 @@ struct Part {
 const RUNNER: Part = Part {
     what: "building kernel-runner",
     usually: "about 4 min the first time",
-    packages: &["kernel-runner", "kernel-nvrtc"],
+    packages: &[
+        "kernel-runner",
+        "kernel-nvrtc",
+        "kernel-cuda",
+        "cuda-sim-driver",
+    ],
 };
 
 const BINARIES: [Part; 2] = [

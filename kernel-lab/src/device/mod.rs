@@ -3,6 +3,7 @@
 //! beyond these two traits.
 
 pub mod cpu;
+pub mod cuda;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,9 +18,9 @@ use crate::timing::sampler::Timed;
 
 /// What a run of a candidate came to.
 #[derive(Clone, Debug)]
-pub enum Run {
+pub enum Run<T> {
     /// It answered; outputs can be read.
-    Done(Timed),
+    Done(T),
     /// It did not; the session is over.
     Ended(Ended),
 }
@@ -44,7 +45,7 @@ pub enum Ended {
 #[derive(Debug)]
 pub enum Load {
     /// It is loaded, parameters uploaded, nothing has run.
-    Ready(Box<dyn Session>),
+    Ready(Box<dyn TimedSession>),
     /// It went down while it was loaded.
     Ended(Ended),
 }
@@ -133,7 +134,8 @@ pub trait Device {
     fn warm(&mut self) -> Result<(), HarnessError>;
 }
 
-/// One loaded candidate. It is frozen except while [`Session::run`] waits.
+/// One loaded candidate, as far as judging it goes. On a CPU it is frozen except while
+/// it runs.
 pub trait Session: std::fmt::Debug {
     /// Number of slots that inputs and outputs rotate through.
     fn slots(&self) -> usize;
@@ -145,7 +147,7 @@ pub trait Session: std::fmt::Debug {
     fn read(&mut self, buffer: usize, slot: usize, bytes: &mut [u8]) -> Result<(), HarnessError>;
 
     /// Runs something, at most for `limit`.
-    fn run(&mut self, call: Call, limit: Duration) -> Result<Run, HarnessError>;
+    fn run(&mut self, call: Call, limit: Duration) -> Result<Run<()>, HarnessError>;
 
     /// Looks at the guard bands around every buffer.
     fn guards(&mut self) -> Result<Option<Finding>, HarnessError>;
@@ -154,15 +156,22 @@ pub trait Session: std::fmt::Debug {
     /// it is let run for `window` without being asked for anything.
     fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError>;
 
-    /// Measures the hand-shake once more, where no candidate has a say.
-    fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError>;
-
     /// Whether the candidate computes with the parameters that it is given. A
     /// module whose parameters have other names has those that its seed made.
     fn follows_params(&self) -> bool;
+}
+
+/// A session whose runs take time that means something. A simulated device has none:
+/// without one there is nothing to sample, and without samples no speedup.
+pub trait TimedSession: Session {
+    /// As [`Session::run`], on the clock. What the hand-shake costs is part of the time.
+    fn run_timed(&mut self, call: Call, limit: Duration) -> Result<Run<Timed>, HarnessError>;
+
+    /// Measures the hand-shake once more, where no candidate has a say.
+    fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError>;
 
     /// What the hand-shake alone costs, in nanoseconds, by what was measured
-    /// so far. [`Session::run`] has not subtracted it: at the end of the
+    /// so far. [`TimedSession::run_timed`] has not subtracted it: at the end of the
     /// sampling more is known.
     fn handshake_ns(&self) -> f64;
 }

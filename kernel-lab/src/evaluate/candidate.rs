@@ -7,6 +7,7 @@ use protocol::{Candidate, ContentHash, Experiment, PROTOCOL_VERSION};
 
 use crate::device::cpu::MODULE;
 use crate::error::HarnessError;
+use crate::plan::Target;
 use crate::task::LoadedTask;
 use crate::template::{self, Template};
 
@@ -18,7 +19,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub struct Material {
     /// `plan.toml`.
     pub plan: String,
-    /// `kernel.cpp`; empty for a plan of library nodes only.
+    /// `kernel.cpp` or `kernel.cu`; empty for a plan of library nodes only.
     pub source: String,
 }
 
@@ -69,6 +70,7 @@ pub(super) fn material(
     experiment: &Experiment,
     task: &LoadedTask,
     templates: &[Template],
+    target: Target,
 ) -> Result<Found, HarnessError> {
     match &experiment.candidate {
         Candidate::Files { files } => {
@@ -80,15 +82,16 @@ pub(super) fn material(
                 let inside = file.components().count() == 1;
                 let target = match name {
                     Some("plan.toml") if inside => plan.get_or_insert_with(String::new),
-                    Some("kernel.cpp") if inside => &mut source,
+                    Some(name) if inside && name == target.kernel_file() => &mut source,
                     Some(MODULE) if inside => module.get_or_insert_with(String::new),
                     _ => {
                         return Ok(Found::Unusable(
                             "files",
                             format!(
-                                "`{}`: a candidate for a CPU is `plan.toml` and `kernel.cpp`, or \
-                                 `{MODULE}`",
-                                file.display()
+                                "`{}`: a candidate for {} is `plan.toml` and `{}`, or `{MODULE}`",
+                                file.display(),
+                                target.words(),
+                                target.kernel_file()
                             ),
                         ));
                     }

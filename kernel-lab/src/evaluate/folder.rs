@@ -17,8 +17,8 @@ pub enum Folder {
 }
 
 impl Folder {
-    /// `dir` itself, or a copy of its `plan.toml` and `kernel.cpp`, or
-    /// `model_new.py`, as an experiment on `task` where that is given.
+    /// `dir` itself, or a copy of its `plan.toml` and `kernel.cpp` or `kernel.cu`, or
+    /// of `model_new.py`, as an experiment on `task` where that is given.
     pub fn open(dir: &Path, task: Option<&str>) -> Result<Self, HarnessError> {
         let problem = |problem: String| HarnessError::Experiment {
             dir: dir.to_owned(),
@@ -29,14 +29,15 @@ impl Folder {
         };
         let made = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
         let mut files = Vec::new();
-        for name in ["plan.toml", "kernel.cpp", "model_new.py"] {
+        for name in ["plan.toml", "kernel.cpp", "kernel.cu", "model_new.py"] {
             match std::fs::copy(dir.join(name), made.path().join(name)) {
                 Ok(_) => files.push(PathBuf::from(name)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(problem(format!("failed to read `{name}`: {error}"))),
             }
         }
-        if !files.iter().any(|name| name != Path::new("kernel.cpp")) {
+        let alone = ["plan.toml", "model_new.py"].map(Path::new);
+        if !files.iter().any(|name| alone.contains(&name.as_path())) {
             return Err(problem(
                 "there is no `plan.toml`, and no `model_new.py` either".to_owned(),
             ));

@@ -5,29 +5,28 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use protocol::{
-    Artifact, ContentHash, Environment, Experiment, PROTOCOL_VERSION, Report, Split, Verdict,
-};
+use protocol::{Environment, Experiment, PROTOCOL_VERSION, Report, Split, Verdict};
 use serde_json::json;
 use torch_bridge::{Interp, InterpConfig, required_env};
 
 use super::abort::Abort;
+use super::attempt::{Attempt, rejected};
 use super::candidate::{self, Found, Material};
+use super::cuda::CudaLab;
 use super::early::compile;
 use super::measure::{Code, Job};
 use super::module;
-use super::report::check;
-use super::{Depth, OnProgress, verdict};
+use super::{Depth, OnProgress};
 use crate::admit::manifest;
 use crate::baseline::Baselines;
 use crate::cache::Cache;
 use crate::compile::{Compiler as _, Cxx};
 use crate::device::cpu::Cpu;
-use crate::device::{Arranged, Device, Ended, Wanted};
+use crate::device::{Arranged, Device, Wanted};
 use crate::error::HarnessError;
 use crate::judge::Roofline;
 use crate::pages::Pool;
-use crate::plan::{BoundPlan, Limits, Track, bind, parse};
+use crate::plan::{BoundPlan, Limits, Target, Track, bind, parse};
 use crate::task::sizes::{SizePolicy, SizeTable};
 use crate::task::{LoadedTask, TaskLibrary};
 use crate::template::Template;
@@ -44,8 +43,8 @@ pub(crate) const TEMPS: Limits = Limits {
 /// How much faster than this machine's measured write bandwidth the outputs
 /// may appear before the time is called impossible.
 const FLOOR_MARGIN: f64 = 4.0;
-/// Diagnostic with a stable word for why a candidate was refused.
-const REASON_CODE: &str = "reason_code";
+/// Name of the sizes that a simulator has time for.
+pub(crate) const SIMULATED: &str = "sim";
 /// Diagnostic with the SHA-256 of what the compiler has made.
 pub(crate) const OBJECT_HASH: &str = "object_sha256";
 
@@ -70,6 +69,21 @@ pub struct Config {
     pub libraries: Vec<PathBuf>,
     /// Logical processors to measure on.
     pub cpus: Vec<usize>,
+    /// What candidates run on.
+    pub hardware: Hardware,
+}
+
+/// What candidates run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hardware {
+    /// The processors.
+    #[default]
+    Cpu,
+    /// A GPU, or what stands in for one.
+    Cuda {
+        /// What is compiled for, such as `sm_90a`.
+        arch: kernel_nvrtc::Arch,
+    },
 }
 
 impl Config {
@@ -103,6 +117,8 @@ pub struct Lab {
     pub(crate) size_policy: SizePolicy,
     pub(crate) size_table: Option<SizeTable>,
     pub(crate) templates: Vec<Template>,
+    /// Where CUDA candidates run, if that is what this lab is for.
+    pub(super) cuda: Option<CudaLab>,
     pub(crate) cache: Cache,
     pub(crate) scrubber: Scrubber,
     pub(crate) waker: Waker,
@@ -128,86 +144,6 @@ pub(crate) fn draw_seed() -> Result<u64, HarnessError> {
         Ok(u64::from_le_bytes(bytes))
     } else {
         Err(HarnessError::last_os("draw a random seed"))
-    }
-}
-
-/// A candidate on its way through an evaluation.
-pub(super) struct Attempt<'a> {
-    experiment: &'a Experiment,
-    pub(super) depth: Depth,
-    pub(super) report: Report,
-    /// Where raw samples and sources go, for a full evaluation.
-    folder: Option<PathBuf>,
-    started: Instant,
-}
-
-impl Attempt<'_> {
-    pub(super) fn passed(&mut self, name: &str, detail: impl Into<String>) {
-        self.report.checks.push(check(name, true, detail));
-    }
-
-    pub(super) fn lap(&mut self, phase: &str, since: Instant) {
-        let elapsed_ms = since.elapsed().as_secs_f64() * 1e3;
-        *self
-            .report
-            .durations_ms
-            .entry(phase.to_owned())
-            .or_default() += elapsed_ms;
-    }
-
-    pub(super) fn end(mut self, verdict: Verdict) -> Result<Report, HarnessError> {
-        if !verdict.is_ok() {
-            self.report
-                .diagnostics
-                .entry(REASON_CODE.to_owned())
-                .or_insert_with(|| json!(stage_of(&verdict)));
-            self.report
-                .checks
-                .push(check(stage_of(&verdict), false, verdict.reason()));
-        }
-        self.report.verdict = verdict;
-        self.lap("total", self.started);
-        if let Some(folder) = &self.folder {
-            let text = serde_json::to_vec_pretty(&self.report).map_err(|error| {
-                HarnessError::Experiment {
-                    dir: folder.clone(),
-                    problem: format!("failed to write the report: {error}"),
-                }
-            })?;
-            Cache::store(&folder.join("report.json"), &text)?;
-        }
-        Ok(self.report)
-    }
-
-    /// The end of a candidate whose process came to an end, or that did
-    /// something wrong.
-    pub(super) fn end_with(mut self, ended: &Ended) -> Result<Report, HarnessError> {
-        let code = json!(verdict::code(ended));
-        self.report.diagnostics.insert(REASON_CODE.to_owned(), code);
-        self.end(verdict::on_end(ended))
-    }
-
-    pub(super) fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<(), HarnessError> {
-        if let Some(folder) = &self.folder {
-            Cache::store(&folder.join(name), bytes)?;
-            let hash = ContentHash::of_stream(bytes).map_err(|error| HarnessError::Experiment {
-                dir: folder.clone(),
-                problem: format!("failed to hash `{name}`: {error}"),
-            })?;
-            self.report.artifacts.push(Artifact {
-                path: name.into(),
-                hash,
-            });
-        }
-        Ok(())
-    }
-}
-
-fn stage_of(verdict: &Verdict) -> &str {
-    match verdict {
-        Verdict::Ok => "done",
-        Verdict::Rejected { stage, .. } => stage,
-        Verdict::Crashed { .. } | Verdict::TimedOut { .. } => "run",
     }
 }
 
@@ -254,6 +190,7 @@ impl Lab {
             size_policy: config.sizes.clone(),
             size_table,
             templates,
+            cuda: CudaLab::of(config)?,
             cache,
             scrubber,
             waker,
@@ -270,6 +207,11 @@ impl Lab {
         self.fixed_seed = seed;
     }
 
+    /// Whether a simulator stands in for the device.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.cuda.is_some()
+    }
+
     /// The secret of an evaluation or of a task's parameters.
     pub(super) fn secret(&self) -> Result<u64, HarnessError> {
         match self.fixed_seed {
@@ -281,7 +223,7 @@ impl Lab {
     /// Makes `task` the one that is worked on.
     pub(crate) fn bench(&mut self, task: &str, baselines: bool) -> Result<(), HarnessError> {
         let source = self.tasks.find(task)?;
-        let source = self.sized(source)?;
+        let (source, size) = self.sized_for_device(source)?;
         let same = self
             .bench
             .as_ref()
@@ -291,13 +233,13 @@ impl Lab {
             self.interp
                 .reset_compiler()
                 .map_err(HarnessError::python("resetting torch.compile"))?;
-            let loaded = LoadedTask::load(&self.interp, &source, "cpu", self.secret()?)
-                .map_err(|error| self.blame_sizes(&source, error))?;
-            let held_out = if source.sizes.contains_key("sim") {
+            let loaded = LoadedTask::load(&self.interp, &source, size, self.secret()?)
+                .map_err(|error| self.blame_sizes(&source, size, error))?;
+            let held_out = if size != SIMULATED && source.sizes.contains_key(SIMULATED) {
                 Some(LoadedTask::load(
                     &self.interp,
                     &source,
-                    "sim",
+                    SIMULATED,
                     self.secret()?,
                 )?)
             } else {
@@ -341,7 +283,8 @@ impl Lab {
         let started = Instant::now();
         let experiment = candidate::read_experiment(dir)?;
         progress("task", &experiment.task);
-        self.bench(&experiment.task, depth != Depth::Check)?;
+        let timed = depth != Depth::Check && self.cuda.is_none();
+        self.bench(&experiment.task, timed)?;
         abort.check()?;
         let Some(mut bench) = self.bench.take() else {
             return Err(HarnessError::Task {
@@ -363,10 +306,17 @@ impl Lab {
             diagnostics.insert("quality".to_owned(), json!(word));
         }
         looked.lap("task", started);
-        let result = self.walk(dir, looked, &mut bench, abort, progress);
-        self.bench = Some(bench);
         // The next candidate finds a runner that is up, or nearly: it starts
         // while this answer is read and the next source is compiled.
+        if let Some(mut cuda) = self.cuda.take() {
+            let result = cuda.walk(self, dir, looked, &mut bench, abort, progress);
+            self.bench = Some(bench);
+            let warm = cuda.warm();
+            self.cuda = Some(cuda);
+            return result.and_then(|report| warm.map(|()| report));
+        }
+        let result = self.walk(dir, looked, &mut bench, abort, progress);
+        self.bench = Some(bench);
         self.device.warm()?;
         result
     }
@@ -378,12 +328,18 @@ impl Lab {
         depth: Depth,
         attempt: Option<(u32, Split)>,
     ) -> Report {
-        let mut facts = self.device.facts();
-        facts.insert("compiler".to_owned(), self.compiler.id().to_owned());
-        facts.insert(
-            "compiler_options".to_owned(),
-            crate::compile::OPTIONS.join(" "),
-        );
+        let mut facts = match &self.cuda {
+            Some(cuda) => cuda.facts(),
+            None => {
+                let mut facts = self.device.facts();
+                facts.insert("compiler".to_owned(), self.compiler.id().to_owned());
+                facts.insert(
+                    "compiler_options".to_owned(),
+                    crate::compile::OPTIONS.join(" "),
+                );
+                facts
+            }
+        };
         facts.insert("torch".to_owned(), self.interp.torch_version().to_owned());
         facts.insert(
             "torch_cpu_capability".to_owned(),
@@ -404,7 +360,7 @@ impl Lab {
             hash: task.hash.clone(),
             split: attempt.map(|(_, split)| split),
             provisional: depth != Depth::Evaluate,
-            simulated: false,
+            simulated: self.cuda.is_some(),
             verdict: Verdict::Ok,
             metrics: BTreeMap::new(),
             track: None,
@@ -412,7 +368,7 @@ impl Lab {
             diagnostics: BTreeMap::new(),
             artifacts: Vec::new(),
             environment: Environment {
-                device: "cpu".to_owned(),
+                device: if self.cuda.is_some() { "cuda" } else { "cpu" }.to_owned(),
                 threads: self.device.parts() as u32,
                 seed: String::new(),
                 facts,
@@ -429,16 +385,21 @@ impl Lab {
         abort: &Abort,
         progress: OnProgress<'_>,
     ) -> Result<Report, HarnessError> {
-        let material =
-            match candidate::material(dir, looked.experiment, &bench.task, &self.templates)? {
-                Found::Material(material) => material,
-                Found::Module(module) => {
-                    return self.walk_module(looked, &module, bench, abort, progress);
-                }
-                Found::Unusable(stage, reason) => {
-                    return looked.end(rejected(stage, reason));
-                }
-            };
+        let material = match candidate::material(
+            dir,
+            looked.experiment,
+            &bench.task,
+            &self.templates,
+            Target::Cpu,
+        )? {
+            Found::Material(material) => material,
+            Found::Module(module) => {
+                return self.walk_module(looked, &module, bench, abort, progress);
+            }
+            Found::Unusable(stage, reason) => {
+                return looked.end(rejected(stage, reason));
+            }
+        };
         looked.report.hash = material.hash(&bench.task.hash);
         looked.keep("plan.toml", material.plan.as_bytes())?;
         looked.keep("kernel.cpp", material.source.as_bytes())?;
@@ -491,9 +452,9 @@ impl Lab {
     }
 
     pub(super) fn bind(&self, material: &Material, task: &LoadedTask) -> Result<BoundPlan, String> {
-        let plan = parse(&material.plan).map_err(|error| error.to_string())?;
-        bind(&plan, &task.signature, self.device.parts() as i64, TEMPS)
-            .map_err(|error| error.to_string())
+        let plan = parse(&material.plan, Target::Cpu).map_err(|error| error.to_string())?;
+        let parts = self.device.parts() as i64;
+        bind(&plan, &task.signature, Some(parts), TEMPS).map_err(|error| error.to_string())
     }
 
     pub(super) fn arrange(
@@ -524,13 +485,6 @@ impl Lab {
             contents: &contents,
             slots,
         })
-    }
-}
-
-pub(super) fn rejected(stage: &str, reason: String) -> Verdict {
-    Verdict::Rejected {
-        stage: stage.to_owned(),
-        reason,
     }
 }
 

@@ -7,14 +7,16 @@ use serde_json::json;
 use stats::Rng;
 
 use super::abort::Abort;
+use super::attempt::Attempt;
 use super::candidate::Material;
-use super::duel::{CANDIDATE, Duel, Halt, Ring};
+use super::duel::{CANDIDATE, Duel, Ring};
 use super::early::{Early, Foreseen};
-use super::lab::{Attempt, Bench, Lab, PATIENCE, sizes_text};
+use super::lab::{Bench, Lab, PATIENCE, sizes_text};
 use super::report::check;
+use super::trial::{Ground, Halt, Trial};
 use super::{Depth, OnProgress, module, report};
 use crate::compile::Object;
-use crate::device::{self, Device as _, Ended, Load, Session};
+use crate::device::{self, Device as _, Ended, Load, TimedSession};
 use crate::error::HarnessError;
 use crate::inputs::{self, Special};
 use crate::judge::Finding;
@@ -249,34 +251,31 @@ impl Lab {
             Load::Ready(session) => session,
             Load::Ended(ended) => return Ok(Some(Halt::Ended(ended))),
         };
-        let ring = Ring {
+        let ground = Ground {
             task,
             session: session.as_mut(),
-            compiled: None,
-            scrubber: &mut self.scrubber,
-            waker: &self.waker,
             pool,
             abort,
         };
         // Nothing is timed here: the runner for what comes next may start.
         self.device.warm()?;
-        let mut duel = Duel::new(ring, job.plan, seed, limit)?;
+        let mut trial = Trial::new(ground, job.plan, seed, limit);
         let mut walk = || -> Result<(), Halt> {
             if job.plan.has_prepare() {
-                duel.prepare_params()?;
+                trial.prepare_params()?;
             }
             for _ in 0..FIRST_CALLS {
-                duel.verify(None)?;
+                trial.verify(None)?;
             }
             for _ in 0..REPEATS {
-                duel.verify_near_repeat()?;
+                trial.verify_near_repeat()?;
             }
             if specials {
-                for special in duel.specials() {
-                    duel.verify(Some(special))?;
+                for special in trial.specials() {
+                    trial.verify(Some(special))?;
                 }
             }
-            duel.verify_params(job.plan)
+            trial.verify_params(job.plan)
         };
         match walk() {
             Ok(()) => Ok(None),
@@ -296,7 +295,7 @@ impl Lab {
         job: &Job<'_>,
         foreseen: Option<Foreseen>,
         bench: &mut Bench,
-        session: &mut dyn Session,
+        session: &mut (dyn TimedSession + 'static),
         seed: u64,
         abort: &Abort,
         progress: OnProgress<'_>,
@@ -306,18 +305,20 @@ impl Lab {
             .as_ref()
             .and_then(|baselines| baselines.compiled.as_deref());
         let contestants = if compiled.is_some() { 3 } else { 2 };
-        let ring = Ring {
+        let ground = Ground {
             task: &mut bench.task,
             session,
-            compiled,
-            scrubber: &mut self.scrubber,
-            waker: &self.waker,
             pool: &mut bench.pool,
             abort,
         };
-        let mut duel = Duel::new(ring, job.plan, seed, call_limit(bench.eager_ns))?;
+        let ring = Ring {
+            compiled,
+            scrubber: &mut self.scrubber,
+            waker: &self.waker,
+        };
+        let mut duel = Duel::new(ground, ring, job.plan, seed, call_limit(bench.eager_ns))?;
 
-        duel.foreseen = foreseen;
+        duel.trial.foreseen = foreseen;
         duel.keeps = depth.secret_checks() > 0;
         duel.handshakes = depth.handshakes();
 
@@ -328,14 +329,14 @@ impl Lab {
             None
         };
         progress("correctness", "the task's own distribution");
-        duel.verify(None)?;
+        duel.trial.verify(None)?;
         if depth.is_full() {
             for _ in 0..REPEATS {
-                duel.verify_near_repeat()?;
+                duel.trial.verify_near_repeat()?;
             }
-            for special in shuffled(duel.specials(), seed) {
+            for special in shuffled(duel.trial.specials(), seed) {
                 progress("correctness", special.name());
-                duel.verify(Some(special))?;
+                duel.trial.verify(Some(special))?;
             }
         }
         let mut correctness = since.elapsed();
@@ -359,23 +360,23 @@ impl Lab {
 
         progress("correctness", "a secret choice of the timed calls");
         let since = Instant::now();
-        duel.verify_idle()?;
+        duel.trial.verify_idle()?;
         duel.verify_kept(depth.secret_checks())?;
-        duel.verify_params(job.plan)?;
+        duel.trial.verify_params(job.plan)?;
         if depth.is_full() {
-            duel.verify_other_params(job.plan)?;
+            duel.trial.verify_other_params(job.plan)?;
         }
         correctness += since.elapsed();
         Ok(Measured {
             samples,
             consumed,
             prepare_ns,
-            worst_ratio: duel.worst_ratio,
+            worst_ratio: duel.trial.worst_ratio,
             refaulted: duel.refaulted,
-            compared: duel.compared,
-            skipped: std::mem::take(&mut duel.skipped),
-            not_propagated: std::mem::take(&mut duel.not_propagated),
-            follows_params: duel.follows_params(),
+            compared: duel.trial.compared,
+            skipped: std::mem::take(&mut duel.trial.skipped),
+            not_propagated: std::mem::take(&mut duel.trial.not_propagated),
+            follows_params: duel.trial.follows_params(),
             handshake_ns,
             correctness_ms: correctness.as_secs_f64() * 1e3,
             timing_ms: timing.as_secs_f64() * 1e3,
@@ -504,7 +505,7 @@ impl Lab {
 /// The special distributions in a secret order. The held-out shape has seen
 /// all of them, but a candidate may know one shape from the other: a secret
 /// few would let it through as often as not.
-fn shuffled(mut specials: Vec<Special>, seed: u64) -> Vec<Special> {
+pub(super) fn shuffled(mut specials: Vec<Special>, seed: u64) -> Vec<Special> {
     Rng::new(inputs::one_way(seed, "specials", 0)).shuffle(&mut specials);
     specials
 }

@@ -6,7 +6,9 @@
 //! and samples briefly. [`Lab::solo`] lets others sample.
 
 mod abort;
+mod attempt;
 mod candidate;
+mod cuda;
 mod duel;
 mod early;
 mod folder;
@@ -16,18 +18,20 @@ mod measure;
 mod module;
 mod report;
 mod solo;
+mod trial;
 mod verdict;
 mod weigh;
 mod written;
 
 pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
-pub use duel::{CANDIDATE, COMPILED, EAGER, Halt};
+pub use duel::{CANDIDATE, COMPILED, EAGER};
 pub use folder::Folder;
-pub use lab::{Config, Lab};
-pub(crate) use lab::{OBJECT_HASH, PATIENCE, TEMPS, draw_seed, sizes_text};
+pub use lab::{Config, Hardware, Lab};
+pub(crate) use lab::{OBJECT_HASH, PATIENCE, SIMULATED, TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
 pub use solo::{Over, Solo, SoloTime};
+pub use trial::Halt;
 pub(crate) use weigh::{Weighed, compare_output, weigh};
 pub(crate) use written::Written;
 

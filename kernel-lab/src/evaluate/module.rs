@@ -10,7 +10,8 @@ use serde_json::json;
 use torch_bridge::Value;
 
 use super::abort::Abort;
-use super::lab::{Attempt, Bench, Lab, rejected};
+use super::attempt::{Attempt, rejected};
+use super::lab::{Bench, Lab};
 use super::measure::{Code, Job};
 use super::{Depth, OnProgress};
 use crate::device::Construction;

@@ -12,13 +12,15 @@ use protocol::Verdict;
 
 use super::abort::Abort;
 use super::candidate::{self, Found};
-use super::duel::{CANDIDATE, Duel, Halt, Ring};
+use super::duel::{CANDIDATE, Duel, Ring};
 use super::early::compile;
 use super::lab::{Bench, Lab, PATIENCE};
 use super::measure::{FIRST_HANDSHAKES, call_limit, ended};
+use super::trial::{Ground, Halt};
 use super::{Depth, OnProgress, read_experiment, verdict};
 use crate::device::{Code, Device as _, Load};
 use crate::error::HarnessError;
+use crate::plan::Target;
 use crate::timing::contention::is_contaminated;
 use crate::timing::lock::{MachineLock, default_path};
 
@@ -139,17 +141,19 @@ impl Lab {
             problem: format!("it changed after it was judged: {problem}"),
         };
         let experiment = read_experiment(dir)?;
-        let material = match candidate::material(dir, &experiment, &bench.task, &self.templates)? {
-            Found::Material(material) => material,
-            Found::Module(_) => {
-                return Err(HarnessError::Experiment {
-                    dir: dir.to_owned(),
-                    problem: "a Python submission is timed by `kernel-lab evaluate` alone"
-                        .to_owned(),
-                });
-            }
-            Found::Unusable(_, reason) => return Err(changed(reason)),
-        };
+        let material =
+            match candidate::material(dir, &experiment, &bench.task, &self.templates, Target::Cpu)?
+            {
+                Found::Material(material) => material,
+                Found::Module(_) => {
+                    return Err(HarnessError::Experiment {
+                        dir: dir.to_owned(),
+                        problem: "a Python submission is timed by `kernel-lab evaluate` alone"
+                            .to_owned(),
+                    });
+                }
+                Found::Unusable(_, reason) => return Err(changed(reason)),
+            };
         if material.hash(&bench.task.hash) != *judged {
             return Err(changed("plan or source differ".to_owned()));
         }
@@ -174,17 +178,19 @@ impl Lab {
             .baselines
             .as_ref()
             .and_then(|baselines| baselines.compiled.as_deref());
-        let ring = Ring {
+        let ground = Ground {
             task: &mut bench.task,
             session: session.as_mut(),
-            compiled,
-            scrubber: &mut self.scrubber,
-            waker: &self.waker,
             pool: &mut bench.pool,
             abort,
         };
+        let ring = Ring {
+            compiled,
+            scrubber: &mut self.scrubber,
+            waker: &self.waker,
+        };
         let mut solo = Solo {
-            duel: Duel::new(ring, &plan, seed, call_limit(bench.eager_ns))?,
+            duel: Duel::new(ground, ring, &plan, seed, call_limit(bench.eager_ns))?,
             has_compiled: compiled.is_some(),
             round: 0,
             halt: None,
@@ -193,15 +199,15 @@ impl Lab {
             if !plan.prepare.is_empty() {
                 solo.duel.prepare_params()?;
             }
-            solo.duel.verify(None)?;
+            solo.duel.trial.verify(None)?;
             solo.duel.warm_baselines()?;
             with(&mut solo);
             if let Some(halt) = solo.halt.take() {
                 return Err(halt);
             }
-            solo.duel.verify_idle()?;
+            solo.duel.trial.verify_idle()?;
             solo.duel.verify_kept(depth.secret_checks())?;
-            solo.duel.verify_params(&plan)
+            solo.duel.trial.verify_params(&plan)
         };
         let walked = walk();
         drop(session);

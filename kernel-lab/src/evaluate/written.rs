@@ -7,7 +7,7 @@ use protocol::Experiment;
 use super::candidate::{self, Found, Material};
 use super::lab::Lab;
 use crate::error::HarnessError;
-use crate::plan::{BoundPlan, Plan, parse};
+use crate::plan::{BoundPlan, Plan, Target, parse};
 use crate::task::{TaskLibrary, TaskSource};
 
 /// Why there is nothing to write about a module in Python.
@@ -48,12 +48,19 @@ impl Lab {
             .bench
             .as_ref()
             .ok_or_else(|| unusable("its task could not be loaded".to_owned()))?;
-        let material = match candidate::material(dir, experiment, &bench.task, &self.templates)? {
+        let material = match candidate::material(
+            dir,
+            experiment,
+            &bench.task,
+            &self.templates,
+            Target::Cpu,
+        )? {
             Found::Material(material) => material,
             Found::Module(_) => return Err(unusable(PYTHON.to_owned())),
             Found::Unusable(_, reason) => return Err(unusable(reason)),
         };
-        let plan = parse(&material.plan).map_err(|error| unusable(error.to_string()))?;
+        let plan =
+            parse(&material.plan, Target::Cpu).map_err(|error| unusable(error.to_string()))?;
         let bound = self.bind(&material, &bench.task).map_err(unusable)?;
         Ok(Written {
             material,

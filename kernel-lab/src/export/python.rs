@@ -156,7 +156,7 @@ fn plan_function(plan: &Plan, bound: &BoundPlan) -> String {
 
 fn step(step: &Step, bound: &BoundPlan) -> String {
     match &step.kind {
-        StepKind::Kernel { symbol, args } => {
+        StepKind::Kernel { symbol, args, .. } => {
             let kernel = bound
                 .kernels
                 .iter()

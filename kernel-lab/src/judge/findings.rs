@@ -256,6 +256,21 @@ pub enum Finding {
         /// How many more.
         count: u64,
     },
+    /// What the device itself objects to: on a simulated one with its place.
+    Device {
+        /// What it is, e.g. `race`, or the driver's name of an error.
+        kind: String,
+        /// The kernel.
+        kernel: Option<String>,
+        /// Source file.
+        file: Option<String>,
+        /// Line of it, counted from 1.
+        line: Option<u32>,
+        /// The buffer's name in the plan, if it is about one.
+        buffer: Option<String>,
+        /// All of it in words, and what else was found in the same run.
+        texts: Vec<String>,
+    },
     /// Faster than memory and arithmetic allow.
     TooFast {
         /// The least time it can take.
@@ -288,6 +303,7 @@ impl Finding {
             Self::ForbiddenCall { .. } => "forbidden-call",
             Self::StillRunning { .. } => "still-running",
             Self::ThreadLeft { .. } => "thread-left",
+            Self::Device { .. } => "device",
             Self::TooFast { .. } => "too-fast",
         }
     }
@@ -311,6 +327,7 @@ impl Finding {
             | Self::ParamKept { inner } => {
                 format!("{}:{}", self.code(), inner.codes())
             }
+            Self::Device { kind, .. } => format!("{}:{kind}", self.code()),
             _ => self.code().to_owned(),
         }
     }
@@ -466,6 +483,15 @@ impl fmt::Display for Finding {
                 )
             }
             Self::ThreadLeft { count } => write!(f, "left {count} threads behind"),
+            Self::Device { texts, .. } => {
+                const SHOWN: usize = 3;
+                let shown = &texts[..texts.len().min(SHOWN)];
+                f.write_str(&shown.join("\n"))?;
+                match texts.len() - shown.len() {
+                    0 => Ok(()),
+                    more => write!(f, "\nand {more} more"),
+                }
+            }
             Self::TooFast { floor_ns, got_ns } => {
                 write!(
                     f,

@@ -9,7 +9,8 @@ use super::did_you_mean;
 use super::dtype::Dtype;
 use super::error::{PlanError, Problem};
 use super::expr::{Env, Expr, Node};
-use super::spec::{Plan, PlanArg, Step, StepKind};
+use super::launch;
+use super::spec::{Launch, Plan, PlanArg, Step, StepKind};
 
 /// Element type and shape of a task's buffer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,14 +39,14 @@ pub struct Limits {
     pub temp_bytes: u64,
 }
 
-/// Name of the predefined dimension: how many parts a kernel is split into.
+/// Name of the dimension that is predefined on a CPU: how many parts a kernel is split into.
 const PARTS: &str = "parts";
 
-/// Binds `plan` to a task whose kernels run in `parts` parts.
+/// Binds `plan` to a task. On a CPU its kernels run in `parts` parts; a GPU has none.
 pub fn bind(
     plan: &Plan,
     signature: &Signature,
-    parts: i64,
+    parts: Option<i64>,
     limits: Limits,
 ) -> Result<BoundPlan, PlanError> {
     let mut binder = Binder::new(signature, parts)?;
@@ -86,8 +87,7 @@ pub fn bind(
 /// What stands for a plan where a module in Python does: all buffers of the task
 /// and no steps.
 pub fn of_module(signature: &Signature) -> Result<BoundPlan, PlanError> {
-    // It knows the task's buffers; nothing is split here.
-    let mut binder = Binder::new(signature, 1)?;
+    let mut binder = Binder::new(signature, None)?;
     binder.add_all(Role::Out, &signature.outputs)?;
     Ok(BoundPlan {
         buffers: binder.buffers,
@@ -104,17 +104,21 @@ pub(super) struct Binder {
     /// Index into `buffers` by the name a plan uses.
     by_name: BTreeMap<String, usize>,
     kernels: Vec<KernelSignature>,
+    has_parts: bool,
 }
 
 impl Binder {
-    fn new(signature: &Signature, parts: i64) -> Result<Self, PlanError> {
+    fn new(signature: &Signature, parts: Option<i64>) -> Result<Self, PlanError> {
         let mut binder = Self {
             env: Env::default(),
             buffers: Vec::new(),
             by_name: BTreeMap::new(),
             kernels: Vec::new(),
+            has_parts: parts.is_some(),
         };
-        binder.env.set_dim(PARTS, parts);
+        if let Some(parts) = parts {
+            binder.env.set_dim(PARTS, parts);
+        }
         binder.add_all(Role::In, &signature.inputs)?;
         for (key, meta) in &signature.params {
             binder.add(
@@ -179,7 +183,7 @@ impl Binder {
     fn bind_dims(&mut self, plan: &Plan) -> Result<(), PlanError> {
         for dim in &plan.dims {
             let place = format!("`[dims]` key `{}`", dim.name);
-            if dim.name == PARTS {
+            if dim.name == PARTS && self.has_parts {
                 return Err(PlanError::new(
                     dim.line,
                     place,
@@ -225,7 +229,11 @@ impl Binder {
 
     fn bind_step(&mut self, step: &Step) -> Result<BoundStep, PlanError> {
         match &step.kind {
-            StepKind::Kernel { symbol, args } => self.bind_kernel(step, symbol, args),
+            StepKind::Kernel {
+                symbol,
+                args,
+                launch,
+            } => self.bind_kernel(step, symbol, args, launch.as_ref()),
             StepKind::Library {
                 op,
                 inputs,
@@ -243,7 +251,11 @@ impl Binder {
         step: &Step,
         symbol: &str,
         args: &[PlanArg],
+        launch: Option<&Launch>,
     ) -> Result<BoundStep, PlanError> {
+        let launch = launch
+            .map(|launch| launch::bind(launch, step, &self.env))
+            .transpose()?;
         let args_with_labels = args
             .iter()
             .map(|arg| match arg {
@@ -275,7 +287,11 @@ impl Binder {
             line: step.line,
         };
         let kernel = self.kernel_index(step, signature)?;
-        Ok(BoundStep::Kernel { kernel, args })
+        Ok(BoundStep::Kernel {
+            kernel,
+            args,
+            launch,
+        })
     }
 
     /// A bare name of a buffer is its address, anything else an integer.

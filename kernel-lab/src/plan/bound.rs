@@ -71,12 +71,15 @@ impl std::fmt::Display for Role {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BoundStep {
-    /// Calls a kernel once per part.
+    /// Calls a kernel: once per part on a CPU, or launched.
     Kernel {
         /// Index into [`BoundPlan::kernels`].
         kernel: usize,
         /// Arguments in plan order.
         args: Vec<BoundArg>,
+        /// How it is launched; absent on a CPU.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        launch: Option<BoundLaunch>,
     },
     /// Runs a library function.
     Library {
@@ -91,6 +94,33 @@ pub enum BoundStep {
     },
 }
 
+/// How a kernel is launched, in numbers that every GPU takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundLaunch {
+    /// Blocks in x, y and z.
+    pub grid: [u32; 3],
+    /// Threads of a block in x, y and z.
+    pub block: [u32; 3],
+    /// Bytes of dynamic shared memory of a block.
+    pub shared_bytes: u32,
+    /// Whether all blocks are there at the same time.
+    pub cooperative: bool,
+    /// Blocks of a cluster in x, y and z.
+    pub cluster: Option<[u32; 3]>,
+}
+
+impl BoundLaunch {
+    /// Threads of a block.
+    pub fn threads(&self) -> u32 {
+        self.block.iter().product()
+    }
+
+    /// Blocks of the grid.
+    pub fn blocks(&self) -> u64 {
+        self.grid.iter().map(|size| u64::from(*size)).product()
+    }
+}
+
 /// One argument of a kernel call.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,7 +133,7 @@ pub enum BoundArg {
     F64(f64),
 }
 
-/// What a kernel takes after `part` and `parts`.
+/// What a kernel takes; on a CPU after `part` and `parts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelSignature {
     /// The C symbol.

@@ -70,6 +70,44 @@ pub enum Problem {
         /// The key as written.
         key: String,
     },
+    /// A size of a launch that no GPU takes.
+    #[error("`{key}` is {value}; it must lie between {least} and {most}")]
+    LaunchSize {
+        /// Which, e.g. `grid[1]`.
+        key: String,
+        /// Its value.
+        value: i64,
+        /// The smallest possible.
+        least: i64,
+        /// The largest possible.
+        most: i64,
+    },
+    /// More sizes than there are dimensions, or none.
+    #[error("`{key}` has {count} sizes; a launch has 1 to 3, x first")]
+    LaunchRank {
+        /// `grid`, `block` or `cluster`.
+        key: &'static str,
+        /// How many there are.
+        count: usize,
+    },
+    /// More threads than a block has room for.
+    #[error("a block of {} threads is {threads} threads; at most {most} fit", product(.block))]
+    BlockThreads {
+        /// Sizes in x, y and z.
+        block: [u32; 3],
+        /// All of them.
+        threads: u64,
+        /// The most that fit.
+        most: u64,
+    },
+    /// Clusters that don't fill the grid.
+    #[error("a grid of {} blocks can't be split into clusters of {}", product(.grid), product(.cluster))]
+    ClusterGrid {
+        /// Blocks in x, y and z.
+        grid: [u32; 3],
+        /// Blocks of a cluster in x, y and z.
+        cluster: [u32; 3],
+    },
     /// A required key is absent.
     #[error("missing key `{0}`")]
     MissingKey(&'static str),
@@ -206,6 +244,10 @@ impl Problem {
             Self::TooMany { .. } => "too-many",
             Self::UnknownKey { .. } => "unknown-key",
             Self::DeviceKey { .. } => "invalid-on-device",
+            Self::LaunchSize { .. } | Self::BlockThreads { .. } | Self::ClusterGrid { .. } => {
+                "launch-size"
+            }
+            Self::LaunchRank { .. } => "launch-rank",
             Self::MissingKey(_) => "missing-key",
             Self::WrongType { .. } => "wrong-type",
             Self::UnsupportedSchema(_) => "unsupported-schema",
@@ -234,4 +276,9 @@ impl Problem {
 
 fn line_suffix(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!(":{line}"))
+}
+
+fn product(sizes: &[u32; 3]) -> String {
+    let [x, y, z] = sizes;
+    format!("{x}×{y}×{z}")
 }

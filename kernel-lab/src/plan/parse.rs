@@ -5,6 +5,7 @@ use toml::de::DeTable;
 use super::dtype::Dtype;
 use super::error::{PlanError, Problem};
 use super::expr::Expr;
+use super::launch;
 use super::library::LibraryOp;
 use super::spec::{AttrValue, Dim, Plan, PlanArg, Step, StepKind, Temp};
 use super::toml_view::{Source, TableView, ValueView};
@@ -19,11 +20,59 @@ const MAX_ARGS: usize = 64;
 /// Most dimensions of a temporary.
 const MAX_RANK: usize = 16;
 
-/// Keys of launch geometry, which only other devices have.
-const OTHER_DEVICE_KEYS: [&str; 3] = ["grid", "block", "shared"];
+/// The kind of device that a plan is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Kernels in C++ that are called once per part.
+    Cpu,
+    /// Kernels in CUDA C++ that are launched with a grid of blocks.
+    Cuda,
+}
 
-/// Parses a plan for device `cpu`.
-pub fn parse(text: &str) -> Result<Plan, PlanError> {
+impl Target {
+    /// What it is called in messages.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Cpu => "a CPU",
+            Self::Cuda => "CUDA",
+        }
+    }
+
+    /// File of a candidate that has its kernels.
+    pub fn kernel_file(self) -> &'static str {
+        match self {
+            Self::Cpu => "kernel.cpp",
+            Self::Cuda => "kernel.cu",
+        }
+    }
+
+    /// Keys that mean something to plans of another target only.
+    fn others_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpu => &launch::KEYS,
+            Self::Cuda => &[],
+        }
+    }
+
+    /// Keys of a step that is a kernel.
+    fn kernel_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpu => &["kernel", "args"],
+            Self::Cuda => &[
+                "kernel",
+                "args",
+                "grid",
+                "block",
+                "shared",
+                "cooperative",
+                "cluster",
+            ],
+        }
+    }
+}
+
+/// Parses a plan.
+pub fn parse(text: &str, target: Target) -> Result<Plan, PlanError> {
     let limited = |what, count, limit, line| limit_count(what, count, limit, line, "plan");
     limited("bytes", text.len(), MAX_BYTES, None)?;
     let line_ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
@@ -39,7 +88,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanError> {
     let root = TableView::new(source, "top level".to_owned(), 1, document.get_ref());
     root.deny_unknown(
         &["schema", "dims", "temps", "prepare", "step"],
-        &OTHER_DEVICE_KEYS,
+        target.others_keys(),
     )?;
 
     let schema_value = root.require("schema")?;
@@ -67,7 +116,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanError> {
             table
                 .entries()
                 .iter()
-                .map(|entry| temp(&entry.key, &entry.value))
+                .map(|entry| temp(&entry.key, &entry.value, target))
                 .collect::<Result<_, _>>()?
         }
         None => Vec::new(),
@@ -75,7 +124,8 @@ pub fn parse(text: &str) -> Result<Plan, PlanError> {
     let steps_of = |key| {
         let tables = root.tables(key)?;
         limited("steps", tables.len(), MAX_STEPS, None)?;
-        tables.iter().map(step).collect::<Result<Vec<_>, _>>()
+        let steps = tables.iter().map(|table| step(table, target));
+        steps.collect::<Result<Vec<_>, _>>()
     };
     let (prepare, steps) = (steps_of("prepare")?, steps_of("step")?);
     if steps.is_empty() {
@@ -90,7 +140,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanError> {
     })
 }
 
-fn limit_count(
+pub(super) fn limit_count(
     what: &'static str,
     count: usize,
     limit: usize,
@@ -116,10 +166,10 @@ fn dim(name: &str, value: &ValueView<'_>) -> Result<Dim, PlanError> {
     })
 }
 
-fn temp(name: &str, value: &ValueView<'_>) -> Result<Temp, PlanError> {
+fn temp(name: &str, value: &ValueView<'_>, target: Target) -> Result<Temp, PlanError> {
     check_identifier(name, "temporary's name", value)?;
     let table = value.table(format!("`[temps.{name}]`"))?;
-    table.deny_unknown(&["dtype", "shape"], &OTHER_DEVICE_KEYS)?;
+    table.deny_unknown(&["dtype", "shape"], target.others_keys())?;
     let dtype_value = table.require("dtype")?;
     let dtype_name = dtype_value.str("a dtype name")?;
     let dtype = Dtype::from_name(dtype_name)
@@ -143,23 +193,24 @@ fn temp(name: &str, value: &ValueView<'_>) -> Result<Temp, PlanError> {
     })
 }
 
-fn step(table: &TableView<'_>) -> Result<Step, PlanError> {
+fn step(table: &TableView<'_>, target: Target) -> Result<Step, PlanError> {
     let kind = match (table.get("kernel"), table.get("library")) {
         (Some(symbol), None) => {
-            table.deny_unknown(&["kernel", "args"], &OTHER_DEVICE_KEYS)?;
-            kernel_step(symbol, table)?
+            table.deny_unknown(target.kernel_keys(), target.others_keys())?;
+            kernel_step(symbol, table, target)?
         }
         (None, Some(op)) => {
             table.deny_unknown(
                 &["library", "inputs", "outputs", "attrs"],
-                &OTHER_DEVICE_KEYS,
+                target.others_keys(),
             )?;
-            library_step(op, table)?
+            library_step(op, table, target)?
         }
         (Some(_), Some(_)) | (None, None) => {
             // An unknown key explains more than the missing one: `kernal = …`.
-            let known = ["kernel", "args", "library", "inputs", "outputs", "attrs"];
-            table.deny_unknown(&known, &OTHER_DEVICE_KEYS)?;
+            let library = ["library", "inputs", "outputs", "attrs"];
+            let known = [target.kernel_keys(), &library].concat();
+            table.deny_unknown(&known, target.others_keys())?;
             return Err(PlanError::new(
                 table.line,
                 &table.place,
@@ -174,7 +225,11 @@ fn step(table: &TableView<'_>) -> Result<Step, PlanError> {
     })
 }
 
-fn kernel_step(symbol_value: &ValueView<'_>, table: &TableView<'_>) -> Result<StepKind, PlanError> {
+fn kernel_step(
+    symbol_value: &ValueView<'_>,
+    table: &TableView<'_>,
+    target: Target,
+) -> Result<StepKind, PlanError> {
     let symbol = symbol_value.str("the name of a kernel")?;
     check_identifier(symbol, "C symbol", symbol_value)?;
     let args_value = table.require("args")?;
@@ -187,9 +242,14 @@ fn kernel_step(symbol_value: &ValueView<'_>, table: &TableView<'_>) -> Result<St
         &table.place,
     )?;
     let args = items.iter().map(argument).collect::<Result<_, _>>()?;
+    let launch = match target {
+        Target::Cpu => None,
+        Target::Cuda => Some(launch::parse(table)?),
+    };
     Ok(StepKind::Kernel {
         symbol: symbol.to_owned(),
         args,
+        launch,
     })
 }
 
@@ -207,7 +267,11 @@ fn argument(value: &ValueView<'_>) -> Result<PlanArg, PlanError> {
     }
 }
 
-fn library_step(op_value: &ValueView<'_>, table: &TableView<'_>) -> Result<StepKind, PlanError> {
+fn library_step(
+    op_value: &ValueView<'_>,
+    table: &TableView<'_>,
+    target: Target,
+) -> Result<StepKind, PlanError> {
     let name = op_value.str("the name of a library op")?;
     let op = LibraryOp::from_name(name).ok_or_else(|| {
         let known = LibraryOp::ALL.map(LibraryOp::name);
@@ -235,7 +299,7 @@ fn library_step(op_value: &ValueView<'_>, table: &TableView<'_>) -> Result<StepK
     let (inputs, outputs) = (buffers("inputs")?, buffers("outputs")?);
     let attrs = match table.table("attrs", &format!("attrs of {}", table.place))? {
         Some(view) => {
-            view.deny_unknown(op.attributes(), &OTHER_DEVICE_KEYS)?;
+            view.deny_unknown(op.attributes(), target.others_keys())?;
             let attr = |entry: &super::toml_view::Entry<'_>| {
                 Ok((entry.key.to_string(), attribute(&entry.value)?))
             };
@@ -272,7 +336,7 @@ fn attribute(value: &ValueView<'_>) -> Result<AttrValue, PlanError> {
 }
 
 /// An integer or a string that is an expression.
-fn expression(value: &ValueView<'_>) -> Result<Expr, PlanError> {
+pub(super) fn expression(value: &ValueView<'_>) -> Result<Expr, PlanError> {
     let text = match value.as_int()? {
         Some(number) => number.to_string(),
         None => value.str("an integer or an expression")?.to_owned(),

@@ -57,12 +57,14 @@ pub struct Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
-    /// Calls a kernel of the candidate once per part.
+    /// Calls a kernel of the candidate: once per part on a CPU, or launched.
     Kernel {
         /// The C symbol.
         symbol: String,
-        /// Arguments after `part` and `parts`.
+        /// Arguments; on a CPU those after `part` and `parts`.
         args: Vec<PlanArg>,
+        /// How it is launched; absent on a CPU.
+        launch: Option<Launch>,
     },
     /// Runs a library function.
     Library {
@@ -75,6 +77,21 @@ pub enum StepKind {
         /// Attributes in the order written.
         attrs: Vec<(String, AttrValue)>,
     },
+}
+
+/// How a kernel is launched, as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launch {
+    /// Blocks of the grid: one to three sizes, x first.
+    pub grid: Vec<Expr>,
+    /// Threads of a block: one to three sizes, x first.
+    pub block: Vec<Expr>,
+    /// Bytes of dynamic shared memory of a block, if it has any.
+    pub shared_bytes: Option<Expr>,
+    /// Whether all blocks are there at the same time and can wait for each other.
+    pub cooperative: bool,
+    /// Blocks of a cluster: one to three sizes, x first.
+    pub cluster: Option<Vec<Expr>>,
 }
 
 /// One argument of a kernel.

@@ -23,9 +23,9 @@ fn signature() -> Signature {
 
 fn bound(text: &str) -> Result<BoundPlan, PlanError> {
     bind(
-        &parse(text)?,
+        &parse(text, Target::Cpu)?,
         &signature(),
-        2,
+        Some(2),
         Limits {
             temp_bytes: 1 << 20,
         },
@@ -308,7 +308,12 @@ fn convolutions_check_their_geometry() {
             "schema = 1\n[[step]]\nlibrary = \"aten::conv2d\"\ninputs = [\"in.0\", \"param.weight\"]\n\
              outputs = [\"out.0\"]\n[step.attrs]\n{attrs}"
         );
-        bind(&parse(&text)?, &signature, 2, Limits { temp_bytes: 0 })
+        bind(
+            &parse(&text, Target::Cpu)?,
+            &signature,
+            Some(2),
+            Limits { temp_bytes: 0 },
+        )
     };
     let plan = run("stride = [2, 1]\npadding = [\"1\", 0]\ngroups = 2").expect("valid");
     let BoundStep::Library {
@@ -400,8 +405,8 @@ fn convolutions_in_any_number_of_dimensions() {
             "schema = 1\n[[step]]\nlibrary = \"aten::{op}\"\ninputs = [\"in.0\", \"param.weight\"]\n\
              outputs = [\"out.0\"]\n[step.attrs]\n{attrs}"
         );
-        let plan =
-            parse(&text).and_then(|plan| bind(&plan, &signature, 2, Limits { temp_bytes: 0 }));
+        let plan = parse(&text, Target::Cpu)
+            .and_then(|plan| bind(&plan, &signature, Some(2), Limits { temp_bytes: 0 }));
         // Three channels can't be split in two groups.
         assert_eq!(plan.is_ok(), number != 2, "{op}: {plan:?}");
     }

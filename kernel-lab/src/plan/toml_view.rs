@@ -198,6 +198,13 @@ impl<'v> ValueView<'v> {
         }
     }
 
+    pub(super) fn bool(&self) -> Result<bool, PlanError> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
     pub(super) fn items(&self, expected: &'static str) -> Result<Vec<ValueView<'v>>, PlanError> {
         let DeValue::Array(array) = self.value else {
             return Err(self.wrong_type(expected));

@@ -190,7 +190,7 @@ fn a_chain_is_bound_and_instantiated() {
     let args =
         "args = [\"in.0\", \"in.1\", \"param.ln.weight\", \"out.0\", \"24 * 1\", 1, 1e-5, 0.5]";
     assert!(instance.plan_toml.contains(args), "{}", instance.plan_toml);
-    plan::parse(&instance.plan_toml).expect("a plan");
+    plan::parse(&instance.plan_toml, plan::Target::Cpu).expect("a plan");
     assert_eq!(
         instance.source_cpp,
         "#define UNROLL 2\n#define NT 1\n#define TILE 24\n#line 1 \"vec.h\"\ntypedef long i64;\n\n\

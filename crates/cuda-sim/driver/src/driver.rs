@@ -48,6 +48,7 @@ impl Inside {
         for note in self.machine.take_notes() {
             match note {
                 Note::Finding(found) => self.reporter.finding(&found),
+                Note::Launched(launched) => self.reporter.launched(&launched),
                 Note::Printed(text) => self.reporter.printed(&text),
                 Note::Message(text) => self.reporter.message(&text),
             }

@@ -13,7 +13,7 @@
 //! ```
 //! use cuda_sim_driver::{Caller, Driver, Outside, Settings, StreamRef};
 //!
-//! let driver = Driver::new(Settings::default(), Box::new(Outside::new(None)));
+//! let driver = Driver::new(Settings::default(), Box::new(Outside::new(None, None)));
 //! let mut caller = Caller::default();
 //! let context = driver.enter().primary_retain();
 //! caller.set_current(Some(context));
@@ -43,5 +43,5 @@ pub use handle::{
     ContextId, EventId, ExecId, FunctionId, GraphId, ModuleId, PoolId, StreamId, StreamRef,
 };
 pub use machine::Machine;
-pub use report::{Found, Outside, Reporter};
+pub use report::{Found, Launched, Outside, Reporter};
 pub use settings::Settings;

@@ -3,13 +3,14 @@
 //! Findings are lines of JSON in the file that `CUDA_SIM_FINDINGS` names, each
 //! written at once when it is known, so that a parent has them whatever
 //! becomes of the program; without it they are text on standard error. What
-//! kernels print goes to standard output.
+//! kernels print goes to standard output. Launches, with what was counted, go to
+//! the file that `CUDA_SIM_LAUNCHES` names.
 
 use std::fs::File;
 use std::io::Write;
 
-use cuda_sim::{Finding, Touched};
-use serde::Serialize;
+use cuda_sim::{Counters, Counts, Finding, Touched};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
@@ -218,33 +219,73 @@ pub fn line(found: &Found) -> String {
     })
 }
 
+/// A launch with what was counted of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launched {
+    /// The kernel.
+    pub kernel: String,
+    /// Blocks in x, y and z.
+    pub grid: [u32; 3],
+    /// Threads of a block in x, y and z.
+    pub block: [u32; 3],
+    /// Bytes of shared memory beyond the kernel's own.
+    pub dynamic_shared: u32,
+    /// Whether it came to its end: otherwise the counts are those until then.
+    pub complete: bool,
+    /// What threads ran.
+    pub counts: Counts,
+    /// What warps asked of memory.
+    pub counters: Counters,
+}
+
+/// A launch as a line of JSON. Fields may be added; none is renamed.
+#[derive(Debug, Serialize)]
+struct LaunchEntry<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    launched: &'a Launched,
+}
+
 /// Where it all goes.
 pub trait Reporter: Send {
     /// Something was found.
     fn finding(&mut self, found: &Found);
+    /// A launch was counted.
+    fn launched(&mut self, launched: &Launched);
     /// Kernels printed this.
     fn printed(&mut self, text: &[u8]);
     /// Why a call is refused, and the like.
     fn message(&mut self, text: &str);
 }
 
-/// Standard output, standard error, and maybe a file.
+/// Standard output, standard error, and maybe files.
 #[derive(Debug)]
 pub struct Outside {
     findings: Option<File>,
+    launches: Option<File>,
 }
 
 impl Outside {
-    /// With a file for findings, which is appended to.
-    pub fn new(path: Option<&str>) -> Self {
-        let mut outside = Self { findings: None };
-        if let Some(path) = path {
-            match File::options().append(true).create(true).open(path) {
-                Ok(file) => outside.findings = Some(file),
-                Err(error) => outside.message(&format!("{path} can't be written: {error}")),
+    /// With a file for findings and one for launches, which are appended to.
+    pub fn new(findings: Option<&str>, launches: Option<&str>) -> Self {
+        let mut outside = Self {
+            findings: None,
+            launches: None,
+        };
+        outside.findings = outside.open(findings);
+        outside.launches = outside.open(launches);
+        outside
+    }
+
+    fn open(&mut self, path: Option<&str>) -> Option<File> {
+        let path = path?;
+        match File::options().append(true).create(true).open(path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                self.message(&format!("{path} can't be written: {error}"));
+                None
             }
         }
-        outside
     }
 }
 
@@ -259,6 +300,24 @@ impl Reporter for Outside {
                 }
             }
             None => self.message(&found.to_string()),
+        }
+    }
+
+    fn launched(&mut self, launched: &Launched) {
+        let Some(file) = &mut self.launches else {
+            return;
+        };
+        let entry = LaunchEntry {
+            schema: 1,
+            launched,
+        };
+        let written = serde_json::to_vec(&entry).map_err(std::io::Error::other);
+        let written = written.and_then(|mut line| {
+            line.push(b'\n');
+            file.write_all(&line)
+        });
+        if let Err(error) = written {
+            self.message(&format!("a launch can't be written: {error}"));
         }
     }
 
@@ -318,7 +377,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("findings.jsonl");
         for count in 1..3 {
-            let mut outside = Outside::new(path.to_str());
+            let mut outside = Outside::new(path.to_str(), None);
             outside.finding(&Found::MoreLeaks { count, bytes: 8 });
         }
         let text = std::fs::read_to_string(&path).unwrap();

@@ -9,6 +9,9 @@ pub const DEVICE: &str = "CUDA_SIM_DEVICE";
 pub const MEMORY: &str = "CUDA_SIM_MEMORY";
 /// File that findings are appended to, a JSON object a line.
 pub const FINDINGS: &str = "CUDA_SIM_FINDINGS";
+/// File that each launch is appended to with what was counted, a JSON object a
+/// line; without it nothing is counted.
+pub const LAUNCHES: &str = "CUDA_SIM_LAUNCHES";
 /// Instructions that a warp may run before a launch is too long.
 pub const BUDGET: &str = "CUDA_SIM_BUDGET";
 /// Threads of this machine for each launch.
@@ -106,6 +109,7 @@ impl Settings {
         if let Some(threads) = positive(THREADS, "a number of threads above 0")? {
             settings.limits.threads = usize::try_from(threads).unwrap_or(usize::MAX);
         }
+        settings.limits.counters = variable(LAUNCHES).is_some();
         if let Some(value) = variable(CHECKS) {
             settings.limits.checks = match value.as_str() {
                 "all" => Checks::All,
@@ -150,6 +154,7 @@ mod tests {
             (BUDGET, "1000"),
             (THREADS, "3"),
             (CHECKS, "memory"),
+            (LAUNCHES, "launches.jsonl"),
         ])
         .unwrap();
         assert_eq!(
@@ -164,6 +169,7 @@ mod tests {
                 processors: 132,
                 processor: cuda_sim::model::Processor::SM_90,
                 checks: Checks::Memory,
+                counters: true,
                 ..Limits::default()
             }
         );

@@ -350,9 +350,27 @@ fn a_program_of_cudarc_runs() {
     if is_child() {
         return child::whole_program();
     }
-    let (output, findings) = Child::new().findings("a_program_of_cudarc_runs");
+    let mut child = Child::new();
+    let launches = child.folder.path().join("launches.jsonl");
+    child = child.with("CUDA_SIM_LAUNCHES", launches.to_str().unwrap());
+    let (output, findings) = child.findings("a_program_of_cudarc_runs");
     well(&output);
     assert!(findings.is_empty(), "{findings:?}");
+    let text = std::fs::read_to_string(launches).unwrap();
+    let launches: Vec<cuda_sim_driver::Launched> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(launches.len(), 3);
+    for launched in launches {
+        assert_eq!(
+            (launched.kernel.as_str(), launched.complete),
+            ("scale", true)
+        );
+        assert_eq!((launched.grid, launched.block), ([1, 1, 1], [1024, 1, 1]));
+        assert_eq!(launched.counts.flops, 1000);
+        assert_eq!(launched.counters.stores.bytes, 4000);
+    }
 }
 
 #[test]

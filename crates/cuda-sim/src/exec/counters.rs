@@ -8,6 +8,8 @@
 //! to which those of later ones refer); accesses of 64 bits go by halves of a
 //! warp, of 128 bits by quarters (the same, compute capability 2.x and 3.x).
 
+use serde::{Deserialize, Serialize};
+
 use super::access::{Memory, Reach};
 use super::check::Touch;
 use super::kernel::for_processor;
@@ -23,7 +25,7 @@ const BANKS: usize = 32;
 const BANK: u64 = 4;
 
 /// Accesses to global memory of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Instructions of warps.
     pub instructions: u64,
@@ -49,7 +51,7 @@ impl Traffic {
 }
 
 /// Accesses to shared memory of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedTraffic {
     /// Instructions of warps.
     pub instructions: u64,
@@ -75,7 +77,7 @@ impl SharedTraffic {
 ///
 /// The same whatever the number of threads, unless a finding ends the launch.
 /// Arguments and constants are no global memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Instructions of warps, however many lanes took part.
     pub warp_instructions: u64,

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::block::Block;
 use super::counters::Counters;
 use super::footprint::Footprint;
@@ -80,8 +82,9 @@ pub(crate) struct Asked<'l> {
     pub(crate) counters: bool,
 }
 
-/// What threads ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What threads ran. Written out, the classes are in the order of
+/// [`Class`](crate::Class).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     by_class: [u64; Class::COUNT],
     flops_by_class: [u64; Class::COUNT],

@@ -185,6 +185,8 @@ pub struct Variable<'a> {
     pub align: u32,
     /// How many.
     pub array: Array,
+    /// Whether a parameter says that it is an address: `.ptr`.
+    pub pointer: bool,
     /// Flattened; what is missing is zero.
     pub initial: Vec<Initial<'a>>,
     /// Who may see it.

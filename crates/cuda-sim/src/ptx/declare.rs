@@ -113,7 +113,8 @@ impl<'a> Parser<'a> {
             }
         };
         // What a pointer points to: `.ptr .global .align 16`.
-        if self.lexer.peek() == Token::Dotted("ptr") {
+        let pointer = self.lexer.peek() == Token::Dotted("ptr");
+        if pointer {
             self.lexer.take()?;
             while let Token::Dotted(word) = self.lexer.peek() {
                 self.lexer.take()?;
@@ -133,6 +134,7 @@ impl<'a> Parser<'a> {
             vector,
             align,
             array: Array::One,
+            pointer,
             initial: Vec::new(),
             linkage,
             line,

@@ -146,7 +146,7 @@ fn lends(plan: &BoundPlan, index: usize) -> bool {
 
 fn wire_step(step: &BoundStep, lends: bool) -> WireStep {
     match step {
-        BoundStep::Kernel { kernel, args } => WireStep::Kernel {
+        BoundStep::Kernel { kernel, args, .. } => WireStep::Kernel {
             entry: entry_symbol(*kernel),
             args: args
                 .iter()
@@ -192,7 +192,7 @@ fn wire_attrs(attrs: &LibraryAttrs) -> Vec<(String, Vec<i64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{BufferMeta, Limits, Signature, bind, parse};
+    use crate::plan::{BufferMeta, Limits, Signature, Target, bind, parse};
 
     fn lent(steps: &str) -> Vec<bool> {
         let meta = |shape: &[i64]| BufferMeta {
@@ -214,7 +214,9 @@ mod tests {
         let limits = Limits {
             temp_bytes: 1 << 20,
         };
-        let plan = bind(&parse(&text).expect("a plan"), &signature, 1, limits).expect("valid");
+        let plan = parse(&text, Target::Cpu)
+            .and_then(|plan| bind(&plan, &signature, Some(1), limits))
+            .expect("a valid plan");
         let steps = program(&plan, None, 1).steps;
         let lends = |step: &WireStep| matches!(step, WireStep::Library { lends: true, .. });
         steps.iter().map(lends).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kernel_runner::wire::{GUARD_BYTES, Program, Request, WireBuffer};
 use sandbox::ExitReason;
 
-use super::super::{Call, Ended, Run, Session};
+use super::super::{Call, Ended, Run, Session, TimedSession};
 use super::layout::AFTER_BYTES;
 use super::runner::{Answer, Runner};
 use super::twin::Twins;
@@ -171,7 +171,44 @@ impl Session for CpuSession {
         self.runner.read(address, bytes)
     }
 
-    fn run(&mut self, call: Call, limit: Duration) -> Result<Run, HarnessError> {
+    fn run(&mut self, call: Call, limit: Duration) -> Result<Run<()>, HarnessError> {
+        Ok(match self.run_timed(call, limit)? {
+            Run::Done(_) => Run::Done(()),
+            Run::Ended(ended) => Run::Ended(ended),
+        })
+    }
+
+    fn guards(&mut self) -> Result<Option<Finding>, HarnessError> {
+        for (index, side, address, number) in self.bands() {
+            let mut found = vec![0; band_bytes(side)];
+            self.runner.read(address, &mut found)?;
+            let distance = match side {
+                Side::Before => guard::last_broken(self.key, number, &found)
+                    .map(|offset| GUARD_BYTES - 1 - offset),
+                Side::After => guard::first_broken(self.key, number, &found),
+            };
+            if let Some(offset_bytes) = distance {
+                return Ok(Some(Finding::GuardBroken {
+                    buffer: self.program.buffers[index].name.clone(),
+                    side,
+                    offset_bytes,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError> {
+        self.runner.late_cpu_ns(window)
+    }
+
+    fn follows_params(&self) -> bool {
+        self.follows_params
+    }
+}
+
+impl TimedSession for CpuSession {
+    fn run_timed(&mut self, call: Call, limit: Duration) -> Result<Run<Timed>, HarnessError> {
         let (request, slot, what) = match call {
             Call::Prepare => (Request::Prepare, 0, "prepare"),
             Call::Plan { slot } => (Request::Run, slot as u32, "run"),
@@ -199,36 +236,8 @@ impl Session for CpuSession {
         }
     }
 
-    fn guards(&mut self) -> Result<Option<Finding>, HarnessError> {
-        for (index, side, address, number) in self.bands() {
-            let mut found = vec![0; band_bytes(side)];
-            self.runner.read(address, &mut found)?;
-            let distance = match side {
-                Side::Before => guard::last_broken(self.key, number, &found)
-                    .map(|offset| GUARD_BYTES - 1 - offset),
-                Side::After => guard::first_broken(self.key, number, &found),
-            };
-            if let Some(offset_bytes) = distance {
-                return Ok(Some(Finding::GuardBroken {
-                    buffer: self.program.buffers[index].name.clone(),
-                    side,
-                    offset_bytes,
-                }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn late_cpu_ns(&mut self, window: Duration) -> Result<u64, HarnessError> {
-        self.runner.late_cpu_ns(window)
-    }
-
     fn measure_handshake(&mut self, scrub: &mut dyn FnMut()) -> Result<(), HarnessError> {
         self.twins.measure(scrub)
-    }
-
-    fn follows_params(&self) -> bool {
-        self.follows_params
     }
 
     fn handshake_ns(&self) -> f64 {

@@ -34,9 +34,9 @@ impl Duel<'_> {
         contestants: usize,
         rng: &mut Rng,
     ) -> Result<Samples, Halt> {
-        let mut into = Vec::with_capacity(self.outputs.len());
-        for output in 0..self.outputs.len() {
-            let mut bytes = self.pool.take(self.output_bytes(output))?;
+        let mut into = Vec::with_capacity(self.trial.outputs.len());
+        for output in 0..self.trial.outputs.len() {
+            let mut bytes = self.trial.pool.take(self.trial.output_bytes(output))?;
             // A page that nobody has touched would be made inside the clock.
             bytes.fill(0);
             into.push(bytes);
@@ -45,7 +45,7 @@ impl Duel<'_> {
         self.consumer = Some(into);
         let samples = sample(self, contestants, &POLICY, rng);
         if let Some(into) = self.consumer.take() {
-            self.give_back(into);
+            self.trial.give_back(into);
         }
         let mut samples = samples?;
         samples.subtract(CANDIDATE, self.handshake_ns());
@@ -69,7 +69,9 @@ impl Duel<'_> {
     fn read_slot(&mut self, slot: usize, into: &mut [Pages]) -> Result<Duration, HarnessError> {
         let since = Instant::now();
         for (output, bytes) in into.iter_mut().enumerate() {
-            self.session.read(self.outputs[output], slot, bytes)?;
+            self.trial
+                .session
+                .read(self.trial.outputs[output], slot, bytes)?;
         }
         Ok(since.elapsed())
     }

@@ -17,7 +17,7 @@ impl Duel<'_> {
     ) -> Result<(Timed, bool), Halt> {
         let call = match (contestant, self.compiled) {
             (COMPILED, Some(compiled)) => &compiled[set],
-            _ => &self.task.sets[set].eager,
+            _ => &self.trial.task.sets[set].eager,
         };
         let called = TimedCall::of(call, &self.host)?;
         self.held.push_back(called.output);
@@ -25,7 +25,8 @@ impl Duel<'_> {
     }
 
     fn call_candidate(&mut self, slot: usize) -> Result<Timed, Halt> {
-        match self.session.run(Call::Plan { slot }, self.limit)? {
+        let limit = self.trial.limit;
+        match self.trial.session.run_timed(Call::Plan { slot }, limit)? {
             Run::Done(timed) => Ok(timed),
             Run::Ended(ended) => Err(Halt::Ended(ended)),
         }
@@ -36,13 +37,15 @@ impl Rounds for Duel<'_> {
     type Halt = Halt;
 
     fn prepare(&mut self, round: usize) -> Result<(), Halt> {
-        self.abort.check()?;
-        let draw = self.next_draw(None);
-        let slot = round % self.session.slots();
-        self.hand_over(round % SETS, slot, draw)?;
+        self.trial.abort.check()?;
+        let draw = self.trial.next_draw(None);
+        let slot = round % self.trial.session.slots();
+        self.trial.hand_over(round % SETS, slot, draw)?;
         if round < self.handshakes {
             let scrubber = &mut *self.scrubber;
-            self.session.measure_handshake(&mut || scrubber.scrub())?;
+            self.trial
+                .session
+                .measure_handshake(&mut || scrubber.scrub())?;
         }
         Ok(())
     }
@@ -69,7 +72,7 @@ impl Rounds for Duel<'_> {
     fn call(&mut self, contestant: usize, round: usize) -> Result<Timed, Halt> {
         self.scrubber.scrub();
         let mut timed = if contestant == CANDIDATE {
-            self.call_candidate(round % self.session.slots())?
+            self.call_candidate(round % self.trial.session.slots())?
         } else {
             let (mut timed, mut cold) = self.call_baseline(contestant, round % SETS)?;
             for _ in 0..COLD_RETRIES {
@@ -85,30 +88,30 @@ impl Rounds for Duel<'_> {
             }
             timed
         };
-        timed.elapsed_ns += self.consume(contestant, round % self.session.slots())?;
+        timed.elapsed_ns += self.consume(contestant, round % self.trial.session.slots())?;
         self.times[contestant].push(timed.elapsed_ns);
         Ok(timed)
     }
 
     fn finish(&mut self, round: usize) -> Result<(), Halt> {
         self.release_held();
-        let slot = round % self.session.slots();
+        let slot = round % self.trial.session.slots();
         if self.rng.below(READ_BACK) == 0 {
-            self.read_back(round % SETS, slot, self.calls)?;
+            self.trial.read_back(round % SETS, slot, self.trial.calls)?;
         }
         // What is not kept is only told from other answers.
         let most = if self.keeps { usize::MAX } else { QUICK_BYTES };
-        let outputs = self.collect(slot, most)?;
+        let outputs = self.trial.collect(slot, most)?;
         let draw = Draw {
-            seed: self.seed,
-            call: self.calls,
+            seed: self.trial.seed,
+            call: self.trial.calls,
             special: None,
         };
-        self.note_hash(&outputs, draw)?;
+        self.trial.note_hash(&outputs, draw)?;
         if self.keeps {
-            self.suspect_or_keep(self.calls, outputs)?;
+            self.suspect_or_keep(self.trial.calls, outputs)?;
         } else {
-            self.give_back(outputs);
+            self.trial.give_back(outputs);
         }
         Ok(())
     }

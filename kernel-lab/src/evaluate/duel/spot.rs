@@ -44,7 +44,12 @@ impl Duel<'_> {
         for (output, (tensor, got)) in tensors.iter().zip(outputs).enumerate() {
             let want = torch_bridge::bytes(tensor).map_err(reading())?;
             let places = self.places(got.len().min(want.len()));
-            doubt = doubt.max(difference(self.output_dtype(output), got, want, &places));
+            doubt = doubt.max(difference(
+                self.trial.output_dtype(output),
+                got,
+                want,
+                &places,
+            ));
         }
         Ok(doubt)
     }

@@ -68,6 +68,16 @@ impl Limits {
         }
     }
 
+    /// For a simulator of a GPU, which executes some 10^8 instructions of threads in a second,
+    /// and is asked for a few dozen calls: a million values, and a product of about 128³.
+    pub fn of_simulator() -> Self {
+        Self {
+            bytes: 4 << 20,
+            flops: 1 << 23,
+            eager_ms: f64::INFINITY,
+        }
+    }
+
     fn allow(&self, takes: Takes) -> bool {
         takes.given_bytes.saturating_add(takes.returned_bytes) <= self.bytes
             && takes.flops <= self.flops

@@ -130,6 +130,16 @@ entries! {
         let mut machine = driver.enter();
         machine.launch_cooperative(caller, stream(at)?, id, shape, &arguments)
     };
+    /// What it adds to the others are clusters and the like.
+    fn cuLaunchKernelEx(
+        _config: *const c_void,
+        raw: u64,
+        _arguments: Arguments,
+        _extra: Extra,
+    ) |driver, caller| {
+        driver.enter().function_check(caller, function(raw)?)?;
+        Err(Error::NotSupported)
+    };
     fn cuLaunchHostFunc(
         at: u64,
         called: Option<extern "C" fn(*mut c_void)>,

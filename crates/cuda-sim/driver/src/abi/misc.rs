@@ -19,14 +19,15 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn start() -> Driver {
-    let findings = variable(settings::FINDINGS);
     let settings = Settings::read(variable).unwrap_or_default();
-    let driver = Driver::new(settings, Box::new(Outside::new(findings.as_deref())));
+    let files = [settings::FINDINGS, settings::LAUNCHES].map(variable);
+    let [findings, launches] = files.each_ref().map(Option::as_deref);
+    let driver = Driver::new(settings, Box::new(Outside::new(findings, launches)));
     // SAFETY: the function is there as long as this library, which is never
     // unloaded, and takes nothing.
     let registered = unsafe { libc::atexit(on_exit) };
     if registered != 0 {
-        Outside::new(None).message("leaks at the end of the program will not be found");
+        Outside::new(None, None).message("leaks at the end of the program will not be found");
     }
     driver
 }
@@ -48,7 +49,7 @@ extern "C" fn cuInit(flags: c_uint) -> u32 {
             return Err(Error::InvalidValue);
         }
         if let Err(error) = Settings::read(variable) {
-            Outside::new(None).message(&error.to_string());
+            Outside::new(None, None).message(&error.to_string());
             return Err(Error::NoDevice);
         }
         DRIVER.get_or_init(start);

@@ -8,7 +8,7 @@ use cuda_sim::{Allocation, LaunchError, Limits, Module, Problem, Shape, Snapshot
 
 use crate::error::Error;
 use crate::handle::PoolId;
-use crate::report::Found;
+use crate::report::{Found, Launched};
 
 /// Memory of the program that a copy reads or writes when its turn comes.
 pub trait HostMemory: Send + Sync {
@@ -105,6 +105,8 @@ pub(super) enum Work {
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) findings: Vec<Found>,
+    /// What was counted of a launch.
+    pub(super) launched: Option<Launched>,
     pub(super) printed: Vec<u8>,
     pub(super) messages: Vec<String>,
     /// What the context answers from now on.
@@ -186,6 +188,15 @@ impl Launch {
                 error: outcome
                     .fatal()
                     .and_then(|finding| error_of(&finding.problem)),
+                launched: outcome.counters.map(|counters| Launched {
+                    kernel: kernel.to_string(),
+                    grid: shape.grid,
+                    block: shape.block,
+                    dynamic_shared: shape.dynamic_shared,
+                    complete: outcome.fatal().is_none(),
+                    counts: outcome.counts,
+                    counters,
+                }),
                 findings: outcome.findings.into_iter().map(Found::Kernel).collect(),
                 printed: outcome.printed,
                 messages: Vec::new(),

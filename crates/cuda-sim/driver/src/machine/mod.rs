@@ -41,7 +41,7 @@ use cuda_sim::{Allocation, Heap};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::handle::{ContextId, EventId, ExecId, FunctionId, GraphId, ModuleId, PoolId, StreamId};
-use crate::report::Found;
+use crate::report::{Found, Launched};
 use crate::settings::Settings;
 
 pub(crate) use action::error_of;
@@ -73,6 +73,8 @@ const AT_ONCE: u64 = 1 << 14;
 pub enum Note {
     /// Something was found.
     Finding(Found),
+    /// A launch was counted.
+    Launched(Launched),
     /// What kernels printed.
     Printed(Vec<u8>),
     /// Why a call was refused, and the like.
@@ -245,6 +247,7 @@ impl Machine {
         self.notes.extend(messages);
         let findings = done.findings.into_iter().map(Note::Finding);
         self.notes.extend(findings);
+        self.notes.extend(done.launched.map(Note::Launched));
         if let Some(context) = self.contexts.get_mut(&context) {
             context.pending.remove(&task);
             context.printed.extend(done.printed);

@@ -4,7 +4,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use cuda_sim_driver::machine::{CopyEnd, HostFunction, HostMemory, Shape, Transfer, Wait};
-use cuda_sim_driver::{Caller, Driver, Error, Found, FunctionId, Reporter, Settings, StreamRef};
+use cuda_sim_driver::{
+    Caller, Driver, Error, Found, FunctionId, Launched, Reporter, Settings, StreamRef,
+};
 
 /// Kernels over `u32`: `add(x, value)` in each thread's element, `beyond(x)`,
 /// which reads an element too far, `fails()`, whose `trap` is met.
@@ -58,12 +60,17 @@ pub(crate) const KERNELS: &str = "
 #[derive(Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) found: Arc<Mutex<Vec<Found>>>,
+    pub(crate) launched: Arc<Mutex<Vec<Launched>>>,
     pub(crate) said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Reporter for Kept {
     fn finding(&mut self, found: &Found) {
         self.found.lock().unwrap().push(found.clone());
+    }
+
+    fn launched(&mut self, launched: &Launched) {
+        self.launched.lock().unwrap().push(launched.clone());
     }
 
     fn printed(&mut self, text: &[u8]) {

@@ -10,14 +10,15 @@
 //! which are timed and reported. A candidate that derives it in its first call
 //! and keeps it hides that time; it is found out when the parameters change.
 
-use super::{Duel, Halt};
+use super::{Halt, Trial};
+use crate::device::Session;
 use crate::error::HarnessError;
 use crate::inputs;
 use crate::judge::Finding;
 use crate::plan::{BoundPlan, Role};
 use crate::task::{Draw, SETS};
 
-impl Duel<'_> {
+impl<S: Session + ?Sized> Trial<'_, S> {
     /// The last verified call again, in the same slot, after one secret value
     /// of each input has changed, so much that hardly any answer stays the same.
     pub(in crate::evaluate) fn verify_near_repeat(&mut self) -> Result<(), Halt> {

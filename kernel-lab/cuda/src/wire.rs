@@ -1,0 +1,297 @@
+//! What host and runner say to each other, over one socket: a question, an answer.
+//!
+//! A message is a head of JSON and bytes behind it: the lengths of both (four and
+//! eight bytes, little endian) come first.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// File descriptor number under which the runner inherits its end of the socket.
+pub const SOCKET_FD: i32 = 3;
+
+/// Longest head: a plan with all its steps.
+const MOST_HEAD: u32 = 16 << 20;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Load the driver and make a context; answers [`Reply::Opened`].
+    Open,
+    /// Take memory for a program's buffers; answers [`Reply::Arranged`].
+    Arrange(Program),
+    /// Load the module that comes behind the head, PTX or machine code, in place of the one
+    /// that was loaded, whose variables are gone with it.
+    Load,
+    /// Write the bytes behind the head.
+    Write(Place),
+    /// Read bytes, which come behind the answer's head.
+    Read(Place),
+    /// Run steps and wait until they are done.
+    Run(Steps),
+}
+
+/// Some of a buffer's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Index into [`Program::buffers`].
+    pub buffer: usize,
+    /// Which of its copies.
+    pub slot: usize,
+    /// First byte, from the start of its memory.
+    pub at: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// Which steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Steps {
+    /// Those that run once per set of parameters.
+    Prepare,
+    /// Those of a call, on this copy of inputs and outputs.
+    Call {
+        /// Which copy.
+        slot: usize,
+    },
+}
+
+/// What is to be run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its buffers.
+    pub buffers: Vec<Buffer>,
+    /// Steps that run once per set of parameters.
+    pub prepare: Vec<Step>,
+    /// Steps of a call.
+    pub steps: Vec<Step>,
+}
+
+/// A buffer: one piece of memory for each slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffer {
+    /// Bytes of its content.
+    pub bytes: u64,
+    /// Bytes on each side of it that belong to nobody.
+    pub guard_bytes: u64,
+    /// How many copies there are; calls on a slot use copy `slot % slots`.
+    pub slots: usize,
+}
+
+impl Buffer {
+    /// Bytes of one copy, guards included.
+    pub fn memory_bytes(&self) -> u64 {
+        self.bytes + 2 * self.guard_bytes
+    }
+}
+
+/// A launch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Name of the kernel in the module.
+    pub kernel: String,
+    /// Blocks in x, y and z.
+    pub grid: [u32; 3],
+    /// Threads of a block in x, y and z.
+    pub block: [u32; 3],
+    /// Bytes of dynamic shared memory of a block.
+    pub shared_bytes: u32,
+    /// Whether all blocks must be there at the same time.
+    pub cooperative: bool,
+    /// Blocks of a cluster in x, y and z.
+    pub cluster: Option<[u32; 3]>,
+    /// Its arguments, in the kernel's order.
+    pub args: Vec<Arg>,
+}
+
+/// An argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arg {
+    /// Address of a buffer's content.
+    Buffer(usize),
+    /// A value: its bytes are the lowest of this number, as many as the kernel takes.
+    Value(u64),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// The driver is there.
+    Opened(Facts),
+    /// The buffers have memory: the address of each copy's first byte, guards included.
+    Arranged(Vec<Vec<u64>>),
+    /// It was not done, and why; all is as before.
+    Refused(String),
+    /// The context is gone, and with it all that was in it.
+    Broken(Fault),
+}
+
+/// What the device says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Its name.
+    pub name: String,
+    /// Compute capability: major, minor.
+    pub capability: (u32, u32),
+    /// Bytes of its memory.
+    pub memory_bytes: u64,
+    /// Multiprocessors.
+    pub processors: u32,
+    /// Version of CUDA that the driver has: 1000 times the major one and 10 times the minor one.
+    pub driver: u32,
+}
+
+/// What ended a context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// What was being done, e.g. "run step 2 (kernel `softmax`)".
+    pub doing: String,
+    /// The driver's name for it, e.g. `CUDA_ERROR_ILLEGAL_ADDRESS`.
+    pub error: String,
+    /// All of it in words.
+    pub text: String,
+}
+
+/// Why there is no message.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The other side is gone.
+    #[error("the other side is gone")]
+    Gone,
+    /// Nothing came in time.
+    #[error("no answer in time")]
+    Silent,
+    /// What came is no message.
+    #[error("what came is no message: {0}")]
+    Garbled(String),
+    /// The socket.
+    #[error("the socket")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for ChannelError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Silent,
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset => Self::Gone,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// One end of the socket.
+#[derive(Debug)]
+pub struct Channel(UnixStream);
+
+impl Channel {
+    /// Over this socket.
+    pub fn new(socket: UnixStream) -> Self {
+        Self(socket)
+    }
+
+    /// How long [`Self::receive`] and [`Self::send`] wait for the other side; `None` for ever.
+    pub fn set_patience(&self, patience: Option<Duration>) -> Result<(), ChannelError> {
+        // The system takes no zero.
+        let patience = patience.map(|time| time.max(Duration::from_millis(1)));
+        self.0.set_read_timeout(patience)?;
+        self.0.set_write_timeout(patience)?;
+        Ok(())
+    }
+
+    /// Sends a message.
+    pub fn send<T: Serialize>(&mut self, head: &T, bytes: &[u8]) -> Result<(), ChannelError> {
+        let head = serde_json::to_vec(head).map_err(io::Error::other)?;
+        let mut start = Vec::with_capacity(12 + head.len());
+        start.extend((head.len() as u32).to_le_bytes());
+        start.extend((bytes.len() as u64).to_le_bytes());
+        start.extend(head);
+        self.0.write_all(&start)?;
+        self.0.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Receives a head, and how many bytes come behind it: those are still to be taken.
+    pub fn receive<T: DeserializeOwned>(&mut self) -> Result<(T, u64), ChannelError> {
+        let mut lengths = [0; 12];
+        self.0.read_exact(&mut lengths)?;
+        let [a, b, c, d, rest @ ..] = lengths;
+        let head = u32::from_le_bytes([a, b, c, d]);
+        if head > MOST_HEAD {
+            return Err(ChannelError::Garbled(format!("a head of {head} bytes")));
+        }
+        let mut text = vec![0; head as usize];
+        self.0.read_exact(&mut text)?;
+        let head = serde_json::from_slice(&text)
+            .map_err(|error| ChannelError::Garbled(error.to_string()))?;
+        Ok((head, u64::from_le_bytes(rest)))
+    }
+
+    /// Takes the bytes behind a head.
+    pub fn take(&mut self, into: &mut [u8]) -> Result<(), ChannelError> {
+        Ok(self.0.read_exact(into)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Channel, Channel) {
+        let (one, other) = UnixStream::pair().expect("a pair of sockets");
+        (Channel::new(one), Channel::new(other))
+    }
+
+    #[test]
+    fn a_message_arrives_as_it_was_sent() {
+        let (mut host, mut runner) = pair();
+        let request = Request::Write(Place {
+            buffer: 1,
+            slot: 2,
+            at: 3,
+            bytes: 4,
+        });
+        host.send(&request, &[5, 6, 7, 8]).expect("sent");
+        host.send(&Request::Load, &[]).expect("sent");
+        let (head, bytes): (Request, u64) = runner.receive().expect("a message");
+        assert_eq!((head, bytes), (request, 4));
+        let mut got = [0; 4];
+        runner.take(&mut got).expect("its bytes");
+        assert_eq!(got, [5, 6, 7, 8]);
+        let (head, bytes): (Request, u64) = runner.receive().expect("a message");
+        assert_eq!((head, bytes), (Request::Load, 0));
+    }
+
+    #[test]
+    fn who_is_gone_or_silent_is_told_apart() {
+        let (mut host, runner) = pair();
+        let patience = Some(Duration::from_millis(1));
+        host.set_patience(patience).expect("a patient socket");
+        let silent = host.receive::<Reply>();
+        assert!(matches!(silent, Err(ChannelError::Silent)), "{silent:?}");
+        drop(runner);
+        let gone = host.receive::<Reply>();
+        assert!(matches!(gone, Err(ChannelError::Gone)), "{gone:?}");
+    }
+
+    #[test]
+    fn nonsense_is_no_message() {
+        let (mut host, mut runner) = pair();
+        runner.0.write_all(&[255; 12]).expect("written");
+        let garbled = host.receive::<Reply>();
+        assert!(
+            matches!(garbled, Err(ChannelError::Garbled(_))),
+            "{garbled:?}"
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! CUDA candidates: from plan and source by way of NVRTC to a verdict.
+//!
+//! For now they run on a simulator: the judge is the one that all candidates meet, and what
+//! the simulator finds is an offence, too. There is no time in here. A report has a
+//! modelled cost ([`cost`]), which ranks variants of one kernel at best, and no speedup:
+//! that is made of samples, which only a [`TimedSession`](crate::device::TimedSession) has.
+
+mod cost;
+mod judge;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use kernel_nvrtc::{Arch, Built, Compiler, Options, Outcome};
+use protocol::{ContentHash, Report, Verdict};
+use serde_json::json;
+
+use self::cost::Figures;
+use super::abort::Abort;
+use super::attempt::{Attempt, rejected};
+use super::candidate::{self, Found, Material};
+use super::lab::{Bench, Config, Hardware, Lab, OBJECT_HASH, TEMPS};
+use super::{Depth, OnProgress};
+use crate::device::cuda::Cuda;
+use crate::error::HarnessError;
+use crate::plan::{BoundPlan, BoundStep, Target, bind, parse};
+use crate::task::LoadedTask;
+
+/// What CUDA candidates need of a lab.
+pub(super) struct CudaLab {
+    compiler: Compiler,
+    options: Options,
+    arch: Arch,
+    /// Found when something is to be run: a check needs none.
+    device: Option<Cuda>,
+    runners: PathBuf,
+    cpus: Vec<usize>,
+}
+
+impl CudaLab {
+    /// Of a lab for CUDA; `None` for one for processors.
+    pub(super) fn of(config: &Config) -> Result<Option<Self>, HarnessError> {
+        let Hardware::Cuda { arch } = &config.hardware else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            compiler: crate::cuda::compiler(&variable)?,
+            options: Options::default(),
+            arch: arch.clone(),
+            device: None,
+            runners: config.runners.clone(),
+            cpus: config.cpus.clone(),
+        }))
+    }
+
+    /// Facts for reports.
+    pub(super) fn facts(&self) -> BTreeMap<String, String> {
+        let device = self.device.as_ref();
+        let mut facts = device.map(Cuda::facts).unwrap_or_default();
+        facts.insert("arch".to_owned(), self.arch.name().to_owned());
+        facts
+    }
+
+    /// Makes ready for the next candidate.
+    pub(super) fn warm(&mut self) -> Result<(), HarnessError> {
+        match &mut self.device {
+            Some(device) => device.warm(),
+            None => Ok(()),
+        }
+    }
+
+    fn device(&mut self) -> Result<&mut Cuda, HarnessError> {
+        let device = match self.device.take() {
+            Some(device) => device,
+            None => Cuda::find(&self.runners, &self.arch, &self.cpus, &variable)?,
+        };
+        Ok(self.device.insert(device))
+    }
+
+    /// The whole road of a candidate.
+    pub(super) fn walk(
+        &mut self,
+        lab: &Lab,
+        dir: &Path,
+        mut looked: Attempt<'_>,
+        bench: &mut Bench,
+        abort: &Abort,
+        progress: OnProgress<'_>,
+    ) -> Result<Report, HarnessError> {
+        let (task, templates) = (&bench.task, &lab.templates);
+        let found = candidate::material(dir, looked.experiment, task, templates, Target::Cuda)?;
+        let material = match found {
+            Found::Material(material) => material,
+            Found::Module(_) => {
+                let reason = "a Python submission can't be run on CUDA yet".to_owned();
+                return looked.end(rejected("files", reason));
+            }
+            Found::Unusable(stage, reason) => return looked.end(rejected(stage, reason)),
+        };
+        looked.report.hash = material.hash(&task.hash);
+        looked.keep("plan.toml", material.plan.as_bytes())?;
+        looked.keep(Target::Cuda.kernel_file(), material.source.as_bytes())?;
+        let plan = match plan(&material, task) {
+            Ok(plan) => plan,
+            Err(reason) => return looked.end(rejected("plan", reason)),
+        };
+        looked.report.track = Some(plan.track.word().to_owned());
+        looked.passed("plan", "parsed and bound");
+
+        progress("compile", self.arch.name());
+        let since = Instant::now();
+        let compiled = self
+            .compiler
+            .compile(&material.source, &self.arch, &self.options)
+            .map_err(|error| HarnessError::Cuda(Box::new(error)))?;
+        looked.lap("compile", since);
+        let built = match compiled {
+            Outcome::Built(built) => built,
+            Outcome::Refused(log) => return looked.end(rejected("compile", log)),
+        };
+        let ptx = read(&built.ptx)?;
+        note_compiled(&mut looked, &built)?;
+        if let Err(reason) = Cuda::check(&plan, &ptx) {
+            return looked.end(rejected("plan", reason));
+        }
+        looked.passed("arguments", "as the kernels take them");
+        let figures = Figures::new(&self.arch, &plan, &built);
+        looked.report.diagnostics.extend(figures.resources());
+        if looked.depth == Depth::Check {
+            return looked.end(Verdict::Ok);
+        }
+        abort.check()?;
+        let seed = lab.secret()?;
+        looked.report.environment.seed = format!("{seed:016x}");
+        let device = self.device()?;
+        looked.report.environment.facts.extend(device.facts());
+        let ready = judge::Ready {
+            plan: &plan,
+            ptx: &ptx,
+            seed,
+        };
+        judge::judge(device, looked, &ready, &figures, bench, abort, progress)
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// The plan of a candidate, bound to its task. The error is for who wrote it.
+fn plan(material: &Material, task: &LoadedTask) -> Result<BoundPlan, String> {
+    let plan = parse(&material.plan, Target::Cuda)
+        .and_then(|plan| bind(&plan, &task.signature, None, TEMPS))
+        .map_err(|error| error.to_string())?;
+    let steps = plan.prepare.iter().chain(&plan.steps);
+    for step in steps {
+        if let BoundStep::Library { op, .. } = step {
+            return Err(format!(
+                "the library node `{}`: there are none on CUDA yet, write a kernel",
+                op.name()
+            ));
+        }
+    }
+    Ok(plan)
+}
+
+fn note_compiled(looked: &mut Attempt<'_>, built: &Built) -> Result<(), HarnessError> {
+    let (major, minor) = built.version;
+    let compiler = format!("NVRTC {major}.{minor}");
+    looked.passed("compile", format!("{compiler} ({})", built.key.short()));
+    let facts = &mut looked.report.environment.facts;
+    facts.insert("compiler".to_owned(), compiler);
+    facts.insert("compiler_options".to_owned(), built.options.join(" "));
+    let code = fs::read(&built.cubin).map_err(file(&built.cubin))?;
+    let hash = ContentHash::of_stream(code.as_slice()).map_err(file(&built.cubin))?;
+    let diagnostics = &mut looked.report.diagnostics;
+    diagnostics.insert("object_cached".to_owned(), json!(built.cached));
+    diagnostics.insert(OBJECT_HASH.to_owned(), json!(hash));
+    if !built.warnings.is_empty() {
+        diagnostics.insert("warnings".to_owned(), json!(built.warnings));
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, HarnessError> {
+    fs::read_to_string(path).map_err(file(path))
+}
+
+fn file(path: &Path) -> impl FnOnce(std::io::Error) -> HarnessError {
+    let path = path.to_owned();
+    move |source| HarnessError::File {
+        doing: "read",
+        path,
+        source,
+    }
+}
