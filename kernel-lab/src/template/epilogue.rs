@@ -1,5 +1,5 @@
 //! What follows the nodes that a template covers, if it is element-wise: a function that is put
-//! into the template's kernel, as C++.
+//! into the template's kernel, as C++ or CUDA C++.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use torch_bridge::{Arg, OpGraph, OpNode, TensorMeta};
 
+use super::epilogue_text::{Text, write};
 use super::matching::buffer;
+use super::spec::Target;
 
 /// Most tensors that an epilogue reads besides the result before it: with each, a stream of loads.
 const MAX_OPERANDS: usize = 12;
@@ -17,9 +19,10 @@ const MAX_OPERANDS: usize = 12;
 pub struct Epilogue {
     /// The buffers that it reads, in the order of its arguments, e.g. `param.bias`.
     pub operands: Vec<String>,
-    /// `static void epilogue(part, parts, x, y, runs, channels, length, operands…)`. It calls `fused`
+    /// On a processor `static void epilogue(part, parts, x, y, runs, channels, length, operands…)`. It calls `fused`
     /// (`fused.h`) with the function and how to read each operand, and takes `STREAM`, `DEGREE` and
-    /// `TAIL` from the template's parameters.
+    /// `TAIL` from the template's parameters. On a GPU `struct Epilogue`, with `OPERANDS`, its parameters in a
+    /// kernel's list, and `EPILOGUE`, one made of them.
     pub source: String,
 }
 
@@ -41,13 +44,26 @@ impl ChannelDim {
         }
     }
 
-    /// How `fused` reads a vector of channels.
-    fn reading(self) -> &'static str {
+    /// How a vector of channels is read.
+    pub(super) fn reading(self) -> Reading {
         match self {
-            Self::Second => "PerRun",
-            Self::Last => "Along",
+            Self::Second => Reading::PerRun,
+            Self::Last => Reading::Along,
         }
     }
+}
+
+/// How an operand is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// One entry for all elements.
+    One,
+    /// One for each run of elements.
+    PerRun,
+    /// One for each element of a run.
+    Along,
+    /// One for each element.
+    Full,
 }
 
 /// The function that `nodes` compute of the value `head`, if they are element-wise, the last has its
@@ -58,6 +74,7 @@ pub(super) fn lower(
     head: &str,
     nodes: &[&OpNode],
     channel: ChannelDim,
+    target: Target,
 ) -> Option<Epilogue> {
     let whole = graph.meta(head)?;
     if whole.dtype != "f32" || whole.shape.len() < 2 {
@@ -67,15 +84,23 @@ pub(super) fn lower(
         graph,
         whole,
         channel,
+        target,
         values: BTreeMap::from([(head.to_owned(), "v0".to_owned())]),
         operands: Vec::new(),
         lines: String::new(),
+    };
+    let kind = match target {
+        Target::Cpu => "vf",
+        Target::Cuda => "float",
     };
     for (index, node) in nodes.iter().enumerate() {
         let value = format!("v{}", index + 1);
         let expression = lowering.expression(node)?;
         // Writing to a String can't fail.
-        let _ = writeln!(lowering.lines, "        const vf {value} = {expression};");
+        let _ = writeln!(
+            lowering.lines,
+            "        const {kind} {value} = {expression};"
+        );
         lowering.values.insert(node.name.clone(), value);
     }
     let last = nodes
@@ -84,16 +109,17 @@ pub(super) fn lower(
     Some(lowering.finish(&lowering.values[&last.name]))
 }
 
-/// A tensor that enters, and how `fused` reads it.
-struct Operand {
+/// A tensor that enters, and how it is read.
+pub(super) struct Operand {
     buffer: String,
-    reading: &'static str,
+    pub(super) reading: Reading,
 }
 
 struct Lowering<'a> {
     graph: &'a OpGraph,
     whole: &'a TensorMeta,
     channel: ChannelDim,
+    target: Target,
     /// The C++ name of each value.
     values: BTreeMap<String, String>,
     operands: Vec<Operand>,
@@ -112,17 +138,17 @@ impl Lowering<'_> {
         // Of smaller tensors, too: what is broadcast before a function could as well be after it.
         self.reading(result)?;
         Some(match op {
-            "relu.default" => format!("relu_({})", tensor(self, "self")?),
-            "silu.default" => format!("silu_<DEGREE>({})", tensor(self, "self")?),
-            "tanh.default" => format!("tanh_<DEGREE>({})", tensor(self, "self")?),
-            "sigmoid.default" => format!("logistic_<DEGREE>({})", tensor(self, "self")?),
-            "mish.default" => format!("mish_<DEGREE>({})", tensor(self, "self")?),
-            "hardswish.default" => format!("hardswish_({})", tensor(self, "self")?),
-            "hardsigmoid.default" => format!("hardsigmoid_({})", tensor(self, "self")?),
-            "exp.default" => format!("exp_<DEGREE>({})", tensor(self, "self")?),
-            "abs.default" => format!("abs_({})", tensor(self, "self")?),
+            "relu.default" => self.target.call("relu", &tensor(self, "self")?),
+            "silu.default" => self.target.call("silu", &tensor(self, "self")?),
+            "tanh.default" => self.target.call("tanh", &tensor(self, "self")?),
+            "sigmoid.default" => self.target.call("logistic", &tensor(self, "self")?),
+            "mish.default" => self.target.call("mish", &tensor(self, "self")?),
+            "hardswish.default" => self.target.call("hardswish", &tensor(self, "self")?),
+            "hardsigmoid.default" => self.target.call("hardsigmoid", &tensor(self, "self")?),
+            "exp.default" => self.target.call("exp", &tensor(self, "self")?),
+            "abs.default" => self.target.call("abs", &tensor(self, "self")?),
             "neg.default" => format!("-{}", tensor(self, "self")?),
-            "sqrt.default" => format!("sqrt_({})", tensor(self, "self")?),
+            "sqrt.default" => self.target.call("sqrt", &tensor(self, "self")?),
             "pow.Tensor_Scalar" => {
                 let x = tensor(self, "self")?;
                 match number("exponent")?.as_str() {
@@ -135,20 +161,20 @@ impl Lowering<'_> {
             "gelu.default" => {
                 let x = tensor(self, "self")?;
                 match node.arg("approximate") {
-                    Some(Arg::Str(form)) if form == "none" => format!("gelu_<TAIL, false>({x})"),
-                    Some(Arg::Str(form)) if form == "tanh" => format!("gelu_by_tanh<DEGREE>({x})"),
+                    Some(Arg::Str(form)) if form == "none" => self.target.call("gelu", &x),
+                    Some(Arg::Str(form)) if form == "tanh" => self.target.call("gelu_by_tanh", &x),
                     _ => return None,
                 }
             }
             "softplus.default" if is_one(node, "beta") => {
-                format!("softplus_<DEGREE>({})", tensor(self, "self")?)
+                self.target.call("softplus", &tensor(self, "self")?)
             }
             "elu.default" if is_one(node, "scale") && is_one(node, "input_scale") => {
                 format!("elu_({}, {})", tensor(self, "self")?, number("alpha")?)
             }
             "leaky_relu.default" => {
                 let (x, slope) = (tensor(self, "self")?, number("negative_slope")?);
-                format!("{x} < vf{{}} ? {x} * {slope} : {x}")
+                format!("{x} < {} ? {x} * {slope} : {x}", self.target.splat("0.0f"))
             }
             "hardtanh.default" => {
                 let (low, high) = (number("min_val")?, number("max_val")?);
@@ -162,8 +188,8 @@ impl Lowering<'_> {
                 };
                 match (bound("min")?, bound("max")?) {
                     (Some(low), Some(high)) => format!("clamp_({x}, {low}, {high})"),
-                    (Some(low), None) => format!("max_(splat({low}), {x})"),
-                    (None, Some(high)) => format!("min_(splat({high}), {x})"),
+                    (Some(low), None) => format!("max_({}, {x})", self.target.splat(&low)),
+                    (None, Some(high)) => format!("min_({}, {x})", self.target.splat(&high)),
                     (None, None) => return None,
                 }
             }
@@ -207,10 +233,10 @@ impl Lowering<'_> {
         })
     }
 
-    /// An argument as a C++ vector: a value of the function, a tensor that enters, or a number.
+    /// An argument as a C++ value: a value of the function, a tensor that enters, or a number.
     fn operand(&mut self, arg: &Arg) -> Option<String> {
         let Arg::Ref(name) = arg else {
-            return number(arg).map(|number| format!("splat({number})"));
+            return number(arg).map(|number| self.target.splat(&number));
         };
         if let Some(value) = self.values.get(name) {
             return Some(value.clone());
@@ -233,7 +259,7 @@ impl Lowering<'_> {
     }
 
     /// A tensor that enters.
-    fn entering(&mut self, name: &str, reading: &'static str) -> Option<String> {
+    fn entering(&mut self, name: &str, reading: Reading) -> Option<String> {
         let buffer = buffer(self.graph, name)?;
         let is_known = |o: &Operand| o.buffer == buffer && o.reading == reading;
         let known = self.operands.iter().position(is_known);
@@ -244,17 +270,17 @@ impl Lowering<'_> {
         (index < MAX_OPERANDS).then(|| format!("o{index}"))
     }
 
-    /// How `fused` reads a tensor, if it is broadcast in a way that it knows.
-    fn reading(&self, meta: &TensorMeta) -> Option<&'static str> {
+    /// How a tensor is read, if it is broadcast in a way that kernels know.
+    fn reading(&self, meta: &TensorMeta) -> Option<Reading> {
         let whole = &self.whole.shape;
         if meta.dtype != "f32" || meta.shape.len() > whole.len() {
             return None;
         }
         if meta.shape.iter().all(|size| *size == 1) {
-            return Some("One");
+            return Some(Reading::One);
         }
         if meta.shape == *whole {
-            return Some("Full");
+            return Some(Reading::Full);
         }
         let rank = whole.len();
         let channel = self.channel.index(rank);
@@ -271,33 +297,37 @@ impl Lowering<'_> {
     }
 
     fn finish(&self, result: &str) -> Epilogue {
-        let list = |write: &dyn Fn(usize, &Operand) -> String| -> String {
-            (self.operands.iter().enumerate())
-                .map(|(index, operand)| write(index, operand))
-                .collect()
+        let text = Text {
+            operands: &self.operands,
+            lines: &self.lines,
+            result,
         };
-        let pointers = list(&|index, _| format!(", const float* p{index}"));
-        let vectors = list(&|index, _| format!(", vf o{index}"));
-        let readings = list(&|index, operand| format!(", {}{{p{index}}}", operand.reading));
-        // Without vectors of channels, all is one run.
-        let by_channel = |operand: &Operand| operand.reading == self.channel.reading();
-        let runs = if self.operands.iter().any(by_channel) {
-            "runs, channels, length"
-        } else {
-            "1, channels, runs * length"
-        };
-        let source = format!(
-            "#line 1 \"epilogue\"\n\
-             static void epilogue(int part, int parts, const float* x, float* y, i64 runs, i64 channels, i64 length{pointers}) {{\n    \
-             fused<STREAM>(part, parts, x, y, {runs}, [](vf v0{vectors}) __attribute__((always_inline)) {{\n\
-             {lines}        return {result};\n    \
-             }}{readings});\n\
-             }}\n",
-            lines = self.lines,
-        );
         Epilogue {
             operands: self.operands.iter().map(|o| o.buffer.clone()).collect(),
-            source,
+            source: write(&text, self.channel, self.target),
+        }
+    }
+}
+
+impl Target {
+    /// A function of one value, of its headers.
+    fn call(self, function: &str, x: &str) -> String {
+        // On a processor those with an exponential leave the degree of its polynomial open.
+        match (self, function) {
+            (Self::Cpu, "silu" | "tanh" | "logistic" | "mish" | "exp" | "softplus") => {
+                format!("{function}_<DEGREE>({x})")
+            }
+            (Self::Cpu, "gelu") => format!("gelu_<TAIL, false>({x})"),
+            (Self::Cpu, "gelu_by_tanh") => format!("gelu_by_tanh<DEGREE>({x})"),
+            _ => format!("{function}_({x})"),
+        }
+    }
+
+    /// A number as a value: on a processor a vector of it.
+    fn splat(self, number: &str) -> String {
+        match self {
+            Self::Cpu => format!("splat({number})"),
+            Self::Cuda => format!("({number})"),
         }
     }
 }

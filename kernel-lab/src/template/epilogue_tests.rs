@@ -3,6 +3,7 @@
 use torch_bridge::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, ValueKind};
 
 use super::epilogue::{ChannelDim, lower};
+use super::spec::Target;
 
 const WHOLE: [i64; 4] = [2, 6, 5, 7];
 
@@ -61,7 +62,7 @@ fn graph(rest: Vec<OpNode>, params: &[(&str, &[i64])]) -> OpGraph {
 
 fn lowered(graph: &OpGraph) -> Option<super::Epilogue> {
     let rest: Vec<&OpNode> = graph.nodes[1..].iter().collect();
-    lower(graph, "conv", &rest, ChannelDim::Second)
+    lower(graph, "conv", &rest, ChannelDim::Second, Target::Cpu)
 }
 
 fn product(with: &[i64]) -> OpGraph {

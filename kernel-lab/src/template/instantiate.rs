@@ -1,5 +1,6 @@
 //! Template + binding + parameters → candidate.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use minijinja::value::{Value, ValueKind};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::load::in_range;
-use super::spec::{Binding, ParamKind, ParamSpec, Template, Variable};
+use super::spec::{Binding, ParamKind, ParamSpec, Target, Template, Variable};
 use crate::plan::did_you_mean;
 
 /// A candidate made from a template.
@@ -16,7 +17,7 @@ use crate::plan::did_you_mean;
 pub struct Instance {
     /// The plan.
     pub plan_toml: String,
-    /// The source; errors in it name `kernel.cpp` or the header, with the line there.
+    /// The source, C++ or CUDA C++; errors in it name `kernel.cpp`, `kernel.cu` or the header, with the line there.
     pub source_cpp: String,
 }
 
@@ -96,9 +97,10 @@ pub fn instantiate(
     });
     let values = values.collect::<Result<Vec<_>, _>>()?;
     let plan_toml = render(template, binding, &values)?;
+    let source_cpp = source(template, binding, &values, &kernels(&plan_toml));
     Ok(Instance {
         plan_toml,
-        source_cpp: source(template, binding, &values),
+        source_cpp,
     })
 }
 
@@ -148,8 +150,31 @@ fn value_of(param: &ParamSpec, given: Option<&Json>) -> Result<ParamValue, Strin
     }
 }
 
-fn source(template: &Template, binding: &Binding, values: &[(&str, ParamValue)]) -> String {
+/// The kernels that a plan names; none of a text that is no TOML, which is found out when it is read as a plan.
+fn kernels(plan_toml: &str) -> BTreeSet<String> {
+    let plan: toml::Table = plan_toml.parse().unwrap_or_default();
+    let steps = ["prepare", "step"]
+        .into_iter()
+        .filter_map(|key| plan.get(key)?.as_array());
+    let names = steps
+        .flatten()
+        .filter_map(|step| step.get("kernel")?.as_str());
+    names.map(str::to_owned).collect()
+}
+
+fn source(
+    template: &Template,
+    binding: &Binding,
+    values: &[(&str, ParamValue)],
+    kernels: &BTreeSet<String>,
+) -> String {
     let mut text = String::new();
+    // The compiler makes code of every kernel that it sees, so a file has each behind an `#ifdef`.
+    if template.target == Target::Cuda {
+        for kernel in kernels {
+            let _ = writeln!(text, "#define KERNEL_{kernel} 1");
+        }
+    }
     for (name, value) in values {
         let value = match value {
             ParamValue::Int(value) => *value,
@@ -161,9 +186,14 @@ fn source(template: &Template, binding: &Binding, values: &[(&str, ParamValue)])
     for include in &template.includes {
         let _ = writeln!(text, "#line 1 \"{}\"\n{}", include.name, include.text);
     }
-    let _ = write!(text, "#line 1 \"kernel.cpp\"\n{}", template.kernel_source);
-    text.push_str(binding.epilogue.as_ref().map_or("", |e| &e.source));
-    text
+    let epilogue = binding.epilogue.as_ref().map_or("", |e| &e.source);
+    let file = template.target.kernel_file();
+    let kernel = format!("#line 1 \"{file}\"\n{}", template.kernel_source);
+    // On a processor it calls what the kernel's file has, on a GPU it is called from there.
+    match template.target {
+        Target::Cpu => text + &kernel + epilogue,
+        Target::Cuda => text + epilogue + &kernel,
+    }
 }
 
 fn render(

@@ -9,11 +9,14 @@ use serde::Deserialize;
 use super::epilogue::ChannelDim;
 use super::instantiate::environment;
 use super::spec::{
-    Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
+    Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Target, Template,
 };
 
 /// Folder of headers within a library.
 const INCLUDE_DIR: &str = "_include";
+
+/// Folder within a library that holds another one: templates for GPUs, with headers of their own.
+const CUDA_DIR: &str = "cuda";
 
 /// A library that can't be read: which file, and why.
 #[derive(Debug, thiserror::Error)]
@@ -88,21 +91,36 @@ struct ParamFile {
     log: Option<bool>,
 }
 
-/// Reads every template of a library, sorted by name. Folders that begin with `_` or `.` are none.
+/// Reads every template of a library that runs on processors, sorted by name.
 pub fn load(dir: &Path) -> Result<Vec<Template>, LoadError> {
+    load_for(dir, Target::Cpu)
+}
+
+/// Reads every template of a library that runs on `target`, sorted by name. Those for GPUs are in its folder
+/// `cuda`. Folders that begin with `_` or `.` are none.
+pub fn load_for(library: &Path, target: Target) -> Result<Vec<Template>, LoadError> {
+    let within;
+    let dir = match target {
+        Target::Cpu => library,
+        Target::Cuda => {
+            within = library.join(CUDA_DIR);
+            &within
+        }
+    };
     let mut folders = Vec::new();
     let unreadable = |error| fail(dir, LoadProblem::Read(error));
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(['_', '.']) && entry.path().is_dir() {
+        let is_other = target == Target::Cpu && name == CUDA_DIR;
+        if !is_other && !name.starts_with(['_', '.']) && entry.path().is_dir() {
             folders.push((name, entry.path()));
         }
     }
     folders.sort();
     folders
         .into_iter()
-        .map(|(name, folder)| load_one(&name, &folder, &dir.join(INCLUDE_DIR)))
+        .map(|(name, folder)| load_one(&name, &folder, &dir.join(INCLUDE_DIR), target))
         .collect()
 }
 
@@ -117,7 +135,12 @@ fn read(path: &Path) -> Result<String, LoadError> {
     fs::read_to_string(path).map_err(|error| fail(path, LoadProblem::Read(error)))
 }
 
-fn load_one(folder_name: &str, folder: &Path, include_dir: &Path) -> Result<Template, LoadError> {
+fn load_one(
+    folder_name: &str,
+    folder: &Path,
+    include_dir: &Path,
+    target: Target,
+) -> Result<Template, LoadError> {
     let path = folder.join("template.toml");
     let text = read(&path)?;
     let file: TemplateFile =
@@ -176,13 +199,14 @@ fn load_one(folder_name: &str, folder: &Path, include_dir: &Path) -> Result<Temp
     parsed.map_err(|error| fail(&plan_path, LoadProblem::Plan(Box::new(error))))?;
 
     // A template of library nodes only has no source.
-    let kernel_path = folder.join("kernel.cpp");
+    let kernel_path = folder.join(target.kernel_file());
     let kernel_source = if kernel_path.exists() {
         read(&kernel_path)?
     } else {
         String::new()
     };
     Ok(Template {
+        target,
         name: file.name,
         summary: file.summary,
         general: file.general,

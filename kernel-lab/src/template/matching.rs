@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use torch_bridge::{Arg, OpGraph, OpNode, ValueKind};
 
 use super::epilogue::{self, Epilogue};
-use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Template, Variable};
+use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Target, Template, Variable};
 
 /// Arguments that name dimensions: negative ones count from the end.
 const DIM_ARGS: [&str; 7] = [
@@ -51,7 +51,7 @@ pub fn matches(template: &Template, graph: &OpGraph) -> Option<Binding> {
                 nodes,
                 head,
                 epilogue,
-            } = covered(chain, graph)?;
+            } = covered(chain, graph, template.target)?;
             let swappable: Vec<usize> = (0..nodes.len())
                 .filter(|index| is_commutative(nodes[*index]))
                 .take(4)
@@ -95,7 +95,7 @@ struct Covered<'g> {
 
 /// The nodes of the chain and what follows them, if their operators are those of the chain and both
 /// together make all of the graph's outputs.
-fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Covered<'g>> {
+fn covered<'g>(chain: &Match, graph: &'g OpGraph, target: Target) -> Option<Covered<'g>> {
     let mut nodes: Vec<&OpNode> = graph.nodes.iter().collect();
     let rest = nodes.split_off(nodes.len().min(chain.ops.len()));
     let ops_fit = nodes.len() == chain.ops.len()
@@ -135,7 +135,7 @@ fn covered<'g>(chain: &Match, graph: &'g OpGraph) -> Option<Covered<'g>> {
         return None;
     }
     Some(Covered {
-        epilogue: Some(epilogue::lower(graph, value, &rest, channel)?),
+        epilogue: Some(epilogue::lower(graph, value, &rest, channel, target)?),
         nodes,
         head,
     })

@@ -6,9 +6,30 @@ use serde::{Deserialize, Serialize};
 
 use super::epilogue::{ChannelDim, Epilogue};
 
+/// What the kernels of a template run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Processors: C++.
+    Cpu,
+    /// GPUs of NVIDIA: CUDA C++.
+    Cuda,
+}
+
+impl Target {
+    /// The file of a template that holds its kernels.
+    pub fn kernel_file(self) -> &'static str {
+        match self {
+            Self::Cpu => "kernel.cpp",
+            Self::Cuda => "kernel.cu",
+        }
+    }
+}
+
 /// A kernel with parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
+    /// What it runs on.
+    pub target: Target,
     /// Its name, that of its folder.
     pub name: String,
     /// What it does, in one line.
@@ -21,7 +42,7 @@ pub struct Template {
     pub params: Vec<ParamSpec>,
     /// Headers that are put before the kernel, in order.
     pub includes: Vec<Include>,
-    /// `kernel.cpp`; empty for a template of library nodes only.
+    /// `kernel.cpp` or `kernel.cu`; empty for a template of library nodes only.
     pub kernel_source: String,
     /// `plan.toml` as a minijinja template.
     pub plan_template: String,

@@ -1,0 +1,5 @@
+// y = f(x, operands...), where f is written for the op graph.
+KERNEL void __launch_bounds__(BLOCK)
+    map(const float* x, float* y, i64 count, i64 channels, i64 length OPERANDS) {
+    sweep(x, y, count, channels, length, EPILOGUE);
+}
