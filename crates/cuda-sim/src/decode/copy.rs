@@ -70,6 +70,9 @@ impl<'a> Decoder<'a, '_> {
             Some(limit) if self.is_predicate(limit) => {
                 ignored = Some(self.read(limit, Kind::Predicate, false)?);
             }
+            Some(Operand::Int(limit)) if !(0..=*bytes).contains(limit) => {
+                return self.invalid(format!("{limit} bytes to read for {bytes} to write"));
+            }
             Some(limit) => {
                 size = Some(self.exact(limit, Type::U32)?.slot);
             }

@@ -108,7 +108,8 @@ impl<'a> Decoder<'a, '_> {
             offset,
         };
         let name = match address.base {
-            Base::Absolute => return Ok(fixed(space, offset)),
+            Base::Absolute if space == Some(Space::Local) => return Ok(fixed(space, offset)),
+            Base::Absolute => return self.invalid("a number is an address in local memory alone"),
             Base::Name(name) => name,
         };
         if let Some(Symbol::Register(base, ty)) = self.names.find(name) {
@@ -118,6 +119,12 @@ impl<'a> Decoder<'a, '_> {
             );
             if !is_address {
                 return self.invalid(format!("`{name}` holds no address"));
+            }
+            // As ptxas has it since sm_90.
+            let near = matches!(space, Some(Space::Shared | Space::Local));
+            if !near && ty.bytes() < 8 {
+                let what = "has 32 bits, and addresses there have 64";
+                return self.invalid(format!("`{name}` {what}"));
             }
             let space = match space {
                 // An argument's address in a register is a generic one.
@@ -166,16 +173,21 @@ impl<'a> Decoder<'a, '_> {
                 self.target(start, Some(Space::Global))?;
                 self.exact(first, Type::U32)?;
                 self.exact(all, Type::U32)?;
+                if let (Operand::Int(first), Operand::Int(all)) = (first, all)
+                    && first > all
+                {
+                    return self.invalid(format!("the first {first} bytes of {all}"));
+                }
             }
             (Some(&"cvt"), [property]) => {
-                self.exact(property, Type::B64)?;
+                self.exact(property, Type::U64)?;
             }
             _ => return self.unknown(instruction),
         }
         let Some(mov) = ops::moved(Type::B64) else {
             return self.unknown(instruction);
         };
-        let to = self.register(to, Wanted::exactly(Type::B64))?;
+        let to = self.register(to, Wanted::exactly(Type::U64))?;
         let nothing = self.constant(Kind::Long, 0);
         self.emit_alu(&mov, to.slot, &[nothing]);
         Ok(true)
@@ -213,8 +225,12 @@ impl<'a> Decoder<'a, '_> {
             ..Wanted::exactly(ty)
         };
         let values = self.values(values, count, wanted, stores)?;
+        let target = self.target(address, found)?;
+        if stores && found == Some(Space::Param) && target.space.is_none() {
+            return self.invalid("arguments are written by their names, not by addresses");
+        }
         Ok(Access {
-            target: self.target(address, found)?,
+            target,
             bytes,
             strong,
             signed: !stores && matches!(ty, Type::S8 | Type::S16 | Type::S32),

@@ -75,10 +75,14 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("abs neg", "s16|s32|s64", "T T"),
     ("min max", "I", "T T T"),
     ("min max", "relu s32", "T T T"),
-    // As of two halves, only `.b32` takes them.
+    // As of two halves, only registers of `.b32` take them.
     ("add min max", "u16x2|s16x2", "f16x2 f16x2 f16x2"),
     ("min max", "relu s16x2", "f16x2 f16x2 f16x2"),
-    ("vabsdiff2 vabsdiff4", "u32 u32 u32 add?", "T T T T"),
+    (
+        "vabsdiff2 vabsdiff4",
+        "u32 u32 u32 add?",
+        "T f16x2 f16x2 f16x2",
+    ),
     ("popc clz", "b32|b64", "u32 T"),
     ("brev", "b32|b64", "T T"),
     ("bfind", "shiftamt? u32|u64|s32|s64", "u32 T"),

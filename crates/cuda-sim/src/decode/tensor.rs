@@ -209,19 +209,17 @@ const WORD: Wanted = Wanted {
     variable: false,
 };
 
-/// Types of registers by what they hold, as ptxas takes them: of halves, and of
-/// what is cut from a single, an `mma` takes none but `.b32`.
-fn factor_type(element: Element, whole: bool) -> Type {
+/// Types of registers by what they hold. What several elements share lies in
+/// `.b32`, as pairs of halves do.
+fn factor_type(element: Element) -> Type {
     match element {
         Element::F64 => Type::B64,
-        Element::F16 | Element::Bf16 | Element::Tf32 if !whole => Type::F16x2,
-        _ => Type::B32,
+        _ => Type::F16x2,
     }
 }
 
-fn sum_type(sum: Sum, whole: bool) -> Type {
+fn sum_type(sum: Sum) -> Type {
     match sum {
-        Sum::F16 if whole => Type::B32,
         Sum::F16 => Type::F16x2,
         Sum::F32 => Type::F32,
         Sum::S32 => Type::S32,
@@ -244,7 +242,7 @@ impl<'a> Decoder<'a, '_> {
                 match instruction.operands.as_slice() {
                     [d, a] => Some(Matrix::Transpose {
                         d: self.register(d, WORD)?.slot,
-                        a: self.exact(a, Type::B32)?.slot,
+                        a: self.exact(a, Type::F16x2)?.slot,
                     }),
                     _ => None,
                 }
@@ -315,13 +313,13 @@ impl<'a> Decoder<'a, '_> {
             } else {
                 needed
             };
-            let mut slots = self.several(operand, given, factor_type(element, whole), false)?;
+            let mut slots = self.several(operand, given, factor_type(element), false)?;
             // What is behind repeats it.
             slots.truncate(needed);
             factors.push(slots);
         }
-        let c = self.several(c, sums(form.c), sum_type(form.c, whole), false)?;
-        let d = self.several(d, sums(form.d), sum_type(form.d, whole), true)?;
+        let c = self.several(c, sums(form.c), sum_type(form.c), false)?;
+        let d = self.several(d, sums(form.d), sum_type(form.d), true)?;
         let registers = [d.as_slice(), &factors[0], &factors[1], &c];
         Ok(Some(Matrix::Product(form.product(registers))))
     }
@@ -352,14 +350,10 @@ impl<'a> Decoder<'a, '_> {
             return Ok(None);
         }
         let part = match (which, store) {
-            ("a" | "b", false) => element(ty).and_then(|ty| {
-                Some((
-                    Part::factor(shape, ty, which == "a")?,
-                    factor_type(ty, true),
-                ))
-            }),
+            ("a" | "b", false) => element(ty)
+                .and_then(|ty| Some((Part::factor(shape, ty, which == "a")?, factor_type(ty)))),
             ("c", false) | ("d", true) => {
-                sum(ty).and_then(|ty| Some((Part::sum(shape, ty)?, sum_type(ty, true))))
+                sum(ty).and_then(|ty| Some((Part::sum(shape, ty)?, sum_type(ty))))
             }
             _ => None,
         };

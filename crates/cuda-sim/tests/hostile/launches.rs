@@ -259,10 +259,13 @@ fn addresses_beyond_a_variable() {
         ),
         ("ld.shared.u64 %d1, [s+4];", "misaligned"),
         (
-            "ld.global.u64 %d1, [18446744073709551608];",
+            "mov.u64 %d1, -8;\nld.global.u64 %d1, [%d1];",
             "out-of-bounds",
         ),
-        ("ld.u64 %d1, [0x7effffffffff];", "out-of-bounds"),
+        (
+            "mov.u64 %d1, 0x7effffffffff;\nld.u64 %d1, [%d1];",
+            "out-of-bounds",
+        ),
         ("ld.param.u64 %d1, [a+8];", "out-of-bounds"),
         ("ld.param.u64 %d1, [a+-8];", "out-of-bounds"),
         ("st.param.u64 [a], %d1;", "read-only"),
