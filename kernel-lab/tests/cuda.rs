@@ -103,6 +103,12 @@ fn every_cuda_candidate_gets_its_verdict_and_none_a_speedup() {
         if report.verdict.is_ok() {
             assert!(report.metrics["modelled_cost"].value > 0.0, "{name}");
             assert!(report.diagnostics["baseline"].is_null(), "{name}");
+            let assisted = report.track.as_deref() == Some("library-assisted");
+            assert_eq!(
+                assisted,
+                report.diagnostics.contains_key("library"),
+                "{name}"
+            );
             let launches = &report.diagnostics["launches"];
             assert!(
                 launches[0]["counters"]["loads"]["bytes"].as_u64() > Some(0),

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use crate::driver::{Context, CudaError, Function, Launch, Memory};
 use crate::wire::{
-    Arg, Channel, ChannelError, Facts, Fault, Place, Program, Reply, Request, SOCKET_FD, Step,
-    Steps,
+    Arg, Channel, ChannelError, Facts, Fault, Phase, Place, Program, Reply, Request, SOCKET_FD,
+    Step, Steps,
 };
 
 /// The whole of a runner's `main`.
@@ -220,14 +220,15 @@ impl Runner {
     fn run(&self, which: Steps) -> Result<(), Stop> {
         let nothing = || Stop::Refused("nothing is loaded".to_owned());
         let loaded = self.loaded.as_ref().ok_or_else(nothing)?;
-        let (what, steps, functions, slot) = match which {
-            Steps::Prepare => ("prepare", &self.program.prepare, &loaded.prepare, 0),
-            Steps::Call { slot } => ("step", &self.program.steps, &loaded.steps, slot),
+        let (steps, functions) = match which.phase {
+            Phase::Prepare => (&self.program.prepare, &loaded.prepare),
+            Phase::Call => (&self.program.steps, &loaded.steps),
         };
         let context = self.context()?;
-        for (number, (step, function)) in steps.iter().zip(functions).enumerate() {
-            let doing = format!("run {what} {} (kernel `{}`)", number + 1, step.kernel);
-            let arguments = self.arguments(step, slot)?;
+        let all = steps.iter().zip(functions);
+        for (step, function) in all.skip(which.first).take(which.count) {
+            let doing = format!("run {} (kernel `{}`)", step.place, step.kernel);
+            let arguments = self.arguments(step, which.slot)?;
             let launch = Launch {
                 function,
                 grid: step.grid,

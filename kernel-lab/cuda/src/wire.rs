@@ -48,17 +48,27 @@ pub struct Place {
     pub bytes: u64,
 }
 
-/// Which steps.
+/// Which steps, on which copy of inputs and outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steps {
+    /// Of which list.
+    pub phase: Phase,
+    /// Which copy.
+    pub slot: usize,
+    /// The first of them, counted from 0.
+    pub first: usize,
+    /// How many, if there are as many.
+    pub count: usize,
+}
+
+/// A list of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Steps {
+pub enum Phase {
     /// Those that run once per set of parameters.
     Prepare,
-    /// Those of a call, on this copy of inputs and outputs.
-    Call {
-        /// Which copy.
-        slot: usize,
-    },
+    /// Those of a call.
+    Call,
 }
 
 /// What is to be run.
@@ -93,6 +103,8 @@ impl Buffer {
 /// A launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
+    /// What it is called in messages, e.g. "step 2".
+    pub place: String,
     /// Name of the kernel in the module.
     pub kernel: String,
     /// Blocks in x, y and z.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kernel_cuda::wire::{
-    Arg, Buffer, Channel, ChannelError, Place, Program, Reply, Request, SOCKET_FD, Step, Steps,
+    Arg, Buffer, Channel, ChannelError, Phase, Place, Program, Reply, Request, SOCKET_FD, Step,
+    Steps,
 };
 use sandbox::{Child, Command, ExitReason, Limits, Policy};
 
@@ -186,7 +187,16 @@ impl Runner {
     }
 }
 
-const CALL: Request = Request::Run(Steps::Call { slot: 0 });
+const CALL: Request = call(0, 0, usize::MAX);
+
+const fn call(slot: usize, first: usize, count: usize) -> Request {
+    Request::Run(Steps {
+        phase: Phase::Call,
+        slot,
+        first,
+        count,
+    })
+}
 
 fn place(slot: usize, bytes: usize) -> Place {
     Place {
@@ -210,6 +220,7 @@ fn floats(count: u64, slots: usize) -> Buffer {
 fn step(kernel: &str, threads: u32, more: &[u64]) -> Step {
     let values = more.iter().map(|value| Arg::Value(*value));
     Step {
+        place: "step 1".to_owned(),
         kernel: kernel.to_owned(),
         grid: [1, 1, 1],
         block: [threads, 1, 1],
@@ -234,9 +245,11 @@ fn steps_run_in_order_on_the_slot_that_is_asked_for() {
     runner.ready(&[floats(3, 2)], steps);
     runner.write(0, &[1.0, 2.0, 3.0]);
     runner.write(1, &[4.0, 5.0, 6.0]);
-    runner.done(&Request::Run(Steps::Call { slot: 1 }), &[]);
+    runner.done(&call(1, 0, usize::MAX), &[]);
     assert_eq!(runner.floats(0, 3), [1.0, 2.0, 3.0]);
     assert_eq!(runner.floats(1, 3), [-12.0, -15.0, 12.0]);
+    runner.done(&call(0, 1, 1), &[]);
+    assert_eq!(runner.floats(0, 3), [-1.5, -3.0, 3.0]);
     assert_eq!(runner.findings(), "");
 }
 

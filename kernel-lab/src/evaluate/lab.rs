@@ -335,17 +335,16 @@ impl Lab {
         depth: Depth,
         attempt: Option<(u32, Split)>,
     ) -> Report {
-        let mut facts = match &self.cuda {
-            Some(cuda) => cuda.facts(),
-            None => {
-                let mut facts = self.device.facts();
-                facts.insert("compiler".to_owned(), self.compiler.id().to_owned());
-                facts.insert(
-                    "compiler_options".to_owned(),
-                    crate::compile::OPTIONS.join(" "),
-                );
-                facts
-            }
+        let mut facts = if let Some(cuda) = &self.cuda {
+            cuda.facts()
+        } else {
+            let mut facts = self.device.facts();
+            facts.insert("compiler".to_owned(), self.compiler.id().to_owned());
+            facts.insert(
+                "compiler_options".to_owned(),
+                crate::compile::OPTIONS.join(" "),
+            );
+            facts
         };
         facts.insert("torch".to_owned(), self.interp.torch_version().to_owned());
         facts.insert(

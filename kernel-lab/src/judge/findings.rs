@@ -77,6 +77,35 @@ pub struct Near {
     pub len_bytes: u64,
 }
 
+/// What a device objects to; on a simulated one with its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceFinding {
+    /// What it is, e.g. `race`, or the driver's name of an error.
+    pub kind: String,
+    /// The kernel.
+    pub kernel: Option<String>,
+    /// Source file.
+    pub file: Option<String>,
+    /// Line of it, counted from 1.
+    pub line: Option<u32>,
+    /// The buffer's name in the plan, if it is about one.
+    pub buffer: Option<String>,
+    /// All of it in words, and what else was found in the same run.
+    pub texts: Vec<String>,
+}
+
+impl fmt::Display for DeviceFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        let shown = &self.texts[..self.texts.len().min(SHOWN)];
+        f.write_str(&shown.join("\n"))?;
+        match self.texts.len() - shown.len() {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
 /// Something wrong with a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
@@ -256,21 +285,8 @@ pub enum Finding {
         /// How many more.
         count: u64,
     },
-    /// What the device itself objects to: on a simulated one with its place.
-    Device {
-        /// What it is, e.g. `race`, or the driver's name of an error.
-        kind: String,
-        /// The kernel.
-        kernel: Option<String>,
-        /// Source file.
-        file: Option<String>,
-        /// Line of it, counted from 1.
-        line: Option<u32>,
-        /// The buffer's name in the plan, if it is about one.
-        buffer: Option<String>,
-        /// All of it in words, and what else was found in the same run.
-        texts: Vec<String>,
-    },
+    /// What the device itself objects to.
+    Device(Box<DeviceFinding>),
     /// Faster than memory and arithmetic allow.
     TooFast {
         /// The least time it can take.
@@ -303,7 +319,7 @@ impl Finding {
             Self::ForbiddenCall { .. } => "forbidden-call",
             Self::StillRunning { .. } => "still-running",
             Self::ThreadLeft { .. } => "thread-left",
-            Self::Device { .. } => "device",
+            Self::Device(_) => "device",
             Self::TooFast { .. } => "too-fast",
         }
     }
@@ -327,7 +343,7 @@ impl Finding {
             | Self::ParamKept { inner } => {
                 format!("{}:{}", self.code(), inner.codes())
             }
-            Self::Device { kind, .. } => format!("{}:{kind}", self.code()),
+            Self::Device(found) => format!("{}:{}", self.code(), found.kind),
             _ => self.code().to_owned(),
         }
     }
@@ -483,15 +499,7 @@ impl fmt::Display for Finding {
                 )
             }
             Self::ThreadLeft { count } => write!(f, "left {count} threads behind"),
-            Self::Device { texts, .. } => {
-                const SHOWN: usize = 3;
-                let shown = &texts[..texts.len().min(SHOWN)];
-                f.write_str(&shown.join("\n"))?;
-                match texts.len() - shown.len() {
-                    0 => Ok(()),
-                    more => write!(f, "\nand {more} more"),
-                }
-            }
+            Self::Device(found) => found.fmt(f),
             Self::TooFast { floor_ns, got_ns } => {
                 write!(
                     f,

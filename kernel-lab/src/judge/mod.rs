@@ -19,7 +19,7 @@ mod simd;
 pub mod tolerance;
 
 pub use compare::{Expected, Outcome, Site, compare};
-pub use findings::{Finding, Near, Side, ValueClass};
+pub use findings::{DeviceFinding, Finding, Near, Side, ValueClass};
 pub use floor::Roofline;
 pub use hash::{ContentHash, is_uniform};
 pub(crate) use simd::dispatch;

@@ -9,7 +9,7 @@ use super::error::{PlanError, Problem};
 use super::expr::{Env, Expr};
 use super::parse::{expression, limit_count};
 use super::spec::{Launch, Step};
-use super::toml_view::TableView;
+use super::toml_view::{TableView, ValueView};
 
 /// What only a launch has.
 pub(super) const KEYS: [&str; 5] = ["grid", "block", "shared", "cooperative", "cluster"];
@@ -25,7 +25,7 @@ const MOST_SHARED: i64 = 227 << 10;
 /// The keys of a kernel's step.
 pub(super) fn parse(table: &TableView<'_>) -> Result<Launch, PlanError> {
     let shared_bytes = table.get("shared").map(expression).transpose()?;
-    let cooperative = table.get("cooperative").map(|value| value.bool());
+    let cooperative = table.get("cooperative").map(ValueView::bool);
     let cluster = table.get("cluster").map(|_| sizes(table, "cluster"));
     Ok(Launch {
         grid: sizes(table, "grid")?,

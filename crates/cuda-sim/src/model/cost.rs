@@ -265,6 +265,20 @@ pub fn modelled_cost(
     })
 }
 
+/// The modelled cost of a launch of which nothing is known but what it moves and how many
+/// operations on singles it does, as of a library's: bytes and arithmetic, and the launch.
+pub fn modelled_roofline(preset: &Preset, bytes: u64, f32_flops: u64) -> ModelledCost {
+    let term = |term: Term| match term {
+        Term::Bytes => bytes as f64 / preset.bandwidth,
+        Term::Arithmetic => f32_flops as f64 / preset.f32_flops,
+        Term::Launch => LAUNCH,
+        _ => 0.0,
+    };
+    ModelledCost {
+        terms: Term::ALL.map(term),
+    }
+}
+
 /// Blocks one after the other where there is no room for all, each as long as a
 /// mean warp waits for its results.
 fn latency(preset: &Preset, occupancy: &Occupancy, blocks: u64, counters: &Counters) -> f64 {

@@ -7,6 +7,6 @@ mod cost;
 mod occupancy;
 mod presets;
 
-pub use cost::{CostError, Limit, ModelledCost, Term, modelled_cost};
+pub use cost::{CostError, Limit, ModelledCost, Term, modelled_cost, modelled_roofline};
 pub use occupancy::{Needs, Occupancy, Processor, Resource};
 pub use presets::{A100, B200, H100, Preset};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::HarnessError;
-use crate::judge::Finding;
+use crate::judge::{DeviceFinding, Finding};
 
 /// What memory is called that was never given back.
 const LEAK: &str = "leak";
@@ -134,13 +134,15 @@ impl Findings {
         // What a runner still holds when its context is gone is no leak of a kernel's.
         lines.retain(|line| line.code != LEAK || line.kernel.is_some());
         let texts: Vec<String> = lines.iter().map(|line| self.text(line)).collect();
-        Ok(lines.first().map(|first| Finding::Device {
-            kind: first.code.clone(),
-            kernel: first.kernel.clone(),
-            file: first.source.as_ref().map(|source| source.file.clone()),
-            line: first.source.as_ref().map(|source| source.line),
-            buffer: self.name(first).map(str::to_owned),
-            texts,
+        Ok(lines.first().map(|first| {
+            Finding::Device(Box::new(DeviceFinding {
+                kind: first.code.clone(),
+                kernel: first.kernel.clone(),
+                file: first.source.as_ref().map(|source| source.file.clone()),
+                line: first.source.as_ref().map(|source| source.line),
+                buffer: self.name(first).map(str::to_owned),
+                texts,
+            }))
         }))
     }
 
@@ -192,25 +194,22 @@ mod tests {
         let half = line("race", 4096);
         let (first, rest) = half.split_at(40);
         write!(file, "{}{first}", line("out-of-bounds", 4096)).expect("written");
-        let Some(Finding::Device {
-            kind,
-            line: Some(7),
-            buffer: Some(buffer),
-            texts,
-            ..
-        }) = findings.fresh().expect("lines")
-        else {
-            panic!("a finding")
+        let found = |findings: &mut Findings| match findings.fresh().expect("lines") {
+            Some(Finding::Device(found)) => *found,
+            other => panic!("{other:?}"),
         };
-        assert_eq!((kind.as_str(), buffer.as_str()), ("out-of-bounds", "out.0"));
-        assert_eq!(texts, ["out-of-bounds: byte 8 of `out.0`"]);
-        let own = "{\"schema\":1,\"code\":\"leak\",\"text\":\"of the runner\",\"kernel\":null}\n";
-        write!(file, "{rest}{}{own}", line("leak", 0)).expect("written");
-        let Some(Finding::Device { texts, .. }) = findings.fresh().expect("lines") else {
-            panic!("a finding")
-        };
+        let first = found(&mut findings);
+        assert_eq!(first.kind, "out-of-bounds");
         assert_eq!(
-            texts,
+            (first.line, first.buffer.as_deref()),
+            (Some(7), Some("out.0"))
+        );
+        assert_eq!(first.texts, ["out-of-bounds: byte 8 of `out.0`"]);
+        let own =
+            "{\"schema\":1,\"code\":\"leak\",\"text\":\"the runner's own\",\"kernel\":null}\n";
+        write!(file, "{rest}{}{own}", line("leak", 0)).expect("written");
+        assert_eq!(
+            found(&mut findings).texts,
             ["race: byte 8 of `out.0`", "leak: byte 8 of `cuMemAlloc #2`"]
         );
         assert_eq!(findings.fresh().expect("nothing"), None);

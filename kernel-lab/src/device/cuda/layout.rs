@@ -1,17 +1,42 @@
-//! A plan as the runner gets it.
+//! A plan as the runner gets it, and what the host does between the launches.
 
 use kernel_cuda::wire::{Buffer, Program, Step};
 
 use super::arguments::Kernels;
+use super::library::Node;
 use crate::plan::{BoundPlan, BoundStep, Role};
 
 /// Bytes of all copies of inputs and outputs together that are worth having several for.
 const MOST_SLOT_BYTES: u64 = 768 << 20;
 
+/// A plan that can be run.
+#[derive(Debug)]
+pub(super) struct LaidOut {
+    /// For the runner.
+    pub(super) program: Program,
+    /// The `prepare` steps in their order, and those of a call.
+    pub(super) prepare: Vec<Part>,
+    pub(super) steps: Vec<Part>,
+}
+
+/// Steps that are done by one side.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Launches, by the runner.
+    Launches {
+        /// The first of the program's.
+        first: usize,
+        /// How many.
+        count: usize,
+    },
+    /// A library node, by the host.
+    Library(Node),
+}
+
 /// Lays a plan out for a device that checks bounds itself, so that nothing need lie between
 /// buffers. There are at most `slots` copies of inputs and outputs, and at least one; the error is what is
 /// wrong with the plan.
-pub(super) fn program(plan: &BoundPlan, ptx: &str, slots: usize) -> Result<Program, String> {
+pub(super) fn lay_out(plan: &BoundPlan, ptx: &str, slots: usize) -> Result<LaidOut, String> {
     let kernels = Kernels::read(plan, ptx)?;
     let rotates = |role: &Role| matches!(role, Role::In(_) | Role::Out(_));
     let rotating = plan.buffers.iter().filter(|buffer| rotates(&buffer.role));
@@ -23,47 +48,67 @@ pub(super) fn program(plan: &BoundPlan, ptx: &str, slots: usize) -> Result<Progr
         guard_bytes: 0,
         slots: if rotates(&buffer.role) { slots } else { 1 },
     });
-    let steps = |name: &str, steps: &[BoundStep]| {
-        let numbered = steps.iter().enumerate();
-        numbered
-            .map(|(number, step)| launch(&kernels, plan, &format!("{name} {}", number + 1), step))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    Ok(Program {
-        buffers: buffers.collect(),
-        prepare: steps("prepare", &plan.prepare)?,
-        steps: steps("step", &plan.steps)?,
+    let (launches, steps) = split(&kernels, plan, "step", &plan.steps)?;
+    let (prepare_launches, prepare) = split(&kernels, plan, "prepare", &plan.prepare)?;
+    Ok(LaidOut {
+        program: Program {
+            buffers: buffers.collect(),
+            prepare: prepare_launches,
+            steps: launches,
+        },
+        prepare,
+        steps,
     })
 }
 
-fn launch(
+/// Launches, and who does what in which order.
+fn split(
     kernels: &Kernels<'_>,
     plan: &BoundPlan,
-    place: &str,
-    step: &BoundStep,
-) -> Result<Step, String> {
-    match step {
-        BoundStep::Kernel {
-            kernel,
-            args,
-            launch: Some(launch),
-        } => Ok(Step {
-            kernel: plan.kernels[*kernel].symbol.clone(),
-            grid: launch.grid,
-            block: launch.block,
-            shared_bytes: launch.shared_bytes,
-            cooperative: launch.cooperative,
-            cluster: launch.cluster,
-            args: kernels.arguments(place, *kernel, args)?,
-        }),
-        BoundStep::Kernel { launch: None, .. } => {
-            Err(format!("{place} says nothing of grid and block"))
+    name: &str,
+    steps: &[BoundStep],
+) -> Result<(Vec<Step>, Vec<Part>), String> {
+    let (mut launches, mut parts) = (Vec::new(), Vec::new());
+    for (number, step) in steps.iter().enumerate() {
+        let place = format!("{name} {}", number + 1);
+        match step {
+            BoundStep::Kernel {
+                kernel,
+                args,
+                launch,
+            } => {
+                let launch =
+                    launch.ok_or_else(|| format!("{place} says nothing of grid and block"))?;
+                let args = kernels.arguments(&place, *kernel, args)?;
+                match parts.last_mut() {
+                    Some(Part::Launches { count, .. }) => *count += 1,
+                    _ => parts.push(Part::Launches {
+                        first: launches.len(),
+                        count: 1,
+                    }),
+                }
+                launches.push(Step {
+                    place,
+                    kernel: plan.kernels[*kernel].symbol.clone(),
+                    grid: launch.grid,
+                    block: launch.block,
+                    shared_bytes: launch.shared_bytes,
+                    cooperative: launch.cooperative,
+                    cluster: launch.cluster,
+                    args,
+                });
+            }
+            BoundStep::Library {
+                op,
+                inputs,
+                outputs,
+                attrs,
+            } => {
+                // Binding has seen to it that there is one.
+                let output = outputs.first().copied().unwrap_or_default();
+                parts.push(Part::Library(Node::of(plan, *op, inputs, output, attrs)));
+            }
         }
-        BoundStep::Library { op, .. } => Err(no_library(place, op.name())),
     }
-}
-
-/// What is said of a library node.
-fn no_library(place: &str, op: &str) -> String {
-    format!("{place} is the library node `{op}`, and there are none on CUDA yet: write a kernel")
+    Ok((launches, parts))
 }

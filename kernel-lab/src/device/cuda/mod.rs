@@ -8,6 +8,7 @@
 mod arguments;
 mod findings;
 mod layout;
+mod library;
 mod process;
 mod session;
 
@@ -20,6 +21,7 @@ use kernel_cuda::wire::Facts;
 use kernel_nvrtc::Arch;
 
 pub use findings::Launched;
+pub use library::Node;
 pub use session::CudaSession;
 
 use self::process::{Runner, Spec};
@@ -119,11 +121,11 @@ impl Cuda {
             Some(spare) => spare,
             None => Runner::start(&self.spec)?,
         };
-        let program = match layout::program(plan, ptx, slots) {
-            Ok(program) => program,
+        let laid_out = match layout::lay_out(plan, ptx, slots) {
+            Ok(laid_out) => laid_out,
             Err(reason) => return Ok(Load::Ended(Ended::Refused(reason))),
         };
-        CudaSession::load(runner, plan, program, ptx, contents)
+        CudaSession::load(runner, plan, laid_out, ptx, contents)
     }
 
     /// Makes ready for the next [`Self::load`].

@@ -1,16 +1,19 @@
 //! A candidate in a CUDA runner.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
-use kernel_cuda::wire::{Fault, Place, Program, Reply, Request, Steps};
+use kernel_cuda::wire::{Fault, Phase, Place, Program, Reply, Request, Steps};
 
 use super::super::{Call, Ended, Run, Session};
 use super::Load;
 use super::findings::{Findings, Launched, Tail};
+use super::layout::{LaidOut, Part};
+use super::library::Node;
 use super::process::{Answer, FINDINGS, LAUNCHES, Runner};
 use crate::error::HarnessError;
-use crate::judge::{Finding, Side, guard};
+use crate::judge::{DeviceFinding, Finding, Side, guard};
 use crate::plan::BoundPlan;
 
 /// Longest wait for what no candidate has a part in.
@@ -34,6 +37,8 @@ const LOAD: &str = "load the candidate";
 pub struct CudaSession {
     runner: Runner,
     program: Program,
+    prepare: Rc<[Part]>,
+    steps: Rc<[Part]>,
     names: Vec<String>,
     findings: Findings,
     launches: Tail<Launched>,
@@ -46,11 +51,16 @@ impl CudaSession {
     pub(super) fn load(
         mut runner: Runner,
         plan: &BoundPlan,
-        program: Program,
+        laid_out: LaidOut,
         image: &str,
         contents: &[(usize, &[u8])],
     ) -> Result<Load, HarnessError> {
         let refused = |text: String| Ok(Load::Ended(Ended::Refused(text)));
+        let LaidOut {
+            program,
+            prepare,
+            steps,
+        } = laid_out;
         let addresses = match runner.ask(&Request::Arrange(program.clone()), &[], OWN)? {
             Answer::Reply(Reply::Arranged(addresses)) => addresses,
             Answer::Reply(Reply::Refused(text)) => {
@@ -82,6 +92,8 @@ impl CudaSession {
             key: crate::evaluate::draw_seed()?,
             runner,
             program,
+            prepare: prepare.into(),
+            steps: steps.into(),
             names,
         };
         match session
@@ -198,22 +210,27 @@ impl Session for CudaSession {
     }
 
     fn run(&mut self, call: Call, limit: Duration) -> Result<Run<()>, HarnessError> {
-        let (steps, doing) = match call {
-            Call::Prepare => (Steps::Prepare, "prepare"),
-            Call::Plan { slot } => (Steps::Call { slot }, "run"),
+        let (phase, parts, slot, doing) = match call {
+            Call::Prepare => (Phase::Prepare, Rc::clone(&self.prepare), 0, "prepare"),
+            Call::Plan { slot } => (Phase::Call, Rc::clone(&self.steps), slot, "run"),
         };
-        let answer = self.runner.ask(&Request::Run(steps), &[], limit)?;
-        // What is wrong, and where, explains more than the error that came of it.
-        if let Some(finding) = self.findings.fresh()? {
-            return Ok(Run::Ended(Ended::Found(finding)));
+        for part in parts.iter() {
+            match part {
+                Part::Launches { first, count } => {
+                    let steps = Steps {
+                        phase,
+                        slot,
+                        first: *first,
+                        count: *count,
+                    };
+                    if let Run::Ended(ended) = self.launch(steps, doing, limit)? {
+                        return Ok(Run::Ended(ended));
+                    }
+                }
+                Part::Library(node) => self.run_node(node, slot)?,
+            }
         }
-        Ok(match answer {
-            Answer::Reply(Reply::Done) => Run::Done(()),
-            Answer::Reply(Reply::Refused(text)) => Run::Ended(Ended::Refused(text)),
-            Answer::Reply(Reply::Broken(fault)) => Run::Ended(Ended::Found(broken(&fault))),
-            Answer::Silent => Run::Ended(Ended::TimedOut { doing, limit }),
-            other => return Err(unexpected(&self.runner, "run a plan", &other)),
-        })
+        Ok(Run::Done(()))
     }
 
     fn guards(&mut self) -> Result<Option<Finding>, HarnessError> {
@@ -246,16 +263,46 @@ impl Session for CudaSession {
     }
 }
 
+impl CudaSession {
+    fn run_node(&mut self, node: &Node, slot: usize) -> Result<(), HarnessError> {
+        let mut operands = Vec::with_capacity(node.inputs.len());
+        for &input in &node.inputs {
+            let mut bytes = vec![0; self.program.buffers[input].bytes as usize];
+            self.read(input, slot, &mut bytes)?;
+            operands.push(bytes);
+        }
+        let result = node.run(&operands)?;
+        self.write(node.output, slot, &result)
+    }
+
+    fn launch(
+        &mut self,
+        steps: Steps,
+        doing: &'static str,
+        limit: Duration,
+    ) -> Result<Run<()>, HarnessError> {
+        let answer = self.runner.ask(&Request::Run(steps), &[], limit)?;
+        // What is wrong, and where, explains more than the error that came of it.
+        if let Some(finding) = self.findings.fresh()? {
+            return Ok(Run::Ended(Ended::Found(finding)));
+        }
+        Ok(match answer {
+            Answer::Reply(Reply::Done) => Run::Done(()),
+            Answer::Reply(Reply::Refused(text)) => Run::Ended(Ended::Refused(text)),
+            Answer::Reply(Reply::Broken(fault)) => Run::Ended(Ended::Found(broken(&fault))),
+            Answer::Silent => Run::Ended(Ended::TimedOut { doing, limit }),
+            other => return Err(unexpected(&self.runner, "run a plan", &other)),
+        })
+    }
+}
+
 /// What a GPU says about a kernel that it has ended.
 fn broken(fault: &Fault) -> Finding {
-    Finding::Device {
+    Finding::Device(Box::new(DeviceFinding {
         kind: fault.error.clone(),
-        kernel: None,
-        file: None,
-        line: None,
-        buffer: None,
         texts: vec![format!("failed to {}: {}", fault.doing, fault.text)],
-    }
+        ..DeviceFinding::default()
+    }))
 }
 
 /// An answer that no candidate has a part in.

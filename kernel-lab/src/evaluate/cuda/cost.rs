@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cuda_sim::Outcome;
-use cuda_sim::model::{ModelledCost, Needs, Occupancy, Preset, Resource, modelled_cost};
+use cuda_sim::model::{
+    ModelledCost, Needs, Occupancy, Preset, Resource, modelled_cost, modelled_roofline,
+};
 use kernel_nvrtc::{Arch, Built, Resources};
 use protocol::Metric;
 use serde_json::{Value, json};
 
-use crate::device::cuda::Launched;
+use crate::device::cuda::{Launched, Node};
 use crate::plan::{BoundLaunch, BoundPlan, BoundStep};
 
 /// The metric.
@@ -124,9 +126,16 @@ impl<'a> Figures<'a> {
             let rows = prepared.iter().map(|launched| self.row(launched)).collect();
             diagnostics.insert("prepare_launches".to_owned(), rows);
         }
-        let costs: Option<Vec<f64>> = called
-            .iter()
-            .map(|launched| Some(self.modelled(launched)?.modelled_microseconds()))
+        let nodes = Node::among(self.plan, &self.plan.steps);
+        if !nodes.is_empty() {
+            let rows = nodes.iter().map(|node| self.node_row(node)).collect();
+            diagnostics.insert("library".to_owned(), rows);
+        }
+        let launches = called.iter().map(|launched| self.modelled(launched));
+        let nodes = nodes.iter().map(|node| self.modelled_node(node));
+        let costs: Option<Vec<f64>> = launches
+            .chain(nodes)
+            .map(|cost| Some(cost?.modelled_microseconds()))
             .collect();
         let metric = costs.filter(|costs| !costs.is_empty()).map(|costs| Metric {
             value: costs.iter().sum(),
@@ -153,6 +162,26 @@ impl<'a> Figures<'a> {
         };
         let blocks = launched.grid.iter().map(|size| u64::from(*size)).product();
         modelled_cost(self.preset.as_ref()?, &occupancy, blocks, &outcome).ok()
+    }
+
+    /// A library's kernels are not seen: what bounds them stands for them.
+    fn modelled_node(&self, node: &Node) -> Option<ModelledCost> {
+        Some(modelled_roofline(
+            self.preset.as_ref()?,
+            node.bytes(),
+            node.flops(),
+        ))
+    }
+
+    fn node_row(&self, node: &Node) -> Value {
+        let cost = self.modelled_node(node);
+        json!({
+            "op": node.name(),
+            "bytes": node.bytes(),
+            "flops": node.flops(),
+            "modelled_us": cost.map(|cost| cost.modelled_microseconds()),
+            "limited_by": cost.map(|cost| cost.limited_by().to_string()),
+        })
     }
 
     fn row(&self, launched: &Launched) -> Value {

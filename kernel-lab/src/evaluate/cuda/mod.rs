@@ -26,7 +26,7 @@ use super::lab::{Bench, Config, Hardware, Lab, OBJECT_HASH, TEMPS};
 use super::{Depth, OnProgress};
 use crate::device::cuda::Cuda;
 use crate::error::HarnessError;
-use crate::plan::{BoundPlan, BoundStep, Target, bind, parse};
+use crate::plan::{BoundPlan, Target, bind, parse};
 use crate::task::LoadedTask;
 
 /// What CUDA candidates need of a lab.
@@ -152,19 +152,9 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// The plan of a candidate, bound to its task. The error is for who wrote it.
 fn plan(material: &Material, task: &LoadedTask) -> Result<BoundPlan, String> {
-    let plan = parse(&material.plan, Target::Cuda)
+    parse(&material.plan, Target::Cuda)
         .and_then(|plan| bind(&plan, &task.signature, None, TEMPS))
-        .map_err(|error| error.to_string())?;
-    let steps = plan.prepare.iter().chain(&plan.steps);
-    for step in steps {
-        if let BoundStep::Library { op, .. } = step {
-            return Err(format!(
-                "the library node `{}`: there are none on CUDA yet, write a kernel",
-                op.name()
-            ));
-        }
-    }
-    Ok(plan)
+        .map_err(|error| error.to_string())
 }
 
 fn note_compiled(looked: &mut Attempt<'_>, built: &Built) -> Result<(), HarnessError> {

@@ -106,7 +106,7 @@ pub(super) enum Work {
 pub(super) struct Done {
     pub(super) findings: Vec<Found>,
     /// What was counted of a launch.
-    pub(super) launched: Option<Launched>,
+    pub(super) launched: Option<Box<Launched>>,
     pub(super) printed: Vec<u8>,
     pub(super) messages: Vec<String>,
     /// What the context answers from now on.
@@ -188,14 +188,16 @@ impl Launch {
                 error: outcome
                     .fatal()
                     .and_then(|finding| error_of(&finding.problem)),
-                launched: outcome.counters.map(|counters| Launched {
-                    kernel: kernel.to_string(),
-                    grid: shape.grid,
-                    block: shape.block,
-                    dynamic_shared: shape.dynamic_shared,
-                    complete: outcome.fatal().is_none(),
-                    counts: outcome.counts,
-                    counters,
+                launched: outcome.counters.map(|counters| {
+                    Box::new(Launched {
+                        kernel: kernel.to_string(),
+                        grid: shape.grid,
+                        block: shape.block,
+                        dynamic_shared: shape.dynamic_shared,
+                        complete: outcome.fatal().is_none(),
+                        counts: outcome.counts,
+                        counters,
+                    })
                 }),
                 findings: outcome.findings.into_iter().map(Found::Kernel).collect(),
                 printed: outcome.printed,

@@ -74,7 +74,7 @@ pub enum Note {
     /// Something was found.
     Finding(Found),
     /// A launch was counted.
-    Launched(Launched),
+    Launched(Box<Launched>),
     /// What kernels printed.
     Printed(Vec<u8>),
     /// Why a call was refused, and the like.
