@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kernel_lab::error::chain;
+use kernel_lab::plan::{self, Target};
 use kernel_lab::task::{LoadedTask, TaskLibrary};
-use kernel_lab::template::{self, ParamKind, ParamSpec, Target, Template};
+use kernel_lab::template::{self, ParamKind, ParamSpec, Template};
 use kernel_nvrtc::{Arch, Compiler, Job, Options, Outcome, Places, Toolchain, cache_folder, child};
 use serde_json::{Map, Value};
 use torch_bridge::{Interp, InterpConfig};
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         return match child::serve() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("{}", chain(&error));
+                eprintln!("{error}");
                 ExitCode::FAILURE
             }
         };
@@ -58,7 +59,7 @@ fn kernels(folder: &str) -> PathBuf {
 fn wrong() -> Result<Vec<String>, String> {
     let soak = std::env::var_os("ALPHALAB_SOAK").is_some();
     let templates =
-        template::load_for(&kernels("library"), Target::Cuda).map_err(|error| chain(&error))?;
+        template::load(&kernels("library"), Target::Cuda).map_err(|error| chain(&error))?;
     let venv = std::env::var_os("ALPHALAB_VENV")
         .ok_or("`ALPHALAB_VENV` is not set: run `cargo xtask setup` first")?;
     let interp = Interp::start(&InterpConfig {
@@ -86,13 +87,22 @@ fn wrong() -> Result<Vec<String>, String> {
             };
             for params in choices(template, soak) {
                 let name = format!("{task} {} {}", template.name, Value::from(params.clone()));
-                match template::instantiate(template, &binding, &params) {
-                    Ok(instance) if template.kernel_source.is_empty() => drop(instance),
-                    Ok(instance) => instances.push(Made {
+                let instance = match template::instantiate(template, &binding, &params) {
+                    Ok(instance) => instance,
+                    Err(error) => {
+                        wrong.push(format!("{name}: {}", chain(&error)));
+                        continue;
+                    }
+                };
+                if let Err(error) = plan::parse(&instance.plan_toml, Target::Cuda) {
+                    wrong.push(format!("{name}: {error}"));
+                }
+                // Some are a plan alone.
+                if !template.kernel_source.is_empty() {
+                    instances.push(Made {
                         name,
                         source: instance.source_cpp,
-                    }),
-                    Err(error) => wrong.push(format!("{name}: {}", chain(&error))),
+                    });
                 }
             }
         }
@@ -163,7 +173,7 @@ fn refused(instances: Vec<Made>, soak: bool) -> Result<Vec<String>, String> {
         })
         .collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let answers = compiler.compile_all(&jobs, threads);
+    let answers = compiler.compile_all(&jobs, threads, &|_, _| ());
     println!("{} sources compiled for {} GPUs", jobs.len(), archs.len());
     let mut wrong = Vec::new();
     for (name, answer) in names.values().zip(answers) {

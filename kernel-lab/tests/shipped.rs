@@ -50,19 +50,17 @@ fn every_task_has_sizes_for_each_device() {
     }
 }
 
-#[test]
-fn every_task_has_templates_that_bind_and_compile() {
-    let soak = std::env::var_os("ALPHALAB_SOAK").is_some();
-    let names = if soak {
-        all()
-    } else {
-        SAMPLE.map(str::to_owned).to_vec()
-    };
+/// How often each template was used, and everything that is not right, with every template that fits these tasks;
+/// `evaluated` or only compiled.
+fn tried(
+    worker: &mut worker::Worker,
+    names: &[String],
+    evaluated: bool,
+) -> (BTreeMap<String, usize>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
-    let mut worker = worker::start_on(&tasks());
     worker.line();
     let (mut used, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
-    for task in &names {
+    for task in names {
         let spaces = match worker.ask(Operation::Inspect { task: task.clone() }) {
             ReplyBody::Inspected(inspection) => inspection.spaces,
             other => panic!("{task}: {other:?}"),
@@ -76,8 +74,7 @@ fn every_task_has_templates_that_bind_and_compile() {
             std::fs::create_dir_all(&folder).unwrap();
             let candidate = Candidate::template(space.template.clone(), BTreeMap::new());
             worker::write_experiment(&folder, "x", task, candidate);
-            // The whole road takes seconds for each.
-            let report = worker.report(&if soak {
+            let report = worker.report(&if evaluated {
                 Operation::Evaluate {
                     dir: folder,
                     attempt: 1,
@@ -101,6 +98,20 @@ fn every_task_has_templates_that_bind_and_compile() {
             }
         }
     }
+    (used, wrong)
+}
+
+#[test]
+fn every_task_has_templates_that_bind_and_compile() {
+    let soak = std::env::var_os("ALPHALAB_SOAK").is_some();
+    let names = if soak {
+        all()
+    } else {
+        SAMPLE.map(str::to_owned).to_vec()
+    };
+    let mut worker = worker::start_on(&tasks());
+    // The whole road takes seconds for each.
+    let (used, wrong) = tried(&mut worker, &names, soak);
     assert!(wrong.is_empty(), "{wrong:#?}");
     if soak {
         let library = tasks().join("../library");
@@ -117,4 +128,24 @@ fn every_task_has_templates_that_bind_and_compile() {
             );
         }
     }
+}
+
+#[test]
+fn templates_for_gpus_are_right_on_the_simulator() {
+    let soak = std::env::var_os("ALPHALAB_SOAK").is_some();
+    let names = if soak {
+        all()
+    } else {
+        // Products and windows, whose functions are in a tile's store, besides.
+        let more = ["conv2d_relu", "attention"];
+        SAMPLE
+            .iter()
+            .chain(&more)
+            .map(|&name| name.to_owned())
+            .collect()
+    };
+    let arguments = ["--device", "cuda"].map(std::ffi::OsStr::new);
+    let mut worker = worker::start_with(&tasks(), &arguments);
+    let (_, wrong) = tried(&mut worker, &names, true);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -170,11 +170,18 @@ impl Lab {
             config.venv.clone(),
             config.cpus.clone(),
         );
-        let templates =
-            crate::template::load(&config.templates).map_err(|source| HarnessError::Templates {
+        let cuda = CudaLab::of(config)?;
+        let target = if cuda.is_some() {
+            Target::Cuda
+        } else {
+            Target::Cpu
+        };
+        let templates = crate::template::load(&config.templates, target).map_err(|source| {
+            HarnessError::Templates {
                 dir: config.templates.clone(),
                 source,
-            })?;
+            }
+        })?;
         let mut scrubber = Scrubber::new();
         let roofline = Roofline {
             bandwidth_bytes_per_s: FLOOR_MARGIN
@@ -190,7 +197,7 @@ impl Lab {
             size_policy: config.sizes.clone(),
             size_table,
             templates,
-            cuda: CudaLab::of(config)?,
+            cuda,
             cache,
             scrubber,
             waker,

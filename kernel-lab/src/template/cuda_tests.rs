@@ -7,6 +7,7 @@ use serde_json::Map;
 use torch_bridge::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, ValueKind};
 
 use super::*;
+use crate::plan::{self, Target};
 
 /// `y + bias * 2`, then leaky ReLU, of an input with a bias along the last dimension and one number more.
 const WRITTEN: &str = r#"#line 1 "epilogue"
@@ -137,8 +138,12 @@ fn a_library_has_templates_of_its_own_for_gpus() {
     write("cuda/sweep/kernel.cu", "KERNEL void sweep();\n");
     write("cuda/_include/base.h", "typedef long long i64;\n");
     // No template of the library for processors, whose headers these are not either.
-    assert!(load(dir.path()).expect("no template").is_empty());
-    let templates = load_for(dir.path(), Target::Cuda).expect("a library");
+    assert!(
+        load(dir.path(), Target::Cpu)
+            .expect("no template")
+            .is_empty()
+    );
+    let templates = load(dir.path(), Target::Cuda).expect("a library");
     let [template] = templates.as_slice() else {
         panic!("{templates:?}");
     };
@@ -153,6 +158,7 @@ fn a_library_has_templates_of_its_own_for_gpus() {
         "{}",
         instance.plan_toml
     );
+    plan::parse(&instance.plan_toml, Target::Cuda).expect("a plan");
     // The function comes before the kernel that has it as a type, and only kernels of the plan are compiled.
     assert_eq!(
         instance.source_cpp,
@@ -166,7 +172,7 @@ fn a_library_has_templates_of_its_own_for_gpus() {
 #[test]
 fn the_shipped_library_for_gpus_loads() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/library");
-    let templates = load_for(&dir, Target::Cuda).expect("the library");
+    let templates = load(&dir, Target::Cuda).expect("the library");
     assert!(!templates.is_empty());
     for template in &templates {
         assert!(!template.summary.is_empty(), "{}", template.name);

@@ -9,7 +9,7 @@ use torch_bridge::{Arg, OpGraph, OpNode, TensorMeta};
 
 use super::epilogue_text::{Text, write};
 use super::matching::buffer;
-use super::spec::Target;
+use crate::plan::Target;
 
 /// Most tensors that an epilogue reads besides the result before it: with each, a stream of loads.
 const MAX_OPERANDS: usize = 12;

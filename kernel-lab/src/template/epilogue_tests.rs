@@ -3,7 +3,7 @@
 use torch_bridge::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, ValueKind};
 
 use super::epilogue::{ChannelDim, lower};
-use super::spec::Target;
+use crate::plan::Target;
 
 const WHOLE: [i64; 4] = [2, 6, 5, 7];
 
@@ -210,7 +210,7 @@ fn what_is_not_element_wise_is_refused() {
 #[test]
 fn a_general_template_is_offered_where_no_other_fits() {
     let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/library");
-    let templates = super::load(&library).expect("the shipped library");
+    let templates = super::load(&library, Target::Cpu).expect("the shipped library");
     let offered = |ops: &[&str]| -> Vec<String> {
         let mut graph = graph(Vec::new(), &[]);
         graph.inputs.push(GraphValue {

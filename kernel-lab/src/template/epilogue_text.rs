@@ -1,7 +1,7 @@
 //! An element-wise function as the source that a template's kernel calls.
 
 use super::epilogue::{ChannelDim, Operand, Reading};
-use super::spec::Target;
+use crate::plan::Target;
 
 /// A function, but for how it is called: of `v0`, the value before it, and of `o0`, `o1`, …, entries of its operands.
 pub(super) struct Text<'a> {

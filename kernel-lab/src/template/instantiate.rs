@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::load::in_range;
-use super::spec::{Binding, ParamKind, ParamSpec, Target, Template, Variable};
-use crate::plan::did_you_mean;
+use super::spec::{Binding, ParamKind, ParamSpec, Template, Variable};
+use crate::plan::{Target, did_you_mean};
 
 /// A candidate made from a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

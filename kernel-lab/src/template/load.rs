@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::epilogue::ChannelDim;
 use super::instantiate::environment;
 use super::spec::{
-    Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Target, Template,
+    Bind, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
 };
+use crate::plan::Target;
 
 /// Folder of headers within a library.
 const INCLUDE_DIR: &str = "_include";
@@ -91,14 +92,9 @@ struct ParamFile {
     log: Option<bool>,
 }
 
-/// Reads every template of a library that runs on processors, sorted by name.
-pub fn load(dir: &Path) -> Result<Vec<Template>, LoadError> {
-    load_for(dir, Target::Cpu)
-}
-
 /// Reads every template of a library that runs on `target`, sorted by name. Those for GPUs are in its folder
 /// `cuda`. Folders that begin with `_` or `.` are none.
-pub fn load_for(library: &Path, target: Target) -> Result<Vec<Template>, LoadError> {
+pub fn load(library: &Path, target: Target) -> Result<Vec<Template>, LoadError> {
     let within;
     let dir = match target {
         Target::Cpu => library,

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use torch_bridge::{Arg, OpGraph, OpNode, ValueKind};
 
 use super::epilogue::{self, Epilogue};
-use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Target, Template, Variable};
+use super::spec::{Binding, Constraint, Dims, Literal, Match, Site, Template, Variable};
+use crate::plan::Target;
 
 /// Arguments that name dimensions: negative ones count from the end.
 const DIM_ARGS: [&str; 7] = [

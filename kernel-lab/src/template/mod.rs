@@ -1,7 +1,7 @@
 //! Kernels with parameters: the library from which candidates are made.
 //!
 //! A template is a folder with `template.toml` (what it matches and what can be
-//! tuned), `kernel.cpp` or `kernel.cu`, and `plan.toml`. [`load_for()`] reads a library of them,
+//! tuned), `kernel.cpp` or `kernel.cu`, and `plan.toml`. [`load()`] reads a library of them,
 //! [`matches()`] holds one against the op graph of a task, and [`instantiate()`] fills in
 //! parameters and bound attributes and yields a candidate. Nothing here runs or
 //! measures anything.
@@ -21,9 +21,9 @@ mod tests;
 
 pub use epilogue::{ChannelDim, Epilogue};
 pub use instantiate::{Instance, TemplateError, instantiate};
-pub use load::{LoadError, LoadProblem, load, load_for};
+pub use load::{LoadError, LoadProblem, load};
 pub use matching::{fitting, matches};
 pub use spec::{
-    Bind, Binding, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Target,
-    Template, Variable, space,
+    Bind, Binding, Constraint, Dims, Include, Literal, Match, ParamKind, ParamSpec, Site, Template,
+    Variable, space,
 };

@@ -5,25 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::epilogue::{ChannelDim, Epilogue};
-
-/// What the kernels of a template run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// Processors: C++.
-    Cpu,
-    /// GPUs of NVIDIA: CUDA C++.
-    Cuda,
-}
-
-impl Target {
-    /// The file of a template that holds its kernels.
-    pub fn kernel_file(self) -> &'static str {
-        match self {
-            Self::Cpu => "kernel.cpp",
-            Self::Cuda => "kernel.cu",
-        }
-    }
-}
+use crate::plan::Target;
 
 /// A kernel with parameters.
 #[derive(Debug, Clone, PartialEq)]

@@ -146,7 +146,7 @@ fn library(from: &str, to: &str, plan: &str) -> (tempfile::TempDir, Result<Vec<T
     write("fused/plan.toml", plan);
     write("fused/kernel.cpp", "void fused();\n");
     write("_include/vec.h", "typedef long i64;\n");
-    let loaded = load(dir.path()).map_err(|error| {
+    let loaded = load(dir.path(), plan::Target::Cpu).map_err(|error| {
         let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
             error.source()
         });
@@ -577,7 +577,7 @@ fn mistakes_in_a_library_name_file_field_and_value() {
 #[test]
 fn the_shipped_library_loads() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/library");
-    let templates = load(&dir).expect("the library");
+    let templates = load(&dir, plan::Target::Cpu).expect("the library");
     assert!(!templates.is_empty());
     for template in &templates {
         assert!(!template.summary.is_empty(), "{}", template.name);

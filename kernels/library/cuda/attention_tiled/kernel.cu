@@ -3,7 +3,7 @@
 // the same four queries every sixteenth group of four numbers of the result. The largest score so far and the sum of
 // exponentials run along.
 
-enum { QUERIES = 64, EACH = KEYS / 16, GROUPS = HEAD / 64 };
+enum { QUERIES = 64, EACH = KEYS / 16, GROUPS = HEAD / 64, SHORT = 8 };
 
 // Place of row `row` of COUNT at `k` in shared memory that is laid out as [k][row]: rows change places, by groups of
 // four, from one group of four k to the next, so that transposed stores do not meet in one bank.
@@ -17,7 +17,7 @@ DEVICE void transpose(float* to, const float* from, int left, int width, int dep
         const int row = i / across, k = i % across * 4;
         const float* x = from + (i64)row * width + k;
         float4 v = same4(0.0f);
-        if (row < left) {
+        if (row < left && k < width) {
             if (vectors) {
                 v = load4(x);
             } else {
@@ -92,21 +92,29 @@ KERNEL void __launch_bounds__(256)
         __syncthreads();
 
         float score[4][EACH] = {};
-#pragma unroll 4
-        for (int d = 0; d < depth; ++d) {
-            float a[4], b[EACH];
-            split(a, *reinterpret_cast<const float4*>(of_queries + place<QUERIES>(d, down)));
-            const float* column = of_keys + place<KEYS>(d, across * EACH);
-            if constexpr (EACH == 4) {
-                split(b, *reinterpret_cast<const float4*>(column));
-            } else {
-                const float2 two = *reinterpret_cast<const float2*>(column);
-                b[0] = two.x, b[1] = two.y;
+        for (int first_d = 0; first_d < depth; first_d += SHORT) {
+            // In short sums: scores are exponents, of which the last digits count.
+            float part[4][EACH] = {};
+#pragma unroll
+            for (int d = first_d; d < first_d + SHORT; ++d) {
+                float a[4], b[EACH];
+                split(a, *reinterpret_cast<const float4*>(of_queries + place<QUERIES>(d, down)));
+                const float* column = of_keys + place<KEYS>(d, across * EACH);
+                if constexpr (EACH == 4) {
+                    split(b, *reinterpret_cast<const float4*>(column));
+                } else {
+                    const float2 two = *reinterpret_cast<const float2*>(column);
+                    b[0] = two.x, b[1] = two.y;
+                }
+#pragma unroll
+                for (int i = 0; i < 4; ++i)
+#pragma unroll
+                    for (int j = 0; j < EACH; ++j) part[i][j] = fmaf(a[i], b[j], part[i][j]);
             }
 #pragma unroll
             for (int i = 0; i < 4; ++i)
 #pragma unroll
-                for (int j = 0; j < EACH; ++j) score[i][j] = fmaf(a[i], b[j], score[i][j]);
+                for (int j = 0; j < EACH; ++j) score[i][j] += part[i][j];
         }
 #pragma unroll
         for (int i = 0; i < 4; ++i) {

@@ -56,12 +56,12 @@ struct MeanOf {
 // The sum of the columns divided by `divisor`.
 struct Quotient {
     enum { SUMS = 1 };
-    float divisor;
+    int divisor;
     DEVICE void operator()(float* total, float u) const { total[0] += u; }
     DEVICE float result(const float* total, int) const { return total[0] / divisor; }
 };
 #ifdef KERNEL_sums
-KERNEL void __launch_bounds__(BLOCK) sums(const float* x, float* y, i64 rows, int cols, float divisor) {
+KERNEL void __launch_bounds__(BLOCK) sums(const float* x, float* y, i64 rows, int cols, int divisor) {
     rows_of(x, y, rows, cols, Quotient{divisor});
 }
 #endif

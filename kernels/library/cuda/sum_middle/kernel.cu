@@ -19,7 +19,7 @@ struct SumOver {
 
 #ifdef KERNEL_sum_middle
 KERNEL void __launch_bounds__(BLOCK)
-    sum_middle(const float* x, float* y, i64 count, int mid, int inner, float divisor) {
+    sum_middle(const float* x, float* y, i64 count, int mid, int inner, int divisor) {
     const int part = (mid + (int)gridDim.y - 1) / (int)gridDim.y, begin = (int)blockIdx.y * part;
     float* to = y + blockIdx.y * count;
     fold_columns(x, begin, min(begin + part, mid), mid, inner, SumOver{},
@@ -28,7 +28,7 @@ KERNEL void __launch_bounds__(BLOCK)
 #endif
 
 #ifdef KERNEL_sum_parts
-KERNEL void __launch_bounds__(BLOCK) sum_parts(const float* parts, float* y, i64 count, int n, float divisor) {
+KERNEL void __launch_bounds__(BLOCK) sum_parts(const float* parts, float* y, i64 count, int n, int divisor) {
     const i64 i = (i64)blockIdx.x * BLOCK + threadIdx.x;
     if (i >= count) return;
     float sum = 0.0f;
