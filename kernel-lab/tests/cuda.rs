@@ -111,7 +111,7 @@ fn every_cuda_candidate_gets_its_verdict_and_none_a_speedup() {
             );
             let launches = &report.diagnostics["launches"];
             assert!(
-                launches[0]["counters"]["loads"]["bytes"].as_u64() > Some(0),
+                launches[0]["counters"]["stores"]["bytes"].as_u64() > Some(0),
                 "{name}"
             );
         } else {

@@ -24,7 +24,7 @@ pub use document::Document;
 pub use rules::{Kind, Quality, Reason, Trial};
 
 use crate::error::{HarnessError, chain};
-use crate::evaluate::{Lab, Weighed, compare_output, weigh};
+use crate::evaluate::{Denormals, Lab, Weighed, compare_output, weigh};
 use crate::inputs::{Special, one_way};
 use crate::judge::{Finding, Outcome, Site};
 use crate::task::sizes::SizeOrigin;
@@ -328,7 +328,7 @@ impl<'t> Examination<'t> {
             for (output, got) in outputs.iter().enumerate() {
                 let outcome = outcome_of(self.task, &expected, output, got)?;
                 trial.note(&outcome);
-                if let Weighed::Wrong(_) = weigh(None, &outcome) {
+                if let Weighed::Wrong(_) = weigh(None, Denormals::Kept, &outcome) {
                     trial.fail("own");
                 }
                 let is_float = self.task.signature.outputs[output].dtype.is_float();
@@ -359,7 +359,7 @@ impl<'t> Examination<'t> {
             };
             for (output, got) in outputs.iter().enumerate() {
                 let outcome = outcome_of(self.task, &expected, output, got)?;
-                if let Weighed::Wrong(_) = weigh(special, &outcome) {
+                if let Weighed::Wrong(_) = weigh(special, Denormals::Kept, &outcome) {
                     trial.fail(name);
                 }
             }

@@ -32,7 +32,7 @@ pub(crate) use lab::{OBJECT_HASH, PATIENCE, SIMULATED, TEMPS, draw_seed, sizes_t
 pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
 pub use solo::{Over, Solo, SoloTime};
 pub use trial::Halt;
-pub(crate) use weigh::{Weighed, compare_output, weigh};
+pub(crate) use weigh::{Denormals, Weighed, compare_output, weigh};
 pub(crate) use written::Written;
 
 use std::time::Duration;

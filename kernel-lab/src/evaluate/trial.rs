@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::abort::Abort;
 use super::early::Foreseen;
 use super::idle::{Look, WINDOW, late_work, unfinished_work};
-use super::weigh::{Weighed, compare_output, weigh};
+use super::weigh::{Denormals, Weighed, compare_output, weigh};
 use crate::device::{Call, Ended, Run, Session};
 use crate::error::HarnessError;
 use crate::inputs::{self, Special};
@@ -73,6 +73,8 @@ pub(super) struct Trial<'a, S: Session + ?Sized> {
     pub(super) outputs: Vec<usize>,
     pub(super) seen: HashMap<ContentHash, u64>,
     pub(super) calls: u64,
+    /// Whether zeros may stand for denormal numbers.
+    pub(super) denormals: Denormals,
     /// Values and truth of the first call, where they are known already.
     pub(super) foreseen: Option<Foreseen>,
     /// Largest share of the tolerance that any comparison used.
@@ -114,6 +116,7 @@ impl<'a, S: Session + ?Sized> Trial<'a, S> {
             outputs,
             seen: HashMap::new(),
             calls: 0,
+            denormals: Denormals::Kept,
             foreseen: None,
             worst_ratio: 0.0,
             compared: 0,
@@ -381,7 +384,7 @@ impl<'a, S: Session + ?Sized> Trial<'a, S> {
         outcome: &Outcome,
     ) -> Result<(), Halt> {
         let name = || draw.special.map(|special| special.name().to_owned());
-        match weigh(draw.special, outcome) {
+        match weigh(draw.special, self.denormals, outcome) {
             Weighed::Right => {
                 let used = outcome.max_ratio_of_tolerance.max(outcome.rms_ratio);
                 self.worst_ratio = self.worst_ratio.max(used);

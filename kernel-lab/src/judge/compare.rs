@@ -60,6 +60,13 @@ impl Outcome {
             && self.max_ratio_of_tolerance.max(self.rms_ratio) <= times
     }
 
+    /// Whether values are off by this much at most, and nothing else is wrong.
+    pub fn is_off_by(&self, absolute: f64) -> bool {
+        let mut findings = self.findings.iter();
+        findings.all(|it| matches!(it, Finding::Wrong { .. } | Finding::Imprecise { .. }))
+            && self.max_abs <= absolute
+    }
+
     pub(super) fn right() -> Self {
         Self {
             ok: true,

@@ -14,6 +14,7 @@ use crate::evaluate::lab::Bench;
 use crate::evaluate::measure::{ended, shuffled};
 use crate::evaluate::report::check;
 use crate::evaluate::trial::{Ground, Halt, Trial};
+use crate::evaluate::weigh::Denormals;
 use crate::evaluate::{Depth, OnProgress};
 use crate::plan::{BoundPlan, Role};
 use crate::task::LoadedTask;
@@ -73,7 +74,8 @@ pub(super) fn judge(
         pool: &mut bench.pool,
         abort,
     };
-    let trial = Trial::new(ground, ready.plan, ready.seed, CALL_LIMIT);
+    let mut trial = Trial::new(ground, ready.plan, ready.seed, CALL_LIMIT);
+    trial.denormals = Denormals::MayBeFlushed;
     let seen = walk(trial, ready, looked.depth, progress);
     looked.lap("correctness", since);
     match seen {
