@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bugs;
+mod convoy;
 mod counted_copies;
 mod counters;
 mod given;
