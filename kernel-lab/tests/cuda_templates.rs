@@ -12,12 +12,9 @@ use kernel_lab::error::chain;
 use kernel_lab::plan::{self, Target};
 use kernel_lab::task::{LoadedTask, TaskLibrary};
 use kernel_lab::template::{self, ParamKind, ParamSpec, Template};
-use kernel_nvrtc::{Arch, Compiler, Job, Options, Outcome, Places, Toolchain, cache_folder, child};
+use kernel_nvrtc::{Arch, Compiler, Job, Options, Outcome, Places, Toolchain, cache_folder};
 use serde_json::{Map, Value};
 use torch_bridge::{Interp, InterpConfig};
-
-/// What makes this program the compiler's child.
-const CHILD: &str = "--compile";
 
 /// An instance of a template.
 struct Made {
@@ -27,15 +24,6 @@ struct Made {
 }
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(CHILD) {
-        return match child::serve() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        };
-    }
     match wrong() {
         Ok(wrong) if wrong.is_empty() => ExitCode::SUCCESS,
         Ok(wrong) => {
@@ -147,10 +135,10 @@ fn refused(instances: Vec<Made>, soak: bool) -> Result<Vec<String>, String> {
         }
     };
     let cache = cache_folder(|name| std::env::var_os(name)).unwrap_or_else(std::env::temp_dir);
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let compiler = Compiler::new(toolchain, &program, &cache.join("nvrtc"))
-        .map_err(|error| chain(&error))?
-        .told(CHILD);
+    // `cargo xtask test` builds it beside the lab.
+    let child = Path::new(env!("CARGO_BIN_EXE_kernel-lab")).with_file_name("kernel-nvrtc");
+    let compiler =
+        Compiler::new(toolchain, &child, &cache.join("nvrtc")).map_err(|error| chain(&error))?;
     let archs: &[&str] = if soak {
         &["sm_80", "sm_90a", "sm_100"]
     } else {

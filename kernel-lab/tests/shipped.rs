@@ -59,7 +59,7 @@ fn tried(
     names: &[String],
     evaluated: bool,
 ) -> (BTreeMap<String, usize>, Vec<String>) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a folder");
     worker.line();
     let (mut used, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
     for task in names {
@@ -73,7 +73,7 @@ fn tried(
         for space in spaces {
             *used.entry(space.template.clone()).or_default() += 1;
             let folder = dir.path().join(format!("{task}-{}", space.template));
-            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::create_dir_all(&folder).expect("a folder within");
             let candidate = Candidate::template(space.template.clone(), BTreeMap::new());
             worker::write_experiment(&folder, "x", task, candidate);
             let report = worker.report(&if evaluated {
