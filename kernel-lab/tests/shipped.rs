@@ -1,8 +1,6 @@
 //! The shipped tasks and the shipped templates fit each other: a sample of
 //! them here, all of them with `ALPHALAB_SOAK=1` (`cargo xtask soak kernels`).
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod environment;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod worker;
