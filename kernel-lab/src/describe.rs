@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::admit::manifest;
 use crate::device::Device as _;
 use crate::error::HarnessError;
-use crate::evaluate::Lab;
+use crate::evaluate::{Lab, MODELLED_COST, MODELLED_UNIT};
 use crate::plan::Target;
 use crate::template;
 
@@ -50,13 +50,14 @@ impl Lab {
                 metric("compile_ms", "ms", None),
                 metric("compile_time_ms", "ms", None),
                 metric("prepare_ms", "ms", Some(Direction::Minimise)),
-                metric("modelled_cost", "modelled_us", Some(Direction::Minimise)),
+                metric(MODELLED_COST, MODELLED_UNIT, Some(Direction::Minimise)),
             ],
             devices: vec![
                 Device {
                     name: "cpu".to_owned(),
                     detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
                     available: !self.is_simulated(),
+                    modelled: None,
                 },
                 Device {
                     name: "cuda".to_owned(),
@@ -67,6 +68,7 @@ impl Lab {
                     }
                     .to_owned(),
                     available: self.is_simulated(),
+                    modelled: self.is_simulated().then(|| MODELLED_COST.to_owned()),
                 },
             ],
             tasks: self.tasks.names()?,

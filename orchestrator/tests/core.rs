@@ -22,6 +22,7 @@ fn settings() -> Settings {
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
+        simulated: false,
         model: "builtin".to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),
         executor: "local".to_owned(),
@@ -96,23 +97,26 @@ fn measurement() -> impl Strategy<Value = Measurement> {
         4 => Just(Split::Select),
         1 => Just(Split::Sealed),
     ];
-    (split, verdict(), -1.0..5.0_f64).prop_map(|(split, verdict, value)| Measurement {
-        split,
-        score: Score {
-            value: verdict.is_ok().then_some(value),
-            ci: Some(Interval(value - 0.1, value + 0.1)),
-            verdict,
-            n: 3,
-        },
-        hash: None,
-        report: None,
-        file: None,
-        track: None,
-        simulated: false,
-        caveats: Vec::new(),
-        also: None,
-        took_ms: 5,
-        idle_ms: None,
+    let simulated = proptest::bool::weighted(0.1);
+    (split, verdict(), -1.0..5.0_f64, simulated).prop_map(|(split, verdict, value, simulated)| {
+        Measurement {
+            split,
+            score: Score {
+                value: verdict.is_ok().then_some(value),
+                ci: Some(Interval(value - 0.1, value + 0.1)),
+                verdict,
+                n: 3,
+            },
+            hash: None,
+            report: None,
+            file: None,
+            track: None,
+            simulated,
+            caveats: Vec::new(),
+            also: None,
+            took_ms: 5,
+            idle_ms: None,
+        }
     })
 }
 
@@ -303,6 +307,8 @@ proptest! {
             for e in state.experiments.values() {
                 let sealed = e.attempts.iter().filter(|a| a.measurement.split == Split::Sealed);
                 prop_assert!(sealed.count() <= usize::from(state.sealed.is_some()));
+                // Nothing of a simulator stands beside what was measured.
+                prop_assert!(e.attempts.iter().all(|a| !a.measurement.simulated));
             }
             for (id, e) in &before.experiments {
                 if e.state.is_terminal() {

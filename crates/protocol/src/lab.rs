@@ -28,6 +28,11 @@ pub struct Device {
     pub detail: String,
     /// Whether it can be used here.
     pub available: bool,
+    /// Where a simulator stands in for it: the metric of [`Description::metrics`] that
+    /// candidates are ranked by, since there is no time and no baseline. Absent for
+    /// what is really there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modelled: Option<String>,
 }
 
 /// Answer to `describe`.

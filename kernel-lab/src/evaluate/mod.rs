@@ -25,6 +25,7 @@ mod written;
 
 pub use abort::Abort;
 pub use candidate::{Material, read_experiment};
+pub(crate) use cuda::{MODELLED_COST, MODELLED_UNIT};
 pub use duel::{CANDIDATE, COMPILED, EAGER};
 pub use folder::Folder;
 pub use lab::{Config, Hardware, Lab};

@@ -191,6 +191,7 @@ fn description() -> Description {
             name: "cpu".to_owned(),
             detail: "none at all".to_owned(),
             available: true,
+            modelled: None,
         }],
         tasks: Vec::new(),
     }

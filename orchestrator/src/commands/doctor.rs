@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use protocol::{Operation, ReplyBody};
 use serde::Serialize;
 
 use super::{Failure, Places, exit, show};
-use crate::exec::LabWorker;
+use crate::exec::describe;
 
 /// Free disk space that a campaign should find, in GiB.
 const DISK_GIB: f64 = 2.0;
@@ -160,24 +159,15 @@ fn lab_works(places: &Places, name: &str) -> Finding {
     let log = std::env::temp_dir().join(format!("alphalab-doctor-{}.log", std::process::id()));
     let program = places.lab_at(name, log.clone());
     let result = if program.path.is_file() {
-        LabWorker::start(&program)
-            .and_then(|mut lab| {
-                let limit = std::time::Duration::from_mins(2);
-                lab.ask(Operation::Describe, limit, &mut |_| {})
-            })
-            .map_err(|error| crate::chain::of(&error))
-            .and_then(|body| match body {
-                ReplyBody::Described(it) => {
-                    let devices: Vec<String> = it
-                        .devices
-                        .iter()
-                        .filter(|device| device.available)
-                        .map(|device| format!("{} ({})", device.name, device.detail))
-                        .collect();
-                    Ok(format!("{} {}: {}", it.lab, it.version, devices.join(", ")))
-                }
-                _ => Err("it does not describe itself".to_owned()),
-            })
+        describe(&program).map(|it| {
+            let devices: Vec<String> = it
+                .devices
+                .iter()
+                .filter(|device| device.available)
+                .map(|device| format!("{} ({})", device.name, device.detail))
+                .collect();
+            format!("{} {}: {}", it.lab, it.version, devices.join(", "))
+        })
     } else {
         Err(format!("no `{}`", program.path.display()))
     };

@@ -62,6 +62,12 @@ pub fn export(options: &ExportOptions, places: &Places) -> Result<u8, Failure> {
     let reader = Reader::open(&options.dir)?;
     let (log, head) = reader.anchored_log()?;
     let state = State::fold(&log).map_err(Failure::bug)?;
+    if state.is_simulated() {
+        return Err(Failure::input(
+            "nothing is exported from a simulated campaign: no GPU has run its candidates; as they are, they lie in the \
+             folders of its experiments",
+        ));
+    }
     let layout = Layout::of(&options.dir);
     let out = options
         .out
@@ -80,7 +86,7 @@ pub fn export(options: &ExportOptions, places: &Places) -> Result<u8, Failure> {
             );
             continue;
         }
-        if options.all || (row.standing.is_none_or(|it| it == Standing::Won) && !row.simulated) {
+        if options.all || row.standing.is_none_or(|it| it == Standing::Won) {
             winners.push(winner(&state, &layout, row)?);
         }
     }

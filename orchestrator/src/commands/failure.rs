@@ -157,7 +157,8 @@ impl From<DriverError> for Failure {
             | DriverError::Thawed { .. }
             | DriverError::Lab(_)
             | DriverError::Metric { .. }
-            | DriverError::Device { .. } => Self::input(error),
+            | DriverError::Device(_)
+            | DriverError::OtherDevice { .. } => Self::input(error),
             DriverError::Illegal(_) | DriverError::Stuck | DriverError::SlotsGone => {
                 Self::bug(error)
             }

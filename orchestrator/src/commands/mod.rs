@@ -3,6 +3,7 @@
 
 mod audit;
 mod compare;
+mod device;
 mod doctor;
 mod experiment;
 mod export;

@@ -111,7 +111,7 @@ impl Places {
         if settings.evaluation.is_some() {
             self.evaluation_lab(layout, settings)
         } else {
-            self.lab(&settings.lab, layout)
+            Ok(self.lab(&settings.lab, layout)?.on(&settings.device))
         }
     }
 

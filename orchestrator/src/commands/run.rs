@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::resolve::{self, Asked, Built, Found};
-use super::{Failure, Places, exit, models, playbook, serve, table};
+use super::{Failure, Places, device, exit, models, playbook, serve, table};
 use crate::adapter::Adapter;
 use crate::campaign::{self, Beginning, Extra, ExtrasError, Installed, Layout};
 use crate::core::event::{Actor, Event, FinishReason};
 use crate::core::models::ModelSettings;
 use crate::core::settings::{
-    EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, WebSettings,
+    EvaluationSettings, Limits, Policy, SETTINGS_SCHEMA, Settings, TaskSource, USUAL_DEVICE,
+    WebSettings,
 };
 use crate::core::shares::Shares;
 use crate::core::state::{RunState, State};
@@ -149,6 +150,7 @@ pub(super) fn begin(
     };
     let data = built.as_ref().map(|(_, _, data)| data.as_path());
     let mut settings = settings(options, places, &adapter, data)?;
+    device::settle(&mut settings, places, &layout)?;
     let carried = match (options.playbook.as_deref(), export) {
         (Some(path), Some(export)) => {
             if !settings.strategy.has_strategist() {
@@ -380,7 +382,11 @@ fn settings(
         } else {
             manifest.lab
         },
-        device: options.device.clone().unwrap_or_else(|| "cpu".to_owned()),
+        device: options
+            .device
+            .clone()
+            .unwrap_or_else(|| USUAL_DEVICE.to_owned()),
+        simulated: false,
         model: options.model.clone(),
         models: options.models.clone(),
         executor: executor.to_owned(),

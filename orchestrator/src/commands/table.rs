@@ -8,7 +8,7 @@ use crate::core::playbook::{Lesson, lessons};
 use crate::core::rank;
 use crate::core::settings::WebSettings;
 use crate::core::state::State;
-use crate::report::{compared_with, found_as, number, small, standing};
+use crate::report::{SIMULATED, compared_with, found_as, number, small, standing};
 use crate::ui::clean;
 
 /// Columns padded to their widest cell; the first is left-aligned.
@@ -160,6 +160,11 @@ pub(super) fn leaderboard(state: &State) -> String {
     let s = &board.summary;
     let show = |value: Option<f64>| value.map_or("-".to_owned(), |v| number(v, None));
     let count = |value: Option<usize>| value.map_or("-".to_owned(), |n| n.to_string());
+    if state.is_simulated() {
+        let _ = writeln!(out, "{} tasks, {} verified", s.tasks, s.verified);
+        let _ = writeln!(out, "{SIMULATED}");
+        return out;
+    }
     let _ = writeln!(
         out,
         "{} tasks, {} verified, {} won, {} lost; geometric mean {} (as deployed {}), median {}",
@@ -340,6 +345,9 @@ pub(super) fn status(state: &State, now_ms: i64, live: bool) -> String {
         .collect();
     // Writing to a String can't fail.
     let _ = writeln!(out, "board        {}", counts.join(", "));
+    if state.is_simulated() {
+        let _ = writeln!(out, "device       {SIMULATED}");
+    }
     let _ = writeln!(out, "experiments  {}", ledger(budget.experiments));
     let _ = writeln!(out, "seconds      {}", ledger(budget.wall_s));
     if budget.usd.limit.is_some() || budget.usd.spent + budget.usd.unsettled > 0.0 {

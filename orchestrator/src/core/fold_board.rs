@@ -137,6 +137,12 @@ impl State {
                         state: found.state.word(),
                     });
                 }
+                if measurement.simulated != self.is_simulated() {
+                    return Err(Illegal::Simulated {
+                        experiment: *experiment,
+                        simulated: measurement.simulated,
+                    });
+                }
                 let found = self.experiment_mut(*experiment)?;
                 if *attempt as usize != found.attempts.len() + 1 {
                     return Err(missing("attempt", attempt));

@@ -53,6 +53,14 @@ pub enum Illegal {
         /// Its state.
         state: &'static str,
     },
+    /// A number of a simulator beside measured ones, or the other way round.
+    #[error("experiment {experiment} was {}, and the campaign is not", if *simulated { "simulated" } else { "measured" })]
+    Simulated {
+        /// Which.
+        experiment: ExperimentId,
+        /// Whether its number is a simulator's.
+        simulated: bool,
+    },
     /// An outcome that does not belong to an agent's step at hand.
     #[error("agent {agent} can't take an outcome")]
     Agent {

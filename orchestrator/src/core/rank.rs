@@ -388,10 +388,10 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         real.map(|row| row.value).collect()
     };
     let (apart, real) = (real(&apart), real(&counted));
-    let any_simulated = rows.iter().any(|row| row.simulated);
+    let simulated = state.is_simulated();
     let baseline = state.baseline_on(Split::Select);
     let count = |wanted| {
-        (!any_simulated && baseline.is_some())
+        (!simulated && baseline.is_some())
             .then(|| rows.iter().filter(|r| r.standing == Some(wanted)).count())
     };
     let controlled = |wanted| {
@@ -422,7 +422,7 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         geomean: stats::geomean(&real),
         apart: rows.iter().filter(|row| row.apart.is_some()).count(),
         geomean_apart: stats::geomean(&apart),
-        geomean_deployed: if any_simulated {
+        geomean_deployed: if simulated {
             None
         } else {
             baseline.and_then(|baseline| stats::geomean(&deployed(baseline)))
@@ -430,7 +430,7 @@ fn summary(state: &State, rows: &[Row], attempted: usize) -> Summary {
         mean: stats::mean(&real),
         median: stats::median(&real),
         fast: baseline
-            .filter(|_| !any_simulated && state.better(2.0, 1.0))
+            .filter(|_| !simulated && state.better(2.0, 1.0))
             .filter(|baseline| *baseline > 0.0)
             .map(|baseline| {
                 FAST.map(|ratio| {

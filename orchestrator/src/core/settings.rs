@@ -11,6 +11,9 @@ use super::staff::StaffSettings;
 use super::statistics::Statistics;
 use super::strategy::Strategy;
 
+/// The device that is measured on where no other is asked for.
+pub const USUAL_DEVICE: &str = "cpu";
+
 /// Slots for each act of the lab that waits for whichever is free first.
 const SLOTS_PER_WAITING: usize = 4;
 
@@ -110,6 +113,10 @@ pub struct Settings {
     pub lab: String,
     /// Device to measure on.
     pub device: String,
+    /// Whether a simulator stands in for it: then the metric is what the lab's model
+    /// makes of it, and there is no baseline.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub simulated: bool,
     /// Which model plays the roles: the first of them where there are several,
     /// or the one that answers for all of them from a recording.
     pub model: String,
@@ -177,6 +184,11 @@ impl Settings {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn last_phase() -> u8 {

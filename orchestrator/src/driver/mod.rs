@@ -37,7 +37,7 @@ use crate::core::ids::AgentId;
 use crate::core::planner::{self, Decision};
 use crate::core::settings::Settings;
 use crate::core::state::{RunState, State};
-use crate::exec::{Job, LabProgram, Local, Told, WriteFilesError};
+use crate::exec::{Job, LabProgram, Local, NoDevice, Told, WriteFilesError};
 use crate::explore::AgentsPython;
 use crate::model::Models;
 use crate::store::{Batch, Store, StoreError};
@@ -156,16 +156,26 @@ pub enum DriverError {
         has: String,
     },
     /// The lab can't use the device.
-    #[error("the lab can't use device `{device}` here: {detail}")]
-    Device {
+    #[error(transparent)]
+    Device(#[from] NoDevice),
+    /// What the device is has changed.
+    #[error(
+        "device `{device}` is {} and was {} when the campaign began: their numbers can't be compared; start a new campaign",
+        kind(*simulated), kind(!*simulated)
+    )]
+    OtherDevice {
         /// The device.
         device: String,
-        /// Why not.
-        detail: String,
+        /// Whether it is simulated now.
+        simulated: bool,
     },
     /// All slots are gone: a bug.
     #[error("the executor's slots have ended")]
     SlotsGone,
+}
+
+fn kind(simulated: bool) -> &'static str {
+    if simulated { "simulated" } else { "real" }
 }
 
 /// What a session works with.

@@ -60,18 +60,25 @@ impl Driver {
                     has: names.join(", "),
                 });
             }
-            let device = it.devices.iter().find(|d| d.name == settings.device);
-            if !device.is_some_and(|d| d.available) {
-                return Err(DriverError::Device {
-                    device: settings.device.clone(),
-                    detail: device.map_or("it has no such device".to_owned(), |d| d.detail.clone()),
-                });
-            }
+            let device = crate::exec::usable(it, &settings.device)?;
+            self.check_device(device.modelled.is_some())?;
         }
         self.record(Event::LabDescribed {
             lab: it.lab.clone(),
             version: it.version.clone(),
         })
+    }
+
+    /// One campaign never has numbers of a simulator and of a device.
+    fn check_device(&self, simulated: bool) -> Result<(), DriverError> {
+        let settings = self.session.state.settings.as_ref();
+        match settings.filter(|settings| settings.simulated != simulated) {
+            None => Ok(()),
+            Some(settings) => Err(DriverError::OtherDevice {
+                device: settings.device.clone(),
+                simulated,
+            }),
+        }
     }
 
     fn inspected(&mut self, key: &EffectKey, it: &Inspection) -> Result<(), DriverError> {
@@ -127,6 +134,7 @@ impl Driver {
                 experiment,
                 attempt,
             } => {
+                self.check_device(report.simulated)?;
                 self.check_measured(*experiment, *attempt)?;
                 let mut batch = Batch::new();
                 let text = serde_json::to_vec(report).unwrap_or_default();
@@ -323,7 +331,7 @@ impl Driver {
                     report: None,
                     file: None,
                     track: None,
-                    simulated: false,
+                    simulated: state.is_simulated(),
                     caveats: Vec::new(),
                     also: None,
                     took_ms: 0,

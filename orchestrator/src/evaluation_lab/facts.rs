@@ -39,6 +39,7 @@ pub(super) fn description(bench: &Bench) -> Description {
             name: "cpu".to_owned(),
             detail: "the agents' Python in the sandbox".to_owned(),
             available: true,
+            modelled: None,
         }],
         tasks: Vec::new(),
     }

@@ -12,6 +12,7 @@ use protocol::{Hello, LabError, Operation, PROTOCOL_VERSION, Progress, Reply, Re
 use sandbox::{Child, Command, ExitReason, Input, Limits, Output, Policy};
 
 use super::room::Room;
+use crate::core::settings::USUAL_DEVICE;
 
 /// Time a new worker has to say hello: it loads an interpreter and torch.
 const HELLO: Duration = Duration::from_mins(2);
@@ -31,6 +32,17 @@ pub struct LabProgram {
     pub log: PathBuf,
     /// A folder of the lab's that is there as long as anybody can start it.
     pub room: Option<Arc<Room>>,
+}
+
+impl LabProgram {
+    /// The same, measuring on a device: a lab that is told of none is on the usual one.
+    #[must_use]
+    pub fn on(mut self, device: &str) -> Self {
+        if device != USUAL_DEVICE {
+            self.arguments.extend(["--device".into(), device.into()]);
+        }
+        self
+    }
 }
 
 /// Why a request came to nothing. Never about a candidate.

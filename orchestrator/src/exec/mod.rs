@@ -1,10 +1,12 @@
 //! Running experiments: the local executor and its lab workers.
 
+mod device;
 mod lab;
 mod local;
 mod room;
 mod seat;
 
+pub use device::{NoDevice, describe, modelled, usable};
 pub use lab::{LabFailure, LabProgram, LabWorker};
 pub use local::{
     AuditOutcome, Done, EXPERIMENT, Job, LabError, Local, Request, TRIES, Told, WriteFilesError,

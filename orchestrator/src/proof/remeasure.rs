@@ -10,6 +10,7 @@ use crate::core::event::{EffectKey, Score};
 use crate::core::noise::Floor;
 use crate::core::planner::MAX_FAILURES;
 use crate::core::rank::{self, Row};
+use crate::core::settings::Settings;
 use crate::core::state::Experiment;
 use crate::exec::{Done, Job, LabProgram, Local, Request, Told};
 use crate::report::number;
@@ -106,7 +107,7 @@ fn again(campaign: &Campaign<'_>, row: &Row, program: &LabProgram) -> Result<Sco
         ..program.clone()
     };
     let slots = Local::open(Some(&program), 1);
-    let score = measure(&slots, &job, &settings.metric.name);
+    let score = measure(&slots, &job, settings);
     slots.close();
     score
 }
@@ -123,7 +124,7 @@ fn copy(experiment: &Experiment, from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn measure(slots: &Local, job: &Job, metric: &str) -> Result<Score, String> {
+fn measure(slots: &Local, job: &Job, settings: &Settings) -> Result<Score, String> {
     let mut failures = 0;
     loop {
         if !slots.submit(job.clone()) {
@@ -137,7 +138,10 @@ fn measure(slots: &Local, job: &Job, metric: &str) -> Result<Score, String> {
             }
         };
         match done {
-            Done::Report { report, .. } => return Ok(Score::of(&report, metric)),
+            Done::Report { report, .. } if report.simulated != settings.simulated => {
+                return Err("a simulator stands in for the device now, or no longer".to_owned());
+            }
+            Done::Report { report, .. } => return Ok(Score::of(&report, &settings.metric.name)),
             Done::Died { reason, .. } => return Err(reason),
             Done::Failed(error) if error.again && failures + 1 < MAX_FAILURES => failures += 1,
             Done::Failed(error) => return Err(error.message),

@@ -153,7 +153,12 @@ pub(super) fn tasks(state: &State) -> String {
     let baseline = state.baseline();
     let rows = board.rows.len() as f64;
     let bottom = TOP + rows.max(1.0) * ROW + 10.0;
-    let mut svg = Svg::new(bottom + 30.0, &format!("{name} per task, 95% intervals"));
+    let what = if state.is_simulated() {
+        "SIMULATED, no time"
+    } else {
+        "95% intervals"
+    };
+    let mut svg = Svg::new(bottom + 30.0, &format!("{name} per task, {what}"));
     if board.rows.is_empty() {
         svg.text(10.0, TOP + 16.0, "start", "12px", "no verified result");
         return svg.finish();

@@ -64,7 +64,8 @@ pub fn leaderboard(state: &State) -> Value {
         "metric": metric.map(|m| m.name.as_str()),
         "unit": metric.map(|m| m.unit.as_str()),
         "direction": metric.map_or(Direction::Maximise, |m| m.direction),
-        "baseline": baseline(state, &board),
+        "simulated": state.is_simulated(),
+        "baseline": baseline(state),
         "rows": rows,
         "summary": summary(&board),
         "also": board.also,
@@ -91,10 +92,7 @@ fn summary(board: &Leaderboard) -> Value {
 
 /// What candidates are compared with; without a value where nobody has
 /// measured one, and nothing on a simulator.
-fn baseline(state: &State, board: &Leaderboard) -> Option<Value> {
-    if board.rows.iter().any(|row| row.simulated) {
-        return None;
-    }
+fn baseline(state: &State) -> Option<Value> {
     let name = state.baseline_name()?;
     let ci = state.measured.as_ref().and_then(|measured| measured.ci);
     let select = state.measured.as_ref().and_then(|measured| measured.select);
@@ -170,7 +168,8 @@ pub fn status(state: &State, now_ms: i64, live: bool) -> Value {
         "forecast": budget.forecast().filter(|_| live),
         "best": best,
         "comparisons": comparisons(state),
-        "baseline": baseline(state, &board),
+        "simulated": state.is_simulated(),
+        "baseline": baseline(state),
         "events": state.seq,
         "tries": state.tries.len(),
         "evaluation": state.frozen.as_ref().map(|(_, hash)| hash),

@@ -95,6 +95,9 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         budget.experiments.spent,
         state.tries.len(),
     )?;
+    if settings.simulated {
+        writeln!(out, "**{}.**\n", super::SIMULATED)?;
+    }
     if settings.web.is_some() {
         writeln!(
             out,
@@ -152,7 +155,9 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
         writeln!(out)?;
     }
     super::models::write(out, state)?;
-    writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
+    if !settings.simulated {
+        writeln!(out, "## How it went\n\n![best so far](progress.svg)\n")?;
+    }
     experiments(out, state)?;
     concluded(out, state)?;
     supervised(out, state)?;
@@ -172,6 +177,9 @@ fn summary(out: &mut String, state: &State, board: &Leaderboard) -> std::fmt::Re
         "| tasks, attempted, verified | {}, {}, {} |",
         s.tasks, s.attempted, s.verified
     )?;
+    if state.is_simulated() {
+        return writeln!(out);
+    }
     writeln!(
         out,
         "| whole interval better / worse than the baseline | {} / {} |",

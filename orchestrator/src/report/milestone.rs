@@ -91,6 +91,9 @@ pub fn document(state: &State, number: u32, text: &str) -> String {
          harness put every number of a result there, with its 95% interval, from the log.\n",
         state.seq, state.index.search.count,
     );
+    if state.is_simulated() {
+        let _ = writeln!(out, "**{}.**\n", super::SIMULATED);
+    }
     for line in text.lines() {
         let body = after_marker(line);
         // No heading of the agent's is above the title.

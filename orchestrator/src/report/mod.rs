@@ -33,6 +33,10 @@ pub use playbook::{
 };
 pub use statistics::{found_as, small};
 
+/// What is said wherever the numbers of a simulator are shown.
+pub const SIMULATED: &str = "SIMULATED: no GPU has run this. Verdicts count; the costs are those of a model that was never \
+     compared with hardware, they are no times, and nothing is compared with a baseline";
+
 /// Writes the report, its charts and the playbook of a campaign; `head` is the
 /// hash of the last event of `log`.
 pub fn write(
@@ -65,9 +69,12 @@ pub fn documents(
     let mut documents = vec![
         (layout.report(), report(state, &anchor)),
         (reports.join("tasks.svg"), chart::tasks(state)),
-        (reports.join("progress.svg"), chart::progress(state, log)),
-        (layout.playbook(), playbook(state)),
     ];
+    // It shows how far ahead of the baseline a campaign is.
+    if !state.is_simulated() {
+        documents.push((reports.join("progress.svg"), chart::progress(state, log)));
+    }
+    documents.push((layout.playbook(), playbook(state)));
     if state.has_several_models() && state.phase >= 3 {
         documents.push((reports.join("models.svg"), curves::models(state, log)));
     }

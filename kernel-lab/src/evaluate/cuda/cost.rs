@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 use crate::device::cuda::{Launched, Node};
 use crate::plan::{BoundLaunch, BoundPlan, BoundStep};
 
-/// The metric.
-const METRIC: &str = "modelled_cost";
+/// The only metric of a simulated device.
+pub(crate) const MODELLED_COST: &str = "modelled_cost";
+/// Its unit.
+pub(crate) const MODELLED_UNIT: &str = "modelled_us";
 
 /// What is known of a candidate without running it.
 pub(super) struct Figures<'a> {
@@ -139,13 +141,13 @@ impl<'a> Figures<'a> {
             .collect();
         let metric = costs.filter(|costs| !costs.is_empty()).map(|costs| Metric {
             value: costs.iter().sum(),
-            unit: "modelled_us".to_owned(),
+            unit: MODELLED_UNIT.to_owned(),
             ci: None,
             n: 1,
         });
         Cost {
             metrics: metric
-                .map(|metric| (METRIC.to_owned(), metric))
+                .map(|metric| (MODELLED_COST.to_owned(), metric))
                 .into_iter()
                 .collect(),
             diagnostics,

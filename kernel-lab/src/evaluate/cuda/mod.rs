@@ -19,6 +19,7 @@ use protocol::{ContentHash, Report, Verdict};
 use serde_json::json;
 
 use self::cost::Figures;
+pub(crate) use self::cost::{MODELLED_COST, MODELLED_UNIT};
 use super::abort::Abort;
 use super::attempt::{Attempt, rejected};
 use super::candidate::{self, Found, Material};

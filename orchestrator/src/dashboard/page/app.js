@@ -44,7 +44,7 @@ function drawHeader() {
   badge.textContent = status.waits_for ? "waiting" : status.state;
   badge.className = `badge ${status.state}`;
   by("phase").textContent = `phase ${status.phase} of ${state.until ?? 3}: ${PHASES[status.phase] ?? ""}${status.stage ? `, ${words(status.stage)}` : ""}`;
-  const facts = [state.adapter, state.model, `${count(status.events)} events`, `${count(status.tries)} quick looks`, state.dir];
+  const facts = [status.simulated ? "SIMULATED device" : null, state.adapter, state.model, `${count(status.events)} events`, `${count(status.tries)} quick looks`, state.dir];
   by("facts").textContent = facts.filter(Boolean).join(" · ");
   const b = status.budget;
   const money = (value) => `$${value.toFixed(2)}`;

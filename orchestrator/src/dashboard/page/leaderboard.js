@@ -98,6 +98,7 @@ function drawInterval(row, board, scale) {
 function drawSummary(board) {
   const s = board.summary;
   const parts = [`${s.verified} of ${s.tasks} tasks verified`];
+  if (board.simulated) parts.push("SIMULATED: costs of a model, no times, no baseline");
   if (s.won !== null) parts.push(`${s.won} won`, `${s.lost} lost`);
   if (s.geomean !== null) parts.push(`geometric mean ${number(s.geomean)}`);
   if (board.baseline) {

@@ -59,7 +59,7 @@ pub(super) fn turn(history: &History<'_>) -> Vec<Call> {
         return work
             .iter()
             .take(room)
-            .filter_map(|(gain, task)| propose(*gain, task))
+            .filter_map(|(gain, task)| propose(*gain, task, board))
             .collect();
     }
     vec![(
@@ -186,7 +186,7 @@ fn step(task: &Value) -> Option<Step> {
     })
 }
 
-fn propose(gain: f64, task: &Value) -> Option<Call> {
+fn propose(gain: f64, task: &Value, board: &Value) -> Option<Call> {
     let Step {
         kind,
         parent,
@@ -194,7 +194,9 @@ fn propose(gain: f64, task: &Value) -> Option<Call> {
     } = step(task)?;
     let name = task["task"].as_str().unwrap_or_default();
     let first = task["rounds"] == json!(0);
-    let hypothesis = if first {
+    let hypothesis = if first && board["metric"]["baseline_value"].is_null() {
+        "a template does better with other parameters than its own".to_owned()
+    } else if first {
         "a template tuned to this machine beats the baseline".to_owned()
     } else if gain.is_infinite() {
         "another search finds something better".to_owned()
