@@ -13,7 +13,7 @@ use crate::device::Ended;
 use crate::error::HarnessError;
 
 /// Diagnostic with a stable word for why a candidate was refused.
-const REASON_CODE: &str = "reason_code";
+pub(super) const REASON_CODE: &str = "reason_code";
 
 /// A candidate on its way through an evaluation.
 pub(super) struct Attempt<'a> {

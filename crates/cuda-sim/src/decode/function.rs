@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::forms::{self, Found, Wanted};
 use super::joins::joins;
 use super::names::{Names, Symbol, kind};
-use super::places::Places;
 use super::rename::rename;
 use super::{Context, LoadError, MOST_REGISTERS, place};
 use crate::exec::rows::{ALL, Demand, Kind, Kinds, LANES, Registers, Slots};
@@ -13,8 +12,8 @@ use crate::exec::step::{Code, NOWHERE, RESERVED, Register, Special, Step, TRUE, 
 use crate::memory::Layout;
 use crate::ops::{self, Alu, Class};
 use crate::ptx::{
-    Array, Function, Guard, Instruction, Label, Labelled, Location, Operand, Space, Statement,
-    Type, Variable,
+    Array, Function, Guard, Instruction, Label, Labelled, Location, Operand, Places, Space,
+    Statement, Type, Variable,
 };
 
 /// Local memory that a thread can have: CUDA C++ programming guide, table of

@@ -13,7 +13,6 @@ mod memory;
 mod moves;
 mod names;
 mod operands;
-mod places;
 mod rename;
 mod table;
 mod tensor;

@@ -10,6 +10,7 @@ mod declare;
 mod lex;
 mod operand;
 mod parse;
+mod places;
 
 pub use ast::{
     Address, Array, Base, Function, Guard, Initial, Instruction, Label, Labelled, Linkage,
@@ -18,3 +19,4 @@ pub use ast::{
 };
 pub use lex::SyntaxError;
 pub use parse::parse;
+pub use places::Places;

@@ -7,6 +7,7 @@
 
 mod cost;
 mod judge;
+mod screen;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ use serde_json::json;
 use self::cost::Figures;
 pub(crate) use self::cost::{MODELLED_COST, MODELLED_UNIT};
 use super::abort::Abort;
-use super::attempt::{Attempt, rejected};
+use super::attempt::{Attempt, REASON_CODE, rejected};
 use super::candidate::{self, Found, Material};
 use super::lab::{Bench, Config, Hardware, Lab, OBJECT_HASH, TEMPS};
 use super::{Depth, OnProgress};
@@ -71,6 +72,11 @@ impl CudaLab {
             Some(device) => device.warm(),
             None => Ok(()),
         }
+    }
+
+    /// Makes sure that there is something to run on.
+    pub(super) fn find(&mut self) -> Result<(), HarnessError> {
+        self.device().map(|_| ())
     }
 
     fn device(&mut self) -> Result<&mut Cuda, HarnessError> {
@@ -128,6 +134,9 @@ impl CudaLab {
             return looked.end(rejected("plan", reason));
         }
         looked.passed("arguments", "as the kernels take them");
+        if let Some(refused) = screened(&mut looked, &ptx) {
+            return looked.end(refused);
+        }
         let figures = Figures::new(&self.arch, &plan, &built);
         looked.report.diagnostics.extend(figures.resources());
         if looked.depth == Depth::Check {
@@ -174,6 +183,35 @@ fn note_compiled(looked: &mut Attempt<'_>, built: &Built) -> Result<(), HarnessE
         diagnostics.insert("warnings".to_owned(), json!(built.warnings));
     }
     Ok(())
+}
+
+/// What is in the code that no answer shows: the report is told, and the verdict, if there is
+/// one already, is returned.
+fn screened(looked: &mut Attempt<'_>, ptx: &str) -> Option<Verdict> {
+    let screened = match screen::screen(ptx) {
+        Ok(screened) => screened,
+        Err(error) => {
+            return Some(rejected(
+                "screen",
+                format!("the PTX can't be read: {error}"),
+            ));
+        }
+    };
+    let diagnostics = &mut looked.report.diagnostics;
+    if !screened.flagged.is_empty() {
+        diagnostics.insert("screen".to_owned(), json!(screened.flagged));
+    }
+    if let Some((rule, reason)) = screened.refusal() {
+        diagnostics.insert(REASON_CODE.to_owned(), json!(format!("screen:{rule}")));
+        return Some(rejected("screen", reason));
+    }
+    let told: Vec<String> = screened.flagged.iter().map(ToString::to_string).collect();
+    let detail = match told.as_slice() {
+        [] => "nothing but computing".to_owned(),
+        told => told.join("; "),
+    };
+    looked.passed("screen", detail);
+    None
 }
 
 fn read(path: &Path) -> Result<String, HarnessError> {

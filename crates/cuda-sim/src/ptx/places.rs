@@ -2,21 +2,21 @@
 
 use std::collections::HashMap;
 
-use crate::ptx::{Location, Place};
+use super::{Location, Place};
 
 /// The places of `.loc` so far, and where each was inlined last.
 ///
 /// A `.loc` names one call only; what that one is inlined in, an earlier
 /// `.loc` of its place says.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub struct Places {
     inlined: HashMap<Place, Place>,
 }
 
 impl Places {
     /// The innermost place in the file of the outermost one: a line of the
     /// kernel's own file, rather than one of a header that it includes.
-    pub(super) fn resolve(&mut self, location: Location) -> Location {
+    pub fn resolve(&mut self, location: Location) -> Location {
         let Some(call) = location.inlined_at else {
             return location;
         };
