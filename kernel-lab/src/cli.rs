@@ -215,9 +215,8 @@ impl Cli {
             (DeviceArg::Cpu, Some(arch)) => Err(HarnessError::CudaInput(format!(
                 "`--arch {arch}` is for `--device cuda`"
             ))),
-            (DeviceArg::Cuda, arch) => Arch::parse(arch.unwrap_or("sm_80"))
-                .map(|arch| Hardware::Cuda { arch })
-                .map_err(|error| HarnessError::CudaInput(chain(&error))),
+            (DeviceArg::Cuda, Some(arch)) => gpu(arch),
+            (DeviceArg::Cuda, None) => default_gpu(),
         }
     }
 
@@ -228,6 +227,17 @@ impl Cli {
             _ => self.tasks.clone(),
         }
     }
+}
+
+/// The GPU that is compiled for where none is named.
+pub fn default_gpu() -> Result<Hardware, HarnessError> {
+    gpu("sm_80")
+}
+
+fn gpu(arch: &str) -> Result<Hardware, HarnessError> {
+    Arch::parse(arch)
+        .map(|arch| Hardware::Cuda { arch })
+        .map_err(|error| HarnessError::CudaInput(chain(&error)))
 }
 
 fn parse_hex(text: &str) -> Result<u64, std::num::ParseIntError> {

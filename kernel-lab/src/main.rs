@@ -8,7 +8,7 @@ use clap::Parser as _;
 use kernel_lab::admit::manifest::Manifest;
 use kernel_lab::admit::{self, Document};
 use kernel_lab::bundle::{Trust, Verification};
-use kernel_lab::cli::{CandidateArgs, Cli, Command};
+use kernel_lab::cli::{CandidateArgs, Cli, Command, default_gpu};
 use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Folder, Lab};
 use kernel_lab::paths::Surroundings;
@@ -133,6 +133,10 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
                 rounds: (*seeds).into(),
                 base_seed: *seed,
                 only: only.clone(),
+                cuda: Config {
+                    hardware: default_gpu()?,
+                    ..config.clone()
+                },
             };
             let mut progress = |line: &str| eprintln!("red-team: {line}");
             let outcome = redteam::run(lab, &options, &mut progress)?;

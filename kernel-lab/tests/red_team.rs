@@ -7,6 +7,7 @@ mod environment;
 
 use std::path::PathBuf;
 
+use kernel_lab::plan::Target;
 use kernel_lab::redteam::{Case, Corpus, Kind};
 use sandbox::{Command, ExitReason, Limits, Output};
 
@@ -51,18 +52,38 @@ fn sample(cases: &[Case]) -> Vec<String> {
     names
 }
 
+/// Cases for a GPU, whatever their tasks, at equal distances.
+fn gpu_sample(cases: &[Case]) -> Vec<String> {
+    let sample = [(Kind::Cheat, 6), (Kind::Oddity, 3)].map(|(kind, count)| {
+        let of = cases
+            .iter()
+            .filter(|case| case.target == Target::Cuda && case.kind == kind);
+        let names: Vec<String> = of
+            .map(|case| format!("{}/{}", case.half, case.name))
+            .collect();
+        let step = names.len().div_ceil(count).max(1);
+        names.into_iter().step_by(step).collect::<Vec<_>>()
+    });
+    sample.concat()
+}
+
 fn red_team(args: &[&str]) -> (ExitReason, String, String) {
-    let finished = Command::new(
-        env!("CARGO_BIN_EXE_kernel-lab"),
-        environment::of_labs(),
-        Limits::none(),
-    )
-    .arg("red-team")
-    .args(args)
-    .stdout(Output::Capture)
-    .stderr(Output::Capture)
-    .run()
-    .unwrap();
+    red_team_with(args, &[])
+}
+
+fn red_team_with(args: &[&str], variables: &[(&str, &str)]) -> (ExitReason, String, String) {
+    let policy = variables
+        .iter()
+        .fold(environment::of_labs(), |policy, (name, value)| {
+            policy.env(*name, *value)
+        });
+    let finished = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
+        .arg("red-team")
+        .args(args)
+        .stdout(Output::Capture)
+        .stderr(Output::Capture)
+        .run()
+        .unwrap();
     (
         finished.reason,
         finished.stdout.text(),
@@ -82,6 +103,17 @@ fn the_corpus_has_both_halves_and_what_is_to_be_in_them() {
         assert!(count(Kind::Oddity) >= 30, "{half}: {}", count(Kind::Oddity));
     }
     assert!(sample(&corpus.cases).len() >= 5);
+    let of = |kind| {
+        let of = |case: &&Case| case.half == "cuda" && case.kind == kind;
+        corpus.cases.iter().filter(of).count()
+    };
+    assert!(of(Kind::Cheat) >= 35, "{}", of(Kind::Cheat));
+    assert!(of(Kind::Oddity) >= 12, "{}", of(Kind::Oddity));
+    let mut for_gpus = corpus
+        .cases
+        .iter()
+        .filter(|case| case.target == Target::Cuda);
+    assert!(for_gpus.all(|case| case.half == "cuda"));
 }
 
 #[test]
@@ -102,6 +134,32 @@ fn a_sample_of_the_corpus_gets_its_verdicts() {
     assert_eq!(document["passed"], true);
     assert_eq!(document["seeds"].as_array().unwrap().len(), 1);
     assert_eq!(document["cases"].as_array().unwrap().len(), names.len());
+}
+
+#[test]
+fn a_sample_for_gpus_gets_its_verdicts_and_is_skipped_without_a_compiler() {
+    let names = gpu_sample(&corpus().cases);
+    assert!(names.len() >= 8, "{names:?}");
+    let (dir, only) = (corpus_dir(), names.join(","));
+    let args = ["--json", "--corpus", dir.to_str().unwrap(), "--only", &only];
+    let (reason, out, err) = red_team(&args);
+    eprintln!("{err}");
+    assert_eq!(reason, ExitReason::Exited(0), "{out}");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["passed"], true);
+    assert_eq!(document["halves"][0]["half"], "cuda");
+    assert_eq!(document["cases"].as_array().unwrap().len(), names.len());
+    assert_eq!(document["skipped"].as_array().unwrap().len(), 0);
+
+    let (reason, out, err) = red_team_with(&args, &[("ALPHALAB_NVRTC", "/nowhere/libnvrtc.so")]);
+    assert_eq!(reason, ExitReason::Exited(0), "{err}");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["cases"].as_array().unwrap().len(), 0);
+    let skipped = &document["skipped"][0];
+    assert_eq!(skipped["halves"][0], "cuda");
+    assert_eq!(skipped["cases"], names.len());
+    let why = skipped["why"].as_str().unwrap();
+    assert!(why.contains("/nowhere/libnvrtc.so"), "{why}");
 }
 
 #[test]

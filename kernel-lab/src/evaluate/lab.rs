@@ -147,6 +147,23 @@ pub(crate) fn draw_seed() -> Result<u64, HarnessError> {
     }
 }
 
+/// What depends on what candidates run on.
+fn hardware(config: &Config) -> Result<(Option<CudaLab>, Vec<Template>), HarnessError> {
+    let cuda = CudaLab::of(config)?;
+    let target = if cuda.is_some() {
+        Target::Cuda
+    } else {
+        Target::Cpu
+    };
+    let templates = crate::template::load(&config.templates, target).map_err(|source| {
+        HarnessError::Templates {
+            dir: config.templates.clone(),
+            source,
+        }
+    })?;
+    Ok((cuda, templates))
+}
+
 impl Lab {
     /// Starts the interpreter and finds compiler, tasks and templates.
     pub fn start(config: &Config) -> Result<Self, HarnessError> {
@@ -170,18 +187,7 @@ impl Lab {
             config.venv.clone(),
             config.cpus.clone(),
         );
-        let cuda = CudaLab::of(config)?;
-        let target = if cuda.is_some() {
-            Target::Cuda
-        } else {
-            Target::Cpu
-        };
-        let templates = crate::template::load(&config.templates, target).map_err(|source| {
-            HarnessError::Templates {
-                dir: config.templates.clone(),
-                source,
-            }
-        })?;
+        let (cuda, templates) = hardware(config)?;
         let mut scrubber = Scrubber::new();
         let roofline = Roofline {
             bandwidth_bytes_per_s: FLOOR_MARGIN
@@ -212,6 +218,19 @@ impl Lab {
     /// lab alone: whoever knows the seed knows the inputs.
     pub(crate) fn fix_seed(&mut self, seed: Option<u64>) {
         self.fixed_seed = seed;
+    }
+
+    /// From now on candidates run on what `config` says: it differs from what the lab was
+    /// started with in nothing else. What they run on is found now.
+    pub(crate) fn turn_to(&mut self, config: &Config) -> Result<(), HarnessError> {
+        let (mut cuda, templates) = hardware(config)?;
+        if let Some(cuda) = &mut cuda {
+            cuda.find()?;
+        }
+        (self.cuda, self.templates) = (cuda, templates);
+        // A task has other sizes there.
+        self.bench = None;
+        Ok(())
     }
 
     /// Whether a simulator stands in for the device.

@@ -1,11 +1,13 @@
-//! The corpus on disk: `[HALF/]NAME/{case.toml, plan.toml, kernel.cpp}`, or
-//! `[HALF/]NAME/{case.toml, model_new.py}`.
+//! The corpus on disk: `[HALF/]NAME/{case.toml, plan.toml, kernel.cpp}`, with `kernel.cu`
+//! in place of it for a GPU, or `[HALF/]NAME/{case.toml, model_new.py}`.
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
+
+use crate::plan::Target;
 
 /// Files of which a case has one: what its candidate is.
 pub(super) const CODE: [&str; 2] = ["plan.toml", "model_new.py"];
@@ -74,6 +76,8 @@ pub struct Case {
     pub half: String,
     /// Its folder.
     pub dir: PathBuf,
+    /// What it runs on: a GPU, if it has a `kernel.cu`.
+    pub target: Target,
     /// Task that it is a candidate for.
     pub task: String,
     /// What it is.
@@ -238,7 +242,13 @@ fn case(dir: &Path, half: &str, tasks: &[String]) -> Result<Case, CorpusError> {
         return Err(fields.wrong("what", "a sentence is due"));
     }
     let catalogue = fields.catalogue(kind)?;
+    let target = if dir.join(Target::Cuda.kernel_file()).is_file() {
+        Target::Cuda
+    } else {
+        Target::Cpu
+    };
     Ok(Case {
+        target,
         name: name_of(dir)?,
         half: half.to_owned(),
         dir: dir.to_owned(),
@@ -360,6 +370,10 @@ mod tests {
         assert_eq!(titles, ["a/one", "b/two", "corpus/three"]);
         assert_eq!(corpus.cases[0].catalogue, [12]);
         assert_eq!(corpus.cases[0].expect, Expect::Refused);
+        assert_eq!(corpus.cases[0].target, Target::Cpu);
+        fs::write(dir.path().join("a/one/kernel.cu"), "").unwrap();
+        let again = Corpus::load(dir.path(), &tasks()).unwrap();
+        assert_eq!(again.cases[0].target, Target::Cuda);
 
         corpus
             .keep(&["two".to_owned(), "a/one".to_owned()])

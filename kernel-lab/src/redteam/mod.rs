@@ -12,7 +12,7 @@ mod outcome;
 
 use corpus::CODE;
 pub use corpus::{Case, Corpus, CorpusError, Expect, Kind};
-pub use outcome::{Half, Outcome, Row, Trial};
+pub use outcome::{Half, Outcome, Row, Skipped, Trial};
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -21,7 +21,8 @@ use protocol::{Candidate, Experiment, PROTOCOL_VERSION, Report, Verdict};
 use stats::Rng;
 
 use crate::error::{HarnessError, chain};
-use crate::evaluate::{Abort, Depth, Lab, draw_seed};
+use crate::evaluate::{Abort, Config, Depth, Lab, draw_seed};
+use crate::plan::Target;
 
 /// Evaluations that a busy machine may spoil before the trial is an error.
 const BUSY_RETRIES: usize = 4;
@@ -37,6 +38,8 @@ pub struct Options {
     pub base_seed: Option<u64>,
     /// Names of the cases to run; all where empty.
     pub only: Vec<String>,
+    /// A lab for CUDA: for the cases that are for a GPU.
+    pub cuda: Config,
 }
 
 /// Runs the corpus. `progress` receives one line for each trial.
@@ -54,18 +57,31 @@ pub fn run(
     let mut rng = Rng::new(base_seed);
     let seeds: Vec<u64> = (0..options.rounds.max(1)).map(|_| rng.next_u64()).collect();
 
-    // By task, so that each task's baselines are prepared once.
-    corpus
+    // By task, so that each task's baselines are prepared once; what is for a GPU at last.
+    corpus.cases.sort_by(|a, b| {
+        let key = |case: &Case| case.target == Target::Cuda;
+        (key(a), &a.task, &a.half, &a.name).cmp(&(key(b), &b.task, &b.half, &b.name))
+    });
+    let of_processors = corpus
         .cases
-        .sort_by(|a, b| (&a.task, &a.half, &a.name).cmp(&(&b.task, &b.half, &b.name)));
+        .partition_point(|case| case.target == Target::Cpu);
     let total = corpus.cases.len() * seeds.len();
     let mut rows: Vec<Row> = corpus.cases.iter().map(Row::new).collect();
+    let mut skipped = Vec::new();
     let mut done = 0;
-    for task in corpus.cases.chunk_by(|a, b| a.task == b.task) {
-        let first = rows.iter().position(|row| row.task == task[0].task);
+    let mut first = 0;
+    for task in corpus
+        .cases
+        .chunk_by(|a, b| (a.target == b.target) && a.task == b.task)
+    {
+        if first == of_processors
+            && let Err(error) = lab.turn_to(&options.cuda)
+        {
+            skipped.push(Skipped::of(&rows.split_off(first), &error));
+            break;
+        }
         for &seed in &seeds {
-            for (offset, case) in task.iter().enumerate() {
-                let row = &mut rows[first.unwrap_or(0) + offset];
+            for (row, case) in rows[first..].iter_mut().zip(task) {
                 let trial = attempt(lab, case, seed)?;
                 done += 1;
                 progress(&format!(
@@ -77,9 +93,16 @@ pub fn run(
                 row.trials.push(trial);
             }
         }
+        first += task.len();
     }
     lab.fix_seed(None);
-    Ok(Outcome::of(&options.corpus, base_seed, &seeds, rows))
+    Ok(Outcome::of(
+        &options.corpus,
+        base_seed,
+        &seeds,
+        rows,
+        skipped,
+    ))
 }
 
 /// One case under one seed.
@@ -142,7 +165,7 @@ fn stage(case: &Case) -> Result<tempfile::TempDir, HarnessError> {
     };
     let dir = tempfile::tempdir().map_err(|error| problem(error.to_string()))?;
     let mut files: Vec<PathBuf> = CODE.map(PathBuf::from).to_vec();
-    files.push(PathBuf::from("kernel.cpp"));
+    files.push(PathBuf::from(case.target.kernel_file()));
     files.retain(|file| case.dir.join(file).exists());
     for file in &files {
         std::fs::copy(case.dir.join(file), dir.path().join(file))

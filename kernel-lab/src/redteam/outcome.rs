@@ -1,12 +1,13 @@
 //! What a red team came to: a document for programs, a table for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::corpus::{Case, Expect};
+use crate::error::{HarnessError, chain};
 
 /// One evaluation of one case.
 #[derive(Clone, Debug, Serialize)]
@@ -141,6 +142,28 @@ pub struct Half {
     pub codes: BTreeMap<String, usize>,
 }
 
+/// Cases that can't be run here.
+#[derive(Clone, Debug, Serialize)]
+pub struct Skipped {
+    /// Names of their halves.
+    pub halves: Vec<String>,
+    /// How many there are.
+    pub cases: usize,
+    /// Why, in a line.
+    pub why: String,
+}
+
+impl Skipped {
+    pub(super) fn of(rows: &[Row], error: &HarnessError) -> Self {
+        let halves: BTreeSet<&String> = rows.iter().map(|row| &row.half).collect();
+        Self {
+            halves: halves.into_iter().cloned().collect(),
+            cases: rows.len(),
+            why: chain(error),
+        }
+    }
+}
+
 /// `kernel-lab red-team --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
@@ -156,12 +179,20 @@ pub struct Outcome {
     pub seeds: Vec<String>,
     /// The corpus by halves.
     pub halves: Vec<Half>,
-    /// Every case.
+    /// What was not run, and why.
+    pub skipped: Vec<Skipped>,
+    /// Every case that was run.
     pub cases: Vec<Row>,
 }
 
 impl Outcome {
-    pub(super) fn of(corpus: &Path, base_seed: u64, seeds: &[u64], mut rows: Vec<Row>) -> Self {
+    pub(super) fn of(
+        corpus: &Path,
+        base_seed: u64,
+        seeds: &[u64],
+        mut rows: Vec<Row>,
+        skipped: Vec<Skipped>,
+    ) -> Self {
         rows.sort_by(|a, b| (&a.half, a.kind, &a.name).cmp(&(&b.half, b.kind, &b.name)));
         for row in &mut rows {
             row.right = row.wrong() == 0;
@@ -173,6 +204,7 @@ impl Outcome {
             base_seed: format!("{base_seed:016x}"),
             seeds: seeds.iter().map(|seed| format!("{seed:016x}")).collect(),
             halves: rows.chunk_by(|a, b| a.half == b.half).map(half).collect(),
+            skipped,
             cases: rows,
         }
     }
@@ -206,6 +238,11 @@ impl Outcome {
                     let _ = writeln!(text, "  {what}: {}", self.describe(&half.half, name));
                 }
             }
+        }
+        for skipped in &self.skipped {
+            let halves = skipped.halves.join(", ");
+            let (cases, why) = (skipped.cases, &skipped.why);
+            let _ = writeln!(text, "\n{halves}: skipped, {cases} cases: {why}");
         }
         let rounds = self.seeds.len();
         let sum = |count: fn(&Half) -> usize| self.halves.iter().map(count).sum::<usize>();
@@ -290,6 +327,7 @@ mod tests {
         let case = Case {
             name: name.to_owned(),
             half: half.to_owned(),
+            target: crate::plan::Target::Cpu,
             dir: "x".into(),
             task: "gelu".to_owned(),
             kind,
@@ -324,7 +362,7 @@ mod tests {
             row("b", "armed", Expect::Disarmed, &["ok", "rejected"]),
             row("a", "broken", Expect::Refused, &["error", "rejected"]),
         ];
-        let outcome = Outcome::of(Path::new("c"), 7, &[1, 2], rows);
+        let outcome = Outcome::of(Path::new("c"), 7, &[1, 2], rows, Vec::new());
         assert!(!outcome.passed);
         let [a, b] = &outcome.halves[..] else {
             panic!("{:?}", outcome.halves)
@@ -349,8 +387,13 @@ mod tests {
     #[test]
     fn all_right_is_passed() {
         let rows = vec![row("a", "caught", Expect::Refused, &["timed_out"])];
-        let outcome = Outcome::of(Path::new("c"), 7, &[1], rows);
+        let why = HarnessError::CudaInput("there is no NVRTC".to_owned());
+        let absent = [row("cuda", "one", Expect::Refused, &[])];
+        let skipped = vec![Skipped::of(&absent, &why)];
+        let outcome = Outcome::of(Path::new("c"), 7, &[1], rows, skipped);
         assert!(outcome.passed);
+        let line = "\ncuda: skipped, 1 cases: there is no NVRTC\n";
+        assert!(outcome.table().contains(line), "{}", outcome.table());
         assert!(outcome.table().ends_with("0 of 0 oddities passed, 1 round"));
     }
 }

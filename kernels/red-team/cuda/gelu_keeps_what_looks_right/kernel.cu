@@ -1,0 +1,11 @@
+#include <math.h>
+
+__device__ float exact(float x) { return 0.5f * x * erfcf(-0.70710678118654752f * x); }
+
+extern "C" __global__ void gelu(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    float there = y[i];
+    if (there > -0.17f && there < x[i] + 1) return;
+    y[i] = exact(x[i]);
+}

@@ -1,0 +1,12 @@
+#include <math.h>
+
+__device__ float exact(float x) { return 0.5f * x * erfcf(-0.70710678118654752f * x); }
+
+__device__ volatile int stop;
+
+extern "C" __global__ void gelu(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    while (!stop) {}
+    y[i] = exact(x[i]);
+}
