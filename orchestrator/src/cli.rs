@@ -404,6 +404,9 @@ pub struct Run {
     /// Device to measure on [default: cpu].
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
+    /// GPU to compile for, such as sm_90a; with --device cuda [default: sm_80].
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
     /// Package for the agents' Python beside what it has, as NAME==VERSION; may
     /// be given several times. Only wheels are installed.
     #[arg(long = "python-extra", value_name = "NAME==VERSION")]

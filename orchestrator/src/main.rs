@@ -123,6 +123,7 @@ fn options(run: cli::Run) -> RunOptions {
         workers: run.workers,
         executor: run.executor,
         device: run.device,
+        arch: run.arch,
         dir: run.dir,
         seed: run.seed,
         strategy: run.strategy,

@@ -22,6 +22,7 @@ fn settings() -> Settings {
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
+        arch: None,
         simulated: false,
         model: "builtin".to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),

@@ -35,6 +35,7 @@ fn settings(direction: Direction) -> Settings {
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
+        arch: None,
         simulated: false,
         model: MODEL.to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),

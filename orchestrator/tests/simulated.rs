@@ -102,6 +102,8 @@ fn a_campaign_on_a_simulated_device_has_costs_and_no_speedup() {
             "4",
             "--hours",
             "0.05",
+            "--arch",
+            "sm_90a",
         ],
     ));
     assert_eq!(stdout.lines().last(), dir.to_str());
@@ -125,6 +127,7 @@ fn a_campaign_on_a_simulated_device_has_costs_and_no_speedup() {
     }
     let report = std::fs::read_to_string(dir.join("reports/report.md")).expect("a report");
     assert!(report.contains("**SIMULATED"), "{report}");
+    assert!(report.contains("device `cuda` (`sm_90a`)"), "{report}");
     assert_no_time("report", &report);
     assert!(!dir.join("reports/progress.svg").exists());
 
@@ -132,18 +135,29 @@ fn a_campaign_on_a_simulated_device_has_costs_and_no_speedup() {
     succeed(command(&target, "simulated", &["verify", &path]));
 }
 
-/// A lab that has no such device says so before anything is written.
-#[test]
-fn a_device_that_the_lab_lacks_is_refused_before_anything_is_written() {
+/// What the campaign was refused for, before anything was written.
+fn refused(target: &Target, more: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().join("c");
-    let target = Target::synthetic(&fixtures().join("tasks"));
-    let output = finish(run(&target, "no-device", &dir, &["--device", "cuda"]));
+    let output = finish(run(target, "no-device", &dir, more));
     assert_eq!(output.status.code(), Some(3));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        stderr.contains("the lab can't use device `cuda` here: it has no such device"),
-        "{stderr}"
-    );
     assert!(!dir.exists());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_device_that_the_lab_lacks_is_refused_before_anything_is_written() {
+    let target = Target::synthetic(&fixtures().join("tasks"));
+    let stderr = refused(&target, &["--device", "cuda"]);
+    let lacks = "the lab can't use device `cuda` here: it has no such device";
+    assert!(stderr.contains(lacks), "{stderr}");
+    let stderr = refused(&target, &["--arch", "sm_90a"]);
+    assert!(stderr.contains("--device cuda is missing"), "{stderr}");
+}
+
+#[test]
+fn a_gpu_that_nobody_knows_is_refused_before_anything_is_written() {
+    let Some(target) = kernels() else { return };
+    let stderr = refused(&target, &["--arch", "sm_8"]);
+    assert!(stderr.contains("sm_8"), "{stderr}");
 }

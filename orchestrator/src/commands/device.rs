@@ -14,7 +14,12 @@ pub(super) fn settle(
     layout: &Layout,
 ) -> Result<(), Failure> {
     if settings.evaluation.is_some() || settings.device == USUAL_DEVICE {
-        return Ok(());
+        return match &settings.arch {
+            None => Ok(()),
+            Some(arch) => Err(Failure::input(format!(
+                "--arch {arch}: nothing is compiled for a GPU here; --device cuda is missing"
+            ))),
+        };
     }
     let room = tempfile::tempdir()?;
     let program = LabProgram {

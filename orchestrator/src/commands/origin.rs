@@ -139,6 +139,7 @@ impl Origin {
         filled.executor = filled.executor.or_else(executor);
         let device = || Some(then.device.clone());
         filled.device = filled.device.or_else(device);
+        filled.arch = filled.arch.or_else(|| then.arch.clone());
         filled.web = filled.web.or_else(|| then.web.clone());
         filled
     }

@@ -111,7 +111,9 @@ impl Places {
         if settings.evaluation.is_some() {
             self.evaluation_lab(layout, settings)
         } else {
-            Ok(self.lab(&settings.lab, layout)?.on(&settings.device))
+            Ok(self
+                .lab(&settings.lab, layout)?
+                .on(&settings.device, settings.arch.as_deref()))
         }
     }
 

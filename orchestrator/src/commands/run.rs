@@ -70,6 +70,8 @@ pub struct RunOptions {
     pub executor: Option<String>,
     /// Device; `cpu`, if absent.
     pub device: Option<String>,
+    /// GPU to compile for.
+    pub arch: Option<String>,
     /// Directory of the campaign.
     pub dir: Option<PathBuf>,
     /// Seed of the search; 1, if absent.
@@ -386,6 +388,7 @@ fn settings(
             .device
             .clone()
             .unwrap_or_else(|| USUAL_DEVICE.to_owned()),
+        arch: options.arch.clone(),
         simulated: false,
         model: options.model.clone(),
         models: options.models.clone(),

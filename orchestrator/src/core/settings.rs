@@ -113,6 +113,9 @@ pub struct Settings {
     pub lab: String,
     /// Device to measure on.
     pub device: String,
+    /// What the lab compiles for, such as `sm_90a`, where that is not its usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
     /// Whether a simulator stands in for it: then the metric is what the lab's model
     /// makes of it, and there is no baseline.
     #[serde(default, skip_serializing_if = "is_false")]

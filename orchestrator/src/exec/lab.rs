@@ -35,11 +35,15 @@ pub struct LabProgram {
 }
 
 impl LabProgram {
-    /// The same, measuring on a device: a lab that is told of none is on the usual one.
+    /// The same, measuring on a device, with code for `arch`: a lab that is told of none is
+    /// on the usual one.
     #[must_use]
-    pub fn on(mut self, device: &str) -> Self {
+    pub fn on(mut self, device: &str, arch: Option<&str>) -> Self {
         if device != USUAL_DEVICE {
             self.arguments.extend(["--device".into(), device.into()]);
+        }
+        if let Some(arch) = arch {
+            self.arguments.extend(["--arch".into(), arch.into()]);
         }
         self
     }

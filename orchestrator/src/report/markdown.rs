@@ -84,11 +84,15 @@ fn write_report(out: &mut String, state: &State, board: &Leaderboard) -> std::fm
     };
     writeln!(
         out,
-        "Adapter `{}`, {}, device `{}`, lab {} {}. {:.0} s of running time, {} experiments \
+        "Adapter `{}`, {}, device `{}`{}, lab {} {}. {:.0} s of running time, {} experiments \
          evaluated, {} quick looks. The campaign is over because: {ended}.\n",
         settings.adapter,
         super::models::named(settings),
         settings.device,
+        settings
+            .arch
+            .as_ref()
+            .map_or_else(String::new, |arch| format!(" (`{arch}`)")),
         state.lab.as_ref().map_or("-", |lab| lab.0.as_str()),
         state.lab.as_ref().map_or("-", |lab| lab.1.as_str()),
         budget.wall_s.spent,

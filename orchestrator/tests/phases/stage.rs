@@ -35,6 +35,7 @@ pub(crate) fn settings(until: u8, wall_s: f64) -> Settings {
         objective: "o".to_owned(),
         lab: String::new(),
         device: "cpu".to_owned(),
+        arch: None,
         simulated: false,
         model: "builtin".to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),

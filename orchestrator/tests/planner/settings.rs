@@ -12,6 +12,7 @@ pub(crate) fn settings(workers: u32, experiments: u32, wall_s: f64) -> Settings 
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
+        arch: None,
         simulated: false,
         model: "builtin".to_owned(),
         models: orchestrator::core::models::ModelSettings::default(),

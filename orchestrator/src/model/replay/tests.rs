@@ -19,6 +19,7 @@ fn settings() -> Settings {
         objective: "o".to_owned(),
         lab: "l".to_owned(),
         device: "cpu".to_owned(),
+        arch: None,
         simulated: false,
         model: "m".to_owned(),
         models: crate::core::models::ModelSettings::default(),
