@@ -124,6 +124,7 @@ impl Runner {
             Request::Write(place) => self.write(place, payload).map(|()| Reply::Done),
             Request::Read(place) => self.read(place, read).map(|()| Reply::Done),
             Request::Run(steps) => self.run(steps).map(|()| Reply::Done),
+            Request::Time(_) => Err(Stop::Refused("no call can be timed".to_owned())),
         };
         match done {
             Ok(reply) => reply,
@@ -141,6 +142,9 @@ impl Runner {
                 memory_bytes: context.memory_bytes()?,
                 processors: context.processors()?,
                 driver: context.driver()?,
+                l2_bytes: 0,
+                uuid: None,
+                nvml: None,
             })
         };
         let facts = facts().map_err(|error| Stop::refused(&error))?;

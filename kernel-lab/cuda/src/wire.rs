@@ -33,6 +33,8 @@ pub enum Request {
     Read(Place),
     /// Run steps and wait until they are done.
     Run(Steps),
+    /// Time calls; answers [`Reply::Timed`].
+    Time(Block),
 }
 
 /// Some of a buffer's memory.
@@ -69,6 +71,40 @@ pub enum Phase {
     Prepare,
     /// Those of a call.
     Call,
+}
+
+/// A block of timed calls: one after the other, on a device that nothing else of the runner's
+/// is on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// What a call is.
+    pub work: Work,
+    /// Slots whose calls bring the clocks up, in turn, until `warm_ms` have passed: one call
+    /// at least, none if there are no slots. Their times are dropped.
+    pub warm: Vec<usize>,
+    /// How long calls on `warm` go on, in milliseconds of the host's clock.
+    pub warm_ms: f64,
+    /// Slots of the calls that count, one call each, in this order.
+    pub counted: Vec<usize>,
+    /// Whether the L2 cache is emptied before each call, those of `warm` as well.
+    pub flush: bool,
+    /// Longest time of a call in milliseconds of the host's clock, the emptying of the cache
+    /// included. One that takes longer ends the runner: [`Fault::TIMEOUT`].
+    pub limit_ms: f64,
+}
+
+/// What a timed call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// The steps of a call ([`Phase::Call`]), as one CUDA graph where that is possible.
+    Plan,
+    /// A copy between two pieces of the device's memory that are the runner's own: what has a
+    /// time that is known, to see whether two processes agree on it. Slots are only counted.
+    Copy {
+        /// How many bytes, at least one.
+        bytes: u64,
+    },
 }
 
 /// What is to be run.
@@ -141,6 +177,8 @@ pub enum Reply {
     Opened(Facts),
     /// The buffers have memory: the address of each copy's first byte, guards included.
     Arranged(Vec<Vec<u64>>),
+    /// The calls are done, and how long they took.
+    Timed(Timing),
     /// It was not done, and why; all is as before.
     Refused(String),
     /// The context is gone, and with it all that was in it.
@@ -148,7 +186,7 @@ pub enum Reply {
 }
 
 /// What the device says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Its name.
     pub name: String,
@@ -160,6 +198,50 @@ pub struct Facts {
     pub processors: u32,
     /// Version of CUDA that the driver has: 1000 times the major one and 10 times the minor one.
     pub driver: u32,
+    /// Bytes of its L2 cache.
+    pub l2_bytes: u64,
+    /// Its UUID as `nvidia-smi -L` prints it (`GPU-…`), where the driver tells.
+    pub uuid: Option<String>,
+    /// Version of NVIDIA's driver as NVML tells it, e.g. `580.65.06`; `None` where no NVML knows
+    /// the device, and then no sample has [`Clocks`].
+    pub nvml: Option<String>,
+}
+
+/// What a block of timed calls took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// One sample for each slot of [`Block::counted`], in that order.
+    pub samples: Vec<Sample>,
+    /// Whether calls were launches of a CUDA graph; if not, of one kernel after the other, or
+    /// a copy.
+    pub graphed: bool,
+}
+
+/// A timed call.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The slot.
+    pub slot: usize,
+    /// Nanoseconds between two CUDA events, right before and right after the call.
+    pub event_ns: f64,
+    /// Nanoseconds of the host's clock, from before the first event is asked for until the
+    /// second one is known to be there: more than `event_ns`, or one of the clocks is wrong.
+    pub wall_ns: f64,
+    /// What the device ran at, read right after the call.
+    pub clocks: Option<Clocks>,
+}
+
+/// What NVML says of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clocks {
+    /// Clock of the multiprocessors in MHz.
+    pub sm_mhz: u32,
+    /// Clock of the memory in MHz.
+    pub memory_mhz: u32,
+    /// Temperature of the chip in degrees Celsius.
+    pub temperature_c: u32,
+    /// Why the clocks are not higher: bits of `nvmlClocksEventReasons`.
+    pub throttle: u64,
 }
 
 /// What ended a context.
@@ -167,10 +249,16 @@ pub struct Facts {
 pub struct Fault {
     /// What was being done, e.g. "run step 2 (kernel `softmax`)".
     pub doing: String,
-    /// The driver's name for it, e.g. `CUDA_ERROR_ILLEGAL_ADDRESS`.
+    /// The driver's name for it, e.g. `CUDA_ERROR_ILLEGAL_ADDRESS`, or [`Self::TIMEOUT`].
     pub error: String,
     /// All of it in words.
     pub text: String,
+}
+
+impl Fault {
+    /// [`Self::error`] of a call that took longer than [`Block::limit_ms`]: not the driver's
+    /// name, the driver has noticed nothing.
+    pub const TIMEOUT: &'static str = "TIMEOUT";
 }
 
 /// Why there is no message.
@@ -282,6 +370,44 @@ mod tests {
         assert_eq!(got, [5, 6, 7, 8]);
         let (head, bytes): (Request, u64) = runner.receive().expect("a message");
         assert_eq!((head, bytes), (Request::Load, 0));
+    }
+
+    #[test]
+    fn a_block_and_its_samples_arrive() {
+        let (mut host, mut runner) = pair();
+        let block = |work| Block {
+            work,
+            warm: vec![0, 1],
+            warm_ms: 50.0,
+            counted: vec![3, 2],
+            flush: true,
+            limit_ms: 0.1,
+        };
+        for work in [Work::Plan, Work::Copy { bytes: 1 << 40 }] {
+            let request = Request::Time(block(work));
+            host.send(&request, &[]).expect("sent");
+            let (head, _): (Request, u64) = runner.receive().expect("a message");
+            assert_eq!(head, request);
+        }
+        let clocks = Clocks {
+            sm_mhz: 1980,
+            memory_mhz: 2619,
+            temperature_c: 41,
+            throttle: u64::MAX,
+        };
+        let sample = |slot, clocks| Sample {
+            slot,
+            event_ns: 333_333.25,
+            wall_ns: 585_714.5,
+            clocks,
+        };
+        let reply = Reply::Timed(Timing {
+            samples: vec![sample(3, Some(clocks)), sample(2, None)],
+            graphed: true,
+        });
+        runner.send(&reply, &[]).expect("sent");
+        let (head, _): (Reply, u64) = host.receive().expect("a message");
+        assert_eq!(head, reply);
     }
 
     #[test]

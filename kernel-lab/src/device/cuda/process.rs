@@ -99,13 +99,7 @@ impl Runner {
             channel: Channel::new(ours),
             child,
             room,
-            facts: Facts {
-                name: String::new(),
-                capability: (0, 0),
-                memory_bytes: 0,
-                processors: 0,
-                driver: 0,
-            },
+            facts: Facts::default(),
         };
         let problem = match runner.ask(&Request::Open, &[], START)? {
             Answer::Reply(Reply::Opened(facts)) => {
