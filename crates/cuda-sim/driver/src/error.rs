@@ -1,7 +1,8 @@
 //! What a call answers with.
 //!
 //! Numbers and names are those of `CUresult` in the CUDA driver API 13.0; the
-//! texts are our own. Only errors that the driver library gives are here.
+//! texts are our own. Only errors that the driver library gives, by itself or because the
+//! environment asks for it, are here.
 
 /// A `CUresult` that is no success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,8 @@ pub enum Error {
     InvalidContext = 201,
     /// No code for this device.
     NoBinaryForGpu = 209,
+    /// Memory of the device has an error that can't be corrected.
+    EccUncorrectable = 214,
     /// The device has no such limit.
     UnsupportedLimit = 215,
     /// The devices can't access each other's memory.
@@ -123,6 +126,11 @@ errors! {
     (InvalidImage, "INVALID_IMAGE", "the image of the module can't be read"),
     (InvalidContext, "INVALID_CONTEXT", "no context, or one that is not there"),
     (NoBinaryForGpu, "NO_BINARY_FOR_GPU", "no code for this device"),
+    (
+        EccUncorrectable,
+        "ECC_UNCORRECTABLE",
+        "memory of the device has an error that can't be corrected"
+    ),
     (UnsupportedLimit, "UNSUPPORTED_LIMIT", "the device has no such limit"),
     (
         PeerAccessUnsupported,

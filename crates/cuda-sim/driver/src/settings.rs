@@ -3,6 +3,8 @@
 use cuda_sim::{Checks, Limits, Properties};
 use thiserror::Error;
 
+use crate::error::Error as CallError;
+
 /// Name of the device that is simulated: one of [`Properties::ALL`].
 pub const DEVICE: &str = "CUDA_SIM_DEVICE";
 /// Bytes of its memory: `268435456`, `512MiB`, `2GiB`.
@@ -19,9 +21,17 @@ pub const THREADS: &str = "CUDA_SIM_THREADS";
 /// What is looked for: `all`, or `memory`, which leaves out races.
 pub const CHECKS: &str = "CUDA_SIM_CHECKS";
 
+/// Version of CUDA that the driver says it is for: `12.4`.
+pub const DRIVER: &str = "CUDA_SIM_DRIVER";
+/// A call that fails, and with what: `cuMemAlloc_v2=CUDA_ERROR_OUT_OF_MEMORY`, to see what a
+/// program makes of it.
+pub const FAIL: &str = "CUDA_SIM_FAIL";
+
 /// Memory of a device that nobody asks more for. Pages that nobody touches
 /// cost nothing.
 const DEFAULT_MEMORY: u64 = 4 << 30;
+/// CUDA 13.0, whose driver API this is, as `cuDriverGetVersion` counts.
+const DRIVER_VERSION: i32 = 13_000;
 
 /// An environment that can't be followed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,6 +66,42 @@ pub struct Settings {
     pub memory: u64,
     /// How launches run.
     pub limits: Limits,
+    /// What `cuDriverGetVersion` answers.
+    pub driver: i32,
+}
+
+/// A call that fails whenever it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The newest form of its name.
+    pub call: String,
+    /// What it answers.
+    pub error: CallError,
+}
+
+impl Failure {
+    /// From variables by their name; `known` says whether there is such a call.
+    pub fn read(
+        variable: impl Fn(&str) -> Option<String>,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Option<Self>, SettingsError> {
+        let Some(value) = variable(FAIL) else {
+            return Ok(None);
+        };
+        let parts = value.split_once('=').and_then(|(call, name)| {
+            let mut errors = CallError::ALL.iter();
+            let error = errors.find(|error| error.name() == name)?;
+            known(call).then(|| Self {
+                call: call.to_owned(),
+                error: *error,
+            })
+        });
+        parts.map(Some).ok_or(SettingsError::Value {
+            variable: FAIL,
+            value,
+            wanted: "a call and an error, such as cuMemAlloc_v2=CUDA_ERROR_OUT_OF_MEMORY",
+        })
+    }
 }
 
 impl Default for Settings {
@@ -74,6 +120,7 @@ impl Settings {
                 processor: device.figures.processor,
                 ..Limits::default()
             },
+            driver: DRIVER_VERSION,
         }
     }
 
@@ -109,6 +156,10 @@ impl Settings {
         if let Some(threads) = positive(THREADS, "a number of threads above 0")? {
             settings.limits.threads = usize::try_from(threads).unwrap_or(usize::MAX);
         }
+        if let Some(value) = variable(DRIVER) {
+            const WANTED: &str = "a version of CUDA, such as 12.4";
+            settings.driver = version(&value).ok_or_else(|| wrong(DRIVER, value, WANTED))?;
+        }
         settings.limits.counters = variable(LAUNCHES).is_some();
         if let Some(value) = variable(CHECKS) {
             settings.limits.checks = match value.as_str() {
@@ -128,6 +179,13 @@ fn bytes(text: &str) -> Option<u64> {
         .unwrap_or((text, 0));
     let number: u64 = digits.trim_end().parse().ok()?;
     number.checked_mul(1 << shift)
+}
+
+/// As `cuDriverGetVersion` counts.
+fn version(text: &str) -> Option<i32> {
+    let (major, minor) = text.split_once('.')?;
+    let (major, minor): (i32, i32) = (major.parse().ok()?, minor.parse().ok()?);
+    ((1..100).contains(&major) && (0..100).contains(&minor)).then_some(1000 * major + 10 * minor)
 }
 
 #[cfg(test)]
@@ -155,8 +213,10 @@ mod tests {
             (THREADS, "3"),
             (CHECKS, "memory"),
             (LAUNCHES, "launches.jsonl"),
+            (DRIVER, "12.4"),
         ])
         .unwrap();
+        assert_eq!(settings.driver, 12_040);
         assert_eq!(
             (settings.device.figures.name, settings.memory),
             ("H100", 512 << 20)
@@ -204,8 +264,32 @@ mod tests {
                 "CUDA_SIM_BUDGET=-1 is not a number of instructions above 0",
             ),
             (CHECKS, "no", "CUDA_SIM_CHECKS=no is not all or memory"),
+            (
+                DRIVER,
+                "13",
+                "CUDA_SIM_DRIVER=13 is not a version of CUDA, such as 12.4",
+            ),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_failure_names_a_call_and_an_error() {
+        let read = |value: &str| {
+            let value = value.to_owned();
+            Failure::read(|_| Some(value.clone()), |call| call == "cuEventQuery")
+        };
+        let failure = read("cuEventQuery=CUDA_ERROR_ECC_UNCORRECTABLE").unwrap();
+        assert_eq!(failure.unwrap().error, CallError::EccUncorrectable);
+        for wrong in [
+            "cuEventQuery",
+            "cuEventQuery=214",
+            "cuNothing=CUDA_ERROR_UNKNOWN",
+        ] {
+            let text = read(wrong).unwrap_err().to_string();
+            assert!(text.starts_with(&format!("CUDA_SIM_FAIL={wrong} is not a call and")));
+        }
+        assert_eq!(Failure::read(|_| None, |_| true), Ok(None));
     }
 }

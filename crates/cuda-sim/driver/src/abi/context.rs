@@ -126,6 +126,11 @@ entries! {
         *driver.enter().context_cache_config(caller)? = config;
         Ok(())
     };
+    /// There is no cache that anything could stay in.
+    fn cuCtxResetPersistingL2Cache() |driver, caller| {
+        driver.enter().context_check(caller)?;
+        Ok(())
+    };
     fn cuCtxGetStreamPriorityRange(least: Out<c_int>, greatest: Out<c_int>) |driver, caller| {
         driver.enter().context_check(caller)?;
         least.put_if_there(PRIORITIES.0);

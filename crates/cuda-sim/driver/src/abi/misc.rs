@@ -5,14 +5,11 @@
 use core::ffi::{c_char, c_int, c_uint, c_void};
 
 use super::pointer::{Out, Text};
-use super::{DRIVER, entries, guarded};
+use super::{DRIVER, FAILURE, entries, guarded};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::report::{Outside, Reporter};
-use crate::settings::{self, Settings};
-
-/// CUDA 13.0, whose driver API this is.
-const VERSION: c_int = 13_000;
+use crate::settings::{self, Failure, Settings};
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -48,9 +45,17 @@ extern "C" fn cuInit(flags: c_uint) -> u32 {
         if flags != 0 {
             return Err(Error::InvalidValue);
         }
-        if let Err(error) = Settings::read(variable) {
-            Outside::new(None, None).message(&error.to_string());
-            return Err(Error::NoDevice);
+        let known = |call: &str| super::find(call).is_some();
+        let read = Settings::read(variable).and_then(|_| Failure::read(variable, known));
+        match read {
+            Err(error) => {
+                Outside::new(None, None).message(&error.to_string());
+                return Err(Error::NoDevice);
+            }
+            Ok(Some(failure)) => {
+                FAILURE.get_or_init(|| failure);
+            }
+            Ok(None) => {}
         }
         DRIVER.get_or_init(start);
         Ok(())
@@ -59,7 +64,7 @@ extern "C" fn cuInit(flags: c_uint) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn cuDriverGetVersion(version: Out<c_int>) -> u32 {
-    guarded(|| version.put(VERSION))
+    guarded(|| version.put(Settings::read(variable).unwrap_or_default().driver))
 }
 
 /// NVRTC looks here for what only it knows of; there is none of that.

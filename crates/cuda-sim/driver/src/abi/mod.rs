@@ -26,9 +26,13 @@ use crate::caller::Caller;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::machine::Wait;
+use crate::settings::Failure;
 
 /// There from `cuInit` on.
 static DRIVER: OnceLock<Driver> = OnceLock::new();
+
+/// There from `cuInit` on, if a call is to fail.
+static FAILURE: OnceLock<Failure> = OnceLock::new();
 
 thread_local! {
     static CALLER: RefCell<Caller> = RefCell::default();
@@ -46,7 +50,7 @@ macro_rules! export {
         $(#[$attribute])*
         #[unsafe(no_mangle)]
         extern "C" fn $name($($arg: $ty),*) -> u32 {
-            $crate::abi::answer(|$driver, $caller| $body)
+            $crate::abi::answer(stringify!($name), |$driver, $caller| $body)
         }
     };
     ($other:ident = $name:ident($($arg:ident: $ty:ty),* $(,)?)) => {
@@ -126,10 +130,13 @@ fn find(name: &str) -> Option<*const core::ffi::c_void> {
     all.into_iter().find_map(|find| find(name))
 }
 
-/// Runs what a call does; nothing gets out of here but a number.
-fn answer(call: impl FnOnce(&Driver, &mut Caller) -> Result<(), Error>) -> u32 {
+/// Runs what a call of this name does; nothing gets out of here but a number.
+fn answer(name: &str, call: impl FnOnce(&Driver, &mut Caller) -> Result<(), Error>) -> u32 {
     guarded(|| {
         let driver = DRIVER.get().ok_or(Error::NotInitialized)?;
+        if let Some(failure) = FAILURE.get().filter(|failure| failure.call == name) {
+            return Err(failure.error);
+        }
         if IN_HOST_FUNCTION.get() {
             return Err(Error::NotPermitted);
         }
