@@ -86,7 +86,9 @@ pub struct Block {
     pub warm_ms: f64,
     /// Slots of the calls that count, one call each, in this order.
     pub counted: Vec<usize>,
-    /// Whether the L2 cache is emptied before each call, those of `warm` as well.
+    /// Whether the L2 cache is emptied before each call, those of `warm` as well. The device is
+    /// busy with that while the host asks for the call; without it, the time between the events
+    /// has what the host takes for that, microseconds, in it.
     pub flush: bool,
     /// Longest time of a call in milliseconds of the host's clock, the emptying of the cache
     /// included. One that takes longer ends the runner: [`Fault::TIMEOUT`].
@@ -226,6 +228,7 @@ pub struct Sample {
     pub event_ns: f64,
     /// Nanoseconds of the host's clock, from before the first event is asked for until the
     /// second one is known to be there: more than `event_ns`, or one of the clocks is wrong.
+    /// Where the L2 cache is emptied, what is left of that by then is in it.
     pub wall_ns: f64,
     /// What the device ran at, read right after the call.
     pub clocks: Option<Clocks>,
@@ -259,6 +262,14 @@ impl Fault {
     /// [`Self::error`] of a call that took longer than [`Block::limit_ms`]: not the driver's
     /// name, the driver has noticed nothing.
     pub const TIMEOUT: &'static str = "TIMEOUT";
+    /// [`Self::error`] of a fault of the runner's own.
+    pub const PANIC: &'static str = "PANIC";
+
+    /// Whether the machine is to blame and no kernel: a device that is lost, a driver that does
+    /// not work. [`Self::text`] says what to do about it.
+    pub fn is_of_the_machine(&self) -> bool {
+        self.error == Self::PANIC || crate::driver::remedy(&self.error).is_some()
+    }
 }
 
 /// Why there is no message.

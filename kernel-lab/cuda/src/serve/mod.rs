@@ -1,5 +1,8 @@
 //! The runner's loop: hear a question, do it, answer.
 
+mod target;
+mod time;
+
 use std::any::Any;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -7,10 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::driver::{Context, CudaError, Function, Launch, Memory};
+use crate::nvml::{Monitor, NVML, uuid_text};
 use crate::wire::{
     Arg, Channel, ChannelError, Facts, Fault, Phase, Place, Program, Reply, Request, SOCKET_FD,
     Step, Steps,
 };
+use time::Timer;
 
 /// The whole of a runner's `main`.
 pub fn main() -> ExitCode {
@@ -60,15 +65,25 @@ fn serve(channel: &mut Channel) -> Result<(), ChannelError> {
         let reply = done.unwrap_or_else(|panic| {
             Reply::Broken(Fault {
                 doing: "call the CUDA driver".to_owned(),
-                error: "PANIC".to_owned(),
+                error: Fault::PANIC.to_owned(),
                 text: words(panic.as_ref()),
             })
         });
         channel.send(&reply, &read)?;
-        if let Reply::Broken(_) = reply {
-            return Ok(());
+        match reply {
+            Reply::Broken(fault) if fault.error == Fault::TIMEOUT => leave(),
+            Reply::Broken(_) => return Ok(()),
+            _ => {}
         }
     }
+}
+
+/// Ends the process at once. The device is still at work, and to give anything back would be to
+/// wait for it.
+#[expect(unsafe_code, reason = "nothing of Rust's or the driver's may run")]
+fn leave() -> ! {
+    // SAFETY: it takes no memory of ours and does not return.
+    unsafe { libc::_exit(0) }
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -80,9 +95,11 @@ fn words(panic: &(dyn Any + Send)) -> String {
 /// What the runner has by now. What is loaded goes before what it is loaded in.
 #[derive(Default)]
 struct Runner {
+    timer: Timer,
     loaded: Option<Loaded>,
     buffers: Vec<Vec<Memory>>,
     program: Program,
+    monitor: Option<Monitor>,
     context: Option<Context>,
 }
 
@@ -124,7 +141,7 @@ impl Runner {
             Request::Write(place) => self.write(place, payload).map(|()| Reply::Done),
             Request::Read(place) => self.read(place, read).map(|()| Reply::Done),
             Request::Run(steps) => self.run(steps).map(|()| Reply::Done),
-            Request::Time(_) => Err(Stop::Refused("no call can be timed".to_owned())),
+            Request::Time(block) => self.time(&block).map(Reply::Timed),
         };
         match done {
             Ok(reply) => reply,
@@ -135,6 +152,7 @@ impl Runner {
 
     fn open(&mut self) -> Result<Facts, Stop> {
         let context = Context::open().map_err(|error| Stop::Refused(error.to_string()))?;
+        let uuid = context.uuid().ok().map(uuid_text);
         let facts = || -> Result<Facts, CudaError> {
             Ok(Facts {
                 name: context.name()?,
@@ -142,12 +160,17 @@ impl Runner {
                 memory_bytes: context.memory_bytes()?,
                 processors: context.processors()?,
                 driver: context.driver()?,
-                l2_bytes: 0,
-                uuid: None,
+                l2_bytes: context.l2_bytes()?,
+                uuid,
                 nvml: None,
             })
         };
-        let facts = facts().map_err(|error| Stop::refused(&error))?;
+        let mut facts = facts().map_err(|error| Stop::refused(&error))?;
+        let place = context.pci().map_err(|error| Stop::refused(&error))?;
+        let choice = std::env::var_os(NVML);
+        self.monitor = Monitor::of(facts.uuid.as_deref(), place, choice.as_deref());
+        let driver = self.monitor.as_ref().map(Monitor::driver);
+        facts.nvml = driver.map(str::to_owned);
         self.context = Some(context);
         Ok(facts)
     }
@@ -158,14 +181,21 @@ impl Runner {
     }
 
     fn arrange(&mut self, program: Program) -> Result<Vec<Vec<u64>>, Stop> {
+        self.timer.forget_graphs();
         self.loaded = None;
         self.buffers.clear();
         let context = self.context()?;
         let mut buffers = Vec::with_capacity(program.buffers.len());
-        for buffer in &program.buffers {
-            let copies = (0..buffer.slots.max(1)).map(|_| context.allocate(buffer.memory_bytes()));
-            let copies: Result<Vec<_>, _> = copies.collect();
-            buffers.push(copies.map_err(|error| Stop::refused(&error))?);
+        for (number, buffer) in program.buffers.iter().enumerate() {
+            let (bytes, slots) = (buffer.memory_bytes(), buffer.slots.max(1));
+            let copies = (1..=slots).map(|copy| {
+                let memory = context.allocate(bytes);
+                memory.map_err(|error| {
+                    let what = format!("copy {copy} of {slots} of buffer {number}");
+                    out_of_memory(context, &what, bytes, &error)
+                })
+            });
+            buffers.push(copies.collect::<Result<Vec<_>, _>>()?);
         }
         self.buffers = buffers;
         self.program = program;
@@ -174,9 +204,17 @@ impl Runner {
     }
 
     fn load(&mut self, image: &[u8]) -> Result<(), Stop> {
+        self.timer.forget_graphs();
         self.loaded = None;
         let context = self.context()?;
-        let module = context.load(image).map_err(|error| Stop::refused(&error))?;
+        let module = context.load(image).map_err(|error| {
+            let device = context.capability().ok();
+            let wrong = device.and_then(|device| target::mismatch(image, device, &error.name));
+            Stop::Refused(match wrong {
+                Some(wrong) => format!("{error}; {wrong}"),
+                None => error.to_string(),
+            })
+        })?;
         let find = |steps: &[Step]| {
             let found = steps.iter().map(|step| {
                 let name = &step.kernel;
@@ -222,27 +260,11 @@ impl Runner {
     }
 
     fn run(&self, which: Steps) -> Result<(), Stop> {
-        let nothing = || Stop::Refused("nothing is loaded".to_owned());
-        let loaded = self.loaded.as_ref().ok_or_else(nothing)?;
-        let (steps, functions) = match which.phase {
-            Phase::Prepare => (&self.program.prepare, &loaded.prepare),
-            Phase::Call => (&self.program.steps, &loaded.steps),
-        };
+        let launches = self.launches(which.phase, which.slot)?;
         let context = self.context()?;
-        let all = steps.iter().zip(functions);
-        for (step, function) in all.skip(which.first).take(which.count) {
-            let doing = format!("run {} (kernel `{}`)", step.place, step.kernel);
-            let arguments = self.arguments(step, which.slot)?;
-            let launch = Launch {
-                function,
-                grid: step.grid,
-                block: step.block,
-                shared_bytes: step.shared_bytes,
-                cooperative: step.cooperative,
-                cluster: step.cluster,
-                arguments: &arguments,
-            };
-            if let Err(error) = context.launch(&launch) {
+        for (step, launch) in launches.iter().skip(which.first).take(which.count) {
+            let doing = doing(step);
+            if let Err(error) = context.launch(launch) {
                 // A launch that is refused leaves the context as it was.
                 return Err(match context.synchronize() {
                     Ok(()) => Stop::Refused(format!("failed to {doing}: {error}")),
@@ -255,6 +277,29 @@ impl Runner {
                 .map_err(|error| Stop::broken(&doing, &error))?;
         }
         Ok(())
+    }
+
+    /// Steps on a slot, with what they are launched with.
+    fn launches(&self, phase: Phase, slot: usize) -> Result<Vec<(&Step, Launch<'_>)>, Stop> {
+        let nothing = || Stop::Refused("nothing is loaded".to_owned());
+        let loaded = self.loaded.as_ref().ok_or_else(nothing)?;
+        let (steps, functions) = match phase {
+            Phase::Prepare => (&self.program.prepare, &loaded.prepare),
+            Phase::Call => (&self.program.steps, &loaded.steps),
+        };
+        let launches = steps.iter().zip(functions).map(|(step, function)| {
+            let launch = Launch {
+                function,
+                grid: step.grid,
+                block: step.block,
+                shared_bytes: step.shared_bytes,
+                cooperative: step.cooperative,
+                cluster: step.cluster,
+                arguments: self.arguments(step, slot)?,
+            };
+            Ok((step, launch))
+        });
+        launches.collect()
     }
 
     /// Arguments with the addresses of a slot's buffers.
@@ -275,6 +320,23 @@ impl Runner {
         };
         step.args.iter().map(value).collect()
     }
+}
+
+/// What a launch is called in messages.
+fn doing(step: &Step) -> String {
+    format!("run {} (kernel `{}`)", step.place, step.kernel)
+}
+
+/// There is no memory for something.
+fn out_of_memory(context: &Context, what: &str, bytes: u64, error: &CudaError) -> Stop {
+    let free = context.free_bytes().map(|(free, all)| {
+        let mib = |bytes: u64| bytes >> 20;
+        format!(" ({} of {} MiB are free)", mib(free), mib(all))
+    });
+    Stop::Refused(format!(
+        "the device has no {bytes} bytes for {what}{}: {error}",
+        free.unwrap_or_default()
+    ))
 }
 
 fn outside(place: Place) -> Stop {
