@@ -46,17 +46,23 @@ pub fn compile(
     })
 }
 
+/// Where NVRTC is.
+pub(crate) fn toolchain(
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Toolchain, HarnessError> {
+    let mut places = Places::read(variable);
+    if let Some(home) = Surroundings::read(variable).home {
+        places = places.and_venv(&home.join(".venv"));
+    }
+    Toolchain::find(&places).map_err(|error| HarnessError::CudaInput(error.to_string()))
+}
+
 /// NVRTC, with the lab's cache.
 pub(crate) fn compiler(
     variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Compiler, HarnessError> {
     let surroundings = Surroundings::read(variable);
-    let mut places = Places::read(variable);
-    if let Some(home) = &surroundings.home {
-        places = places.and_venv(&home.join(".venv"));
-    }
-    let toolchain =
-        Toolchain::find(&places).map_err(|error| HarnessError::CudaInput(error.to_string()))?;
+    let toolchain = toolchain(variable)?;
     let beside = std::env::current_exe()
         .ok()
         .and_then(|path| Some(path.parent()?.to_owned()));

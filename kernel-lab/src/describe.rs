@@ -10,17 +10,23 @@ use serde_json::json;
 
 use crate::admit::manifest;
 use crate::device::Device as _;
-use crate::error::HarnessError;
+use crate::error::{HarnessError, chain};
 use crate::evaluate::{Lab, MODELLED_COST, MODELLED_UNIT};
+use crate::needs;
+use crate::paths::Surroundings;
 use crate::plan::Target;
 use crate::template;
 
 /// JSON Schema of an experiment directory's candidate for this lab.
 const EXPERIMENT_SCHEMA: &str = include_str!("../schema/candidate.json");
+/// What CUDA is to a lab for processors, and to one for CUDA where there is no GPU.
+const NOT_ASKED_FOR: &str = "not asked for: start the lab with `--device cuda`";
+const SIMULATED: &str = "simulated by cuda-sim: no times, no speedups";
 
 impl Lab {
     /// Answers `describe`.
     pub fn describe(&self) -> Result<Description, HarnessError> {
+        let cuda = self.cuda_device()?;
         let metric = |name: &str, unit: &str, direction| MetricSpec {
             name: name.to_owned(),
             unit: unit.to_owned(),
@@ -58,20 +64,35 @@ impl Lab {
                     detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
                     available: !self.is_simulated(),
                     modelled: None,
+                    needs: Vec::new(),
                 },
-                Device {
-                    name: "cuda".to_owned(),
-                    detail: if self.is_simulated() {
-                        "simulated: no time and no speedup"
-                    } else {
-                        "not asked for: start the lab with `--device cuda`"
-                    }
-                    .to_owned(),
-                    available: self.is_simulated(),
-                    modelled: self.is_simulated().then(|| MODELLED_COST.to_owned()),
-                },
+                cuda,
             ],
             tasks: self.tasks.names()?,
+        })
+    }
+
+    /// What there is of CUDA. Only a lab that was started for it can use it.
+    fn cuda_device(&self) -> Result<Device, HarnessError> {
+        let variable = |name: &str| std::env::var_os(name);
+        let runners = Surroundings::read(variable)
+            .resolve(None, None, Vec::new())?
+            .runners;
+        let needs = needs::of_cuda(&runners, &variable);
+        let used = self
+            .is_simulated()
+            .then(|| needs::used(&runners, &variable));
+        let (detail, available) = match used {
+            None => (NOT_ASKED_FOR.to_owned(), false),
+            Some(Ok(_)) => (SIMULATED.to_owned(), true),
+            Some(Err(error)) => (chain(&error), false),
+        };
+        Ok(Device {
+            name: "cuda".to_owned(),
+            detail,
+            available,
+            modelled: available.then(|| MODELLED_COST.to_owned()),
+            needs,
         })
     }
 

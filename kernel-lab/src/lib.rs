@@ -25,6 +25,7 @@ pub mod evaluate;
 pub mod export;
 pub mod inputs;
 pub mod judge;
+mod needs;
 pub mod nulltest;
 mod pages;
 pub mod paths;

@@ -33,6 +33,23 @@ pub struct Device {
     /// what is really there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modelled: Option<String>,
+    /// What it needs, and whether that is here; empty where a lab has nothing to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+}
+
+/// Something that a device needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Need {
+    /// Stable name, for scripts: `gpu`, `driver`, `compiler`, `simulator`.
+    pub name: String,
+    /// Whether it is here and can be used.
+    pub found: bool,
+    /// Where it is and which version, or why it can't be used.
+    pub detail: String,
+    /// What to do about one that is not; absent for one that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// Answer to `describe`.

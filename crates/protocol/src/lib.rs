@@ -22,7 +22,7 @@ mod space;
 pub use experiment::{Candidate, Experiment, Split};
 pub use hash::ContentHash;
 pub use lab::{
-    Description, Device, Inspection, MetricSpec, ParamCondition, ParamKind, ParamSpec, Space,
+    Description, Device, Inspection, MetricSpec, Need, ParamCondition, ParamKind, ParamSpec, Space,
 };
 pub use report::{
     Artifact, Check, Direction, Durations, Environment, Interval, Metric, Report, Verdict,

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use protocol::{
-    Candidate, Description, Device, Direction, Hello, Inspection, LabError, MetricSpec, Operation,
-    PROTOCOL_VERSION, ParamKind, ParamSpec, Progress, Reply, ReplyBody, Report, Request, Retry,
-    Space, Split,
+    Candidate, Description, Device, Direction, Hello, Inspection, LabError, MetricSpec, Need,
+    Operation, PROTOCOL_VERSION, ParamKind, ParamSpec, Progress, Reply, ReplyBody, Report, Request,
+    Retry, Space, Split,
 };
 use serde_json::json;
 
@@ -187,14 +187,47 @@ fn description() -> Description {
             unit: "ratio".to_owned(),
             direction: Some(Direction::Maximise),
         }],
-        devices: vec![Device {
-            name: "cpu".to_owned(),
-            detail: "none at all".to_owned(),
-            available: true,
-            modelled: None,
-        }],
+        devices: devices(std::env::var("ALPHALAB_TEST_CUDA").ok().as_deref()),
         tasks: Vec::new(),
     }
+}
+
+/// What it says it measures on. `cuda` is what a test wants of CUDA: `simulated`, or `absent`.
+fn devices(cuda: Option<&str>) -> Vec<Device> {
+    let mut devices = vec![Device {
+        name: "cpu".to_owned(),
+        detail: "none at all".to_owned(),
+        available: true,
+        modelled: None,
+        needs: Vec::new(),
+    }];
+    let Some(cuda) = cuda else {
+        return devices;
+    };
+    let simulated = cuda == "simulated";
+    let need = |name: &str, found: bool, detail: &str, remedy: &str| Need {
+        name: name.to_owned(),
+        found,
+        detail: detail.to_owned(),
+        remedy: (!found).then(|| remedy.to_owned()),
+    };
+    devices.push(Device {
+        name: "cuda".to_owned(),
+        detail: if simulated {
+            "simulated: no times, no speedups"
+        } else {
+            "no simulator in `nowhere`"
+        }
+        .to_owned(),
+        available: simulated,
+        modelled: simulated.then(|| "speedup".to_owned()),
+        needs: vec![
+            need("gpu", false, "no node", "a machine with a GPU"),
+            need("compiler", true, "NVRTC 13.0: somewhere", ""),
+            need("simulator", simulated, "in `nowhere`", "build it"),
+        ],
+    });
+    devices
 }
 
 fn inspect(source: &str) -> Result<ReplyBody, LabError> {

@@ -2,29 +2,30 @@
 
 use std::path::Path;
 
+use protocol::Device;
 use serde::Serialize;
 
 use super::{Failure, Places, exit, show};
-use crate::exec::describe;
+use crate::exec::{LabProgram, describe, usable};
 
 /// Free disk space that a campaign should find, in GiB.
 const DISK_GIB: f64 = 2.0;
 
 #[derive(Debug, Serialize)]
 struct Finding {
-    name: &'static str,
+    name: String,
     ok: bool,
-    /// False for what only makes things slower or safer.
+    /// False for what only makes things slower or safer, or is for a device that nobody must have.
     required: bool,
     detail: String,
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
 }
 
 /// Looks at the machine and prints what is missing, with remedies.
 pub fn doctor(places: &Places, lab: &str, json: bool) -> Result<u8, Failure> {
     let mut findings = vec![cores(), disk(), compiler(places), venv(places)];
     findings.extend(confinement());
-    findings.push(lab_works(places, lab));
+    findings.extend(lab_works(places, lab));
     let ok = findings.iter().all(|f| f.ok || !f.required);
     if json {
         show::print_json(&serde_json::json!({ "schema": 1, "ok": ok, "checks": findings }));
@@ -35,28 +36,23 @@ pub fn doctor(places: &Places, lab: &str, json: bool) -> Result<u8, Failure> {
                 (false, true) => "missing",
                 (false, false) => "absent ",
             };
-            println!("{mark}  {:<12} {}", finding.name, finding.detail);
-            if let Some(remedy) = finding.remedy {
-                println!("         {:<12} -> {remedy}", "");
+            println!("{mark}  {:<14} {}", finding.name, finding.detail);
+            if let Some(remedy) = &finding.remedy {
+                println!("         {:<14} -> {remedy}", "");
             }
         }
     }
     Ok(if ok { exit::OK } else { exit::INPUT })
 }
 
-fn finding(
-    name: &'static str,
-    required: bool,
-    result: Result<String, String>,
-    remedy: &'static str,
-) -> Finding {
+fn finding(name: &str, required: bool, result: Result<String, String>, remedy: &str) -> Finding {
     let ok = result.is_ok();
     Finding {
-        name,
+        name: name.to_owned(),
         ok,
         required,
         detail: result.unwrap_or_else(|why| why),
-        remedy: (!ok).then_some(remedy),
+        remedy: (!ok).then(|| remedy.to_owned()),
     }
 }
 
@@ -154,31 +150,62 @@ fn confinement() -> [Finding; 3] {
     ]
 }
 
-/// Starts the lab and asks what it can measure on: that needs torch.
-fn lab_works(places: &Places, name: &str) -> Finding {
+/// Starts the lab and asks what it can measure on: that needs torch. What else it measures on
+/// where it is told to, and what that needs, it says too.
+fn lab_works(places: &Places, name: &str) -> Vec<Finding> {
     let log = std::env::temp_dir().join(format!("alphalab-doctor-{}.log", std::process::id()));
     let program = places.lab_at(name, log.clone());
-    let result = if program.path.is_file() {
-        describe(&program).map(|it| {
-            let devices: Vec<String> = it
-                .devices
-                .iter()
-                .filter(|device| device.available)
-                .map(|device| format!("{} ({})", device.name, device.detail))
-                .collect();
-            format!("{} {}: {}", it.lab, it.version, devices.join(", "))
-        })
+    let described = if program.path.is_file() {
+        describe(&program)
     } else {
         Err(format!("no `{}`", program.path.display()))
     };
-    if result.is_ok() {
+    let others: Vec<Finding> = described
+        .iter()
+        .flat_map(|it| &it.devices)
+        .filter(|device| !device.needs.is_empty())
+        .flat_map(|device| other_device(&program, device))
+        .collect();
+    let works = described.is_ok();
+    let result = described.map(|it| {
+        let devices: Vec<String> = it
+            .devices
+            .iter()
+            .filter(|device| device.available)
+            .map(|device| format!("{} ({})", device.name, device.detail))
+            .collect();
+        format!("{} {}: {}", it.lab, it.version, devices.join(", "))
+    });
+    if works {
         // A log that stays behind harms nobody.
         let _ = std::fs::remove_file(&log);
     }
-    finding(
+    let lab = finding(
         "lab",
         true,
         result,
         "cargo xtask setup, then cargo build --release",
-    )
+    );
+    std::iter::once(lab).chain(others).collect()
+}
+
+/// What a lab that is started for a device says of it, and each thing that the device needs.
+fn other_device(program: &LabProgram, device: &Device) -> Vec<Finding> {
+    let name = &device.name;
+    let used = describe(&program.clone().on(name, None)).and_then(|it| {
+        usable(&it, name)
+            .map(|device| format!("`--device {name}` is {}", device.detail))
+            .map_err(|error| crate::chain::of(&error))
+    });
+    let needs = device.needs.iter().map(|need| Finding {
+        name: format!("{name}.{}", need.name),
+        ok: need.found,
+        required: false,
+        detail: need.detail.clone(),
+        remedy: need.remedy.clone(),
+    });
+    let remedy =
+        format!("what is absent below; campaigns without `--device {name}` need nothing of it");
+    let used = finding(name, false, used, &remedy);
+    std::iter::once(used).chain(needs).collect()
 }

@@ -40,6 +40,7 @@ pub(super) fn description(bench: &Bench) -> Description {
             detail: "the agents' Python in the sandbox".to_owned(),
             available: true,
             modelled: None,
+            needs: Vec::new(),
         }],
         tasks: Vec::new(),
     }
