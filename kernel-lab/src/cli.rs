@@ -14,7 +14,8 @@ use crate::evaluate::Hardware;
 ///
 /// Data goes to standard output, everything else to standard error. Exit
 /// codes: 0 done (a rejected candidate is a verdict, not an error), 1 bug,
-/// 2 usage, 3 configuration or input, 10 a bundle that is not verified.
+/// 2 usage, 3 configuration or input, 10 a bundle that is not verified, a
+/// template that is not good.
 #[derive(Debug, Parser)]
 #[command(name = "kernel-lab", version)]
 pub struct Cli {
@@ -49,8 +50,9 @@ pub enum Command {
         /// Task name, or path of its file.
         task: String,
     },
-    /// Static verdict on a candidate: plan and compiler, no score.
-    Check(CandidateArgs),
+    /// Static verdict on a candidate: plan and compiler, no score. With --all on every template
+    /// and task that fit each other.
+    Check(CheckArgs),
     /// Quick look at a candidate: fewer checks and samples, never on a
     /// leaderboard.
     Try(CandidateArgs),
@@ -173,7 +175,7 @@ pub enum Command {
     /// Compile CUDA C++ by NVRTC, for GPUs that need not be there: PTX, machine
     /// code, and what each kernel takes of registers and memory.
     ///
-    /// Exit code 11 if a source does not compile for a GPU.
+    /// Exit code 3 if a source does not compile for a GPU.
     Compile(CompileArgs),
     /// Is this machine fair? A copy in the runner against a copy in the
     /// host, and the host's against itself: both ratios should be 1.
@@ -197,7 +199,8 @@ impl Cli {
     /// What candidates are to run on.
     pub fn hardware(&self) -> Result<Hardware, HarnessError> {
         let arch = match &self.command {
-            Command::Check(args) | Command::Try(args) => args.arch.as_deref(),
+            Command::Check(args) => args.arch.as_deref(),
+            Command::Try(args) => args.arch.as_deref(),
             Command::Evaluate { candidate, .. } => candidate.arch.as_deref(),
             Command::Serve { arch } => arch.as_deref(),
             Command::Describe | Command::Inspect { .. } => None,
@@ -257,6 +260,35 @@ pub struct CandidateArgs {
     /// none is given.
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
+}
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Folder with `experiment.json`, or, with --task, with `plan.toml` and
+    /// `kernel.cpp`, or `kernel.cu` for CUDA, or with `model_new.py`, a Python submission.
+    #[arg(required_unless_present = "all")]
+    pub dir: Option<PathBuf>,
+    /// Task, where the folder has no `experiment.json`.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// GPU to compile for, with `--device cuda`: sm_80, sm_90a, sm_100 and so on; sm_80 where
+    /// none is given.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+    /// Every template of the library on every task that it fits, with its default parameters:
+    /// a table with times, registers, spills and occupancy. Exit code 10 if one is not good.
+    #[arg(long, conflicts_with_all = ["dir", "task"])]
+    pub all: bool,
+    /// Tasks of --all, by name; all where none is given.
+    #[arg(
+        long,
+        value_name = "TASK",
+        value_delimiter = ',',
+        requires = "all",
+        conflicts_with = "dir"
+    )]
+    pub only: Vec<String>,
 }
 
 /// [`Split`] on the command line.

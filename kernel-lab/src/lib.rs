@@ -15,6 +15,7 @@ pub mod admit;
 pub mod baseline;
 pub mod bundle;
 pub mod cache;
+pub mod checked;
 pub mod cli;
 pub mod compile;
 pub mod cuda;

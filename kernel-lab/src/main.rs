@@ -1,6 +1,7 @@
 //! The `kernel-lab` program.
 
 use std::io::{BufReader, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use clap::Parser as _;
 use kernel_lab::admit::manifest::Manifest;
 use kernel_lab::admit::{self, Document};
 use kernel_lab::bundle::{Trust, Verification};
-use kernel_lab::cli::{CandidateArgs, Cli, Command, default_gpu};
+use kernel_lab::checked::Checked;
+use kernel_lab::cli::{CandidateArgs, CheckArgs, Cli, Command, default_gpu};
 use kernel_lab::error::{HarnessError, chain};
 use kernel_lab::evaluate::{Abort, Config, Depth, Folder, Lab};
 use kernel_lab::paths::Surroundings;
@@ -84,21 +86,37 @@ fn run(cli: &Cli) -> Result<u8, HarnessError> {
 
 fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError> {
     let abort = Abort::default();
-    let mut look = |args: &CandidateArgs, depth, attempt: Option<(u32, Split)>| {
-        let folder = Folder::open(&args.dir, args.task.as_deref())?;
+    if let Command::Check(CheckArgs {
+        all: true, only, ..
+    }) = &cli.command
+    {
+        let mut progress = |line: &str| eprintln!("check: {line}");
+        let checked = lab.check_all(only, &mut progress)?;
+        print(cli.json, &checked, Checked::table)?;
+        return Ok(if checked.all_ok() { 0 } else { FAILED });
+    }
+    let mut look = |dir: &Path, task: Option<&str>, depth, attempt: Option<(u32, Split)>| {
+        let folder = Folder::open(dir, task)?;
         let mut progress = |phase: &str, detail: &str| eprintln!("kernel-lab: {phase} {detail}");
         let report = lab.look(folder.path(), depth, attempt, &abort, &mut progress)?;
         print(cli.json, &report, show::report)
     };
     let done = match &cli.command {
-        Command::Check(args) => look(args, Depth::Check, None),
-        Command::Try(args) => look(args, Depth::Try, None),
+        Command::Check(CheckArgs { dir, task, .. }) => {
+            // The command line has seen to it that there is one.
+            let dir = dir.as_deref().unwrap_or(Path::new("."));
+            look(dir, task.as_deref(), Depth::Check, None)
+        }
+        Command::Try(CandidateArgs { dir, task, .. }) => {
+            look(dir, task.as_deref(), Depth::Try, None)
+        }
         Command::Evaluate {
-            candidate,
+            candidate: CandidateArgs { dir, task, .. },
             attempt,
             split,
         } => look(
-            candidate,
+            dir,
+            task.as_deref(),
             Depth::Evaluate,
             Some((*attempt, (*split).into())),
         ),
@@ -192,12 +210,12 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
     done.map(|()| 0)
 }
 
-/// Exit code of a bundle that is not verified.
-const NOT_VERIFIED: u8 = 10;
+/// Exit code of a bundle that is not verified, and of a template that is not good.
+const FAILED: u8 = 10;
 
 fn verification(json: bool, outcome: &Verification) -> Result<u8, HarnessError> {
     print(json, outcome, Verification::table)?;
-    Ok(if outcome.verified { 0 } else { NOT_VERIFIED })
+    Ok(if outcome.verified { 0 } else { FAILED })
 }
 
 fn trust(task: bool) -> Trust {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod environment;
+mod program;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod worker;
 
@@ -11,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use protocol::{Candidate, Operation, Report, Split, Verdict};
-use sandbox::{Command, Limits};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -121,29 +121,11 @@ fn every_cuda_candidate_gets_its_verdict_and_none_a_speedup() {
     assert!(wrong.is_empty(), "unexpected verdicts: {wrong:?}");
 }
 
-/// Exit code, standard output and error of `kernel-lab` with these arguments.
-fn lab(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let policy = variables
-        .iter()
-        .fold(environment::of_labs(), |policy, (name, value)| {
-            policy.env(*name, *value)
-        });
-    let finished = Command::new(env!("CARGO_BIN_EXE_kernel-lab"), policy, Limits::none())
-        .args(arguments)
-        .run()
-        .unwrap();
-    let code = match finished.reason {
-        sandbox::ExitReason::Exited(code) => code,
-        other => panic!("{other}"),
-    };
-    (code, finished.stdout.text(), finished.stderr.text())
-}
-
 #[test]
 fn a_check_says_what_a_kernel_takes_of_a_gpu() {
     let dir = worker::data("cuda").join("honest_linear");
     let dir = dir.to_str().unwrap();
-    let (code, out, err) = lab(
+    let (code, out, err) = program::run(
         &[
             "check",
             dir,
@@ -171,43 +153,71 @@ fn a_check_says_what_a_kernel_takes_of_a_gpu() {
 }
 
 #[test]
-fn what_is_missing_or_not_known_is_said() {
+fn what_is_for_another_device_is_said() {
     let dir = worker::data("cuda").join("honest");
     let dir = dir.to_str().unwrap();
     let evaluate = ["evaluate", dir, "--task", "softmax"];
     let with = |more: &[&'static str]| [&evaluate[..], more].concat();
-    let nowhere = tempfile::tempdir().unwrap();
-    let nowhere = nowhere.path().to_str().unwrap();
-    for (arguments, variables, words) in [
-        (
-            with(&["--device", "cuda", "--arch", "sm_9x"]),
-            vec![],
-            "sm_9x",
-        ),
-        (
-            with(&["--device", "cuda", "--arch", "sm_120"]),
-            vec![],
-            "no simulated device runs code for sm_120",
-        ),
-        (with(&["--arch", "sm_80"]), vec![], "is for `--device cuda`"),
-        (
-            vec!["suite", "--device", "cuda"],
-            vec![],
-            "no other commands yet",
-        ),
-        (
-            with(&["--device", "cuda"]),
-            vec![("ALPHALAB_CUDA", "gpu")],
-            "neither `auto` nor `simulator`",
-        ),
-        (
-            with(&["--device", "cuda"]),
-            vec![("ALPHALAB_NVRTC", nowhere)],
-            "ALPHALAB_NVRTC",
-        ),
+    for (arguments, words) in [
+        (with(&["--arch", "sm_80"]), "is for `--device cuda`"),
+        (vec!["suite", "--device", "cuda"], "no other commands yet"),
     ] {
-        let (code, _, err) = lab(&arguments, &variables);
+        let (code, _, err) = program::run(&arguments, &[]);
         assert_eq!(code, 3, "{arguments:?}: {err}");
         assert!(err.contains(words), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn all_templates_are_checked_on_the_tasks_that_they_fit() {
+    let arguments = [
+        "check",
+        "--all",
+        "--only",
+        "softmax,linear_relu",
+        "--device",
+        "cuda",
+    ];
+    let arguments = [&arguments[..], &["--arch", "sm_90a"]].concat();
+    let (code, table, err) = program::run(&arguments, &[]);
+    assert_eq!(code, 0, "{err}");
+    let last = table.lines().last().unwrap_or_default();
+    assert!(last.starts_with("sm_90a: "), "{table}");
+    assert!(err.contains("check: 1/2 softmax softmax_rows"), "{err}");
+
+    let (code, out, err) = program::run(&[&arguments[..], &["--json"]].concat(), &[]);
+    assert_eq!(code, 0, "{err}");
+    let checked: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(checked["arch"], "sm_90a");
+    let rows = checked["rows"].as_array().unwrap();
+    assert!(rows.len() > 2, "{rows:?}");
+    for task in ["softmax", "linear_relu"] {
+        assert!(rows.iter().any(|row| row["task"] == task), "{rows:?}");
+    }
+    // A plan of library calls alone has no kernel.
+    let of_kernels = |row: &&serde_json::Value| !row["kernels"].as_array().unwrap().is_empty();
+    for row in rows.iter().filter(of_kernels) {
+        assert!(row["kernels"][0]["registers"].as_u64() > Some(8), "{row}");
+        assert!(row["occupancy"].as_f64() > Some(0.0), "{row}");
+        assert!(row["warnings"].is_null() && row["ok"] == true, "{row}");
+    }
+    let totals = &checked["totals"];
+    assert_eq!(totals["checked"], totals["ok"]);
+    assert_eq!(totals["checked"].as_u64(), Some(rows.len() as u64));
+    assert_eq!(
+        totals["cached"], totals["checked"],
+        "the table has compiled all"
+    );
+}
+
+#[test]
+fn a_check_is_of_a_folder_or_of_all() {
+    for arguments in [
+        &["check"][..],
+        &["check", ".", "--all"],
+        &["check", ".", "--only", "x"],
+    ] {
+        let (code, _, err) = program::run(arguments, &[]);
+        assert_eq!(code, 2, "{arguments:?}: {err}");
     }
 }
