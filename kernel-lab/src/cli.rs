@@ -14,8 +14,8 @@ use crate::evaluate::Hardware;
 ///
 /// Data goes to standard output, everything else to standard error. Exit
 /// codes: 0 done (a rejected candidate is a verdict, not an error), 1 bug,
-/// 2 usage, 3 configuration or input, 10 a bundle that is not verified, a
-/// template that is not good.
+/// 2 usage, 3 configuration or input, 10 a bundle that is not verified, an
+/// acceptance that failed, a template that is not good.
 #[derive(Debug, Parser)]
 #[command(name = "kernel-lab", version)]
 pub struct Cli {
@@ -131,6 +131,29 @@ pub enum Command {
         #[arg(long, value_name = "NAME", value_delimiter = ',')]
         only: Vec<String>,
     },
+    /// Try all that the lab does on a CUDA device, with `--device cuda`: driver calls, the
+    /// simulator against the GPU, the red team, a few tasks. Exit code 10 if something failed.
+    Acceptance {
+        /// GPU to compile for; sm_80 where none is given.
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<String>,
+        /// Parts to try: facts, driver, null_test, differential, red_team, tasks; all where
+        /// none is given.
+        #[arg(long, value_name = "PART", value_delimiter = ',')]
+        parts: Vec<String>,
+        /// Cases to try, by name, in all parts but the facts; all where none is given.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+        /// How long it may take, in seconds. Each part has its share.
+        #[arg(long, default_value_t = 480, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Where there is no GPU, compare the simulator with itself.
+        #[arg(long)]
+        rehearse: bool,
+        /// Write the JSON document to FILE, too.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Write the proof bundle of a measured candidate: all that is needed to
     /// check its figure elsewhere.
     Bundle {
@@ -202,12 +225,12 @@ impl Cli {
             Command::Check(args) => args.arch.as_deref(),
             Command::Try(args) => args.arch.as_deref(),
             Command::Evaluate { candidate, .. } => candidate.arch.as_deref(),
-            Command::Serve { arch } => arch.as_deref(),
+            Command::Serve { arch } | Command::Acceptance { arch, .. } => arch.as_deref(),
             Command::Describe | Command::Inspect { .. } => None,
             _ if self.device == DeviceArg::Cuda => {
                 return Err(HarnessError::CudaInput(
-                    "with `--device cuda` there are `check`, `try`, `evaluate`, `serve`, `describe` \
-                     and `inspect`, and no other commands yet"
+                    "with `--device cuda` there are `check`, `try`, `evaluate`, `serve`, `acceptance`, \
+                     `describe` and `inspect`, and no other commands yet"
                         .to_owned(),
                 ));
             }

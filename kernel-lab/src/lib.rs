@@ -8,9 +8,11 @@
 //! computing), [`compile`], [`device`] (where
 //! candidates run), [`timing`] (who runs when), [`baseline`] (what there is
 //! to beat), [`evaluate`], where a score is made, [`redteam`], which tries to
-//! get a wrong one, [`bundle`], with which others can check one, and
+//! get a wrong one, [`acceptance`], which tries all of it on a GPU,
+//! [`bundle`], with which others can check a score, and
 //! [`export`], with which they can use what was found.
 
+pub mod acceptance;
 pub mod admit;
 pub mod baseline;
 pub mod bundle;

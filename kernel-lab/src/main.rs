@@ -17,7 +17,7 @@ use kernel_lab::paths::Surroundings;
 use kernel_lab::startup::{self, Standing};
 use kernel_lab::task::TaskLibrary;
 use kernel_lab::task::sizes::SizePolicy;
-use kernel_lab::{bundle, cuda, export, redteam, serve, show};
+use kernel_lab::{acceptance, bundle, cuda, export, redteam, serve, show};
 use protocol::Split;
 
 fn main() -> ExitCode {
@@ -155,11 +155,34 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
                     hardware: default_gpu()?,
                     ..config.clone()
                 },
+                until: None,
             };
             let mut progress = |line: &str| eprintln!("red-team: {line}");
             let outcome = redteam::run(lab, &options, &mut progress)?;
             print(cli.json, &outcome, redteam::Outcome::table)?;
             return Ok(u8::from(!outcome.passed));
+        }
+        Command::Acceptance {
+            arch: _,
+            parts,
+            only,
+            seconds,
+            rehearse,
+            out,
+        } => {
+            let options = acceptance::Options {
+                parts: parts.clone(),
+                only: only.clone(),
+                budget: Duration::from_secs(*seconds),
+                rehearse: *rehearse,
+            };
+            let mut progress = |line: &str| eprintln!("acceptance: {line}");
+            let document = acceptance::run(lab, config, &options, &mut progress)?;
+            if let Some(path) = out {
+                document.write(path)?;
+            }
+            print(cli.json, &document, acceptance::Document::table)?;
+            return Ok(if document.passed { 0 } else { FAILED });
         }
         Command::Admit {
             dir: _,
@@ -210,7 +233,8 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
     done.map(|()| 0)
 }
 
-/// Exit code of a bundle that is not verified, and of a template that is not good.
+/// Exit code of a bundle that is not verified, of an acceptance that failed and of a template that
+/// is not good.
 const FAILED: u8 = 10;
 
 fn verification(json: bool, outcome: &Verification) -> Result<u8, HarnessError> {

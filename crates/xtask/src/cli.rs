@@ -8,7 +8,7 @@ use crate::problem::Problems;
 use crate::soak::Soak;
 use crate::trials::{self, Trial};
 use crate::workspace::{Profile, Workspace};
-use crate::{bench, ci, red_team, run, setup, soak, testing};
+use crate::{acceptance, bench, ci, red_team, run, setup, soak, testing};
 
 /// Set up, run, test and check AlphaLab.
 #[derive(Debug, Parser)]
@@ -94,6 +94,15 @@ enum Verb {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Try all that the lab does on a CUDA device, in 8 minutes at most: the first contact with a GPU
+    ///
+    /// Without a GPU it is tried on the simulator. Prints a table; ends with `acceptance: passed` or `acceptance: FAILED`, and where the JSON
+    /// document is. Exit code 10 if something failed, 3 if nothing could be tried.
+    GpuAcceptance {
+        /// Passed on: `--arch ARCH`, `--parts PART,…`, `--only NAME,…`, `--seconds N`, `--rehearse`, `--json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Time verified kernels, eager PyTorch and torch.compile with Criterion; half a minute a task
     ///
     /// On the tasks of a default campaign, and the first template that fits each, unless ARGS say otherwise. Writes an HTML report; ends with how many were timed and where it is.
@@ -116,12 +125,11 @@ enum Verb {
 ///
 /// Exit codes: 0 done; 1 a test or a step failed; 2 wrong usage; 3 the machine
 /// lacks something (the message names the remedy). `run` ends with the exit
-/// code of `alphalab run`.
+/// code of `alphalab run`, `gpu-acceptance` with that of `kernel-lab acceptance`.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match dispatch(&cli.verb) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("{}: failed: {error:#}", cli.verb.name());
             let fixable = error.is::<Problems>();
@@ -142,14 +150,15 @@ impl Verb {
             Self::Scale { .. } => "scale",
             Self::Cheats { .. } => "cheats",
             Self::RedTeam { .. } => "red-team",
+            Self::GpuAcceptance { .. } => "gpu-acceptance",
             Self::Bench { .. } => "bench",
             Self::Recovery { .. } => "recovery",
         }
     }
 }
 
-/// `true` if the verb did what it was asked and nothing failed.
-fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
+/// The exit code: 0 if the verb did what it was asked and nothing failed.
+fn dispatch(verb: &Verb) -> anyhow::Result<u8> {
     let profile = match verb {
         Verb::Test { .. } | Verb::Ci { .. } => Profile::Suite,
         Verb::Setup
@@ -159,11 +168,12 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         | Verb::Scale { .. }
         | Verb::Cheats { .. }
         | Verb::RedTeam { .. }
+        | Verb::GpuAcceptance { .. }
         | Verb::Bench { .. }
         | Verb::Recovery { .. } => Profile::Release,
     };
     let workspace = Workspace::locate(profile)?;
-    match verb {
+    let all_well = match verb {
         Verb::Setup => {
             println!("{}", setup::setup(&workspace)?.summary());
             Ok(true)
@@ -188,9 +198,11 @@ fn dispatch(verb: &Verb) -> anyhow::Result<bool> {
         Verb::Scale { args } => trials::run(&workspace, Trial::Scale, args),
         Verb::Cheats { args } => trials::run(&workspace, Trial::Cheats, args),
         Verb::RedTeam { args } => red_team::run(&workspace, args),
+        Verb::GpuAcceptance { args } => return acceptance::run(&workspace, args),
         Verb::Bench { args } => bench::run(&workspace, args),
         Verb::Recovery { args } => trials::run(&workspace, Trial::Recovery, args),
-    }
+    }?;
+    Ok(u8::from(!all_well))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acceptance;
 mod agents_python;
 mod bench;
 mod checks;

@@ -40,6 +40,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// A lab for CUDA: for the cases that are for a GPU.
     pub cuda: Config,
+    /// When no further case is begun; what is left is skipped.
+    pub until: Option<Instant>,
 }
 
 /// Runs the corpus. `progress` receives one line for each trial.
@@ -67,21 +69,25 @@ pub fn run(
         .partition_point(|case| case.target == Target::Cpu);
     let total = corpus.cases.len() * seeds.len();
     let mut rows: Vec<Row> = corpus.cases.iter().map(Row::new).collect();
-    let mut skipped = Vec::new();
+    let mut missing = None;
     let mut done = 0;
     let mut first = 0;
-    for task in corpus
+    'all: for task in corpus
         .cases
         .chunk_by(|a, b| (a.target == b.target) && a.task == b.task)
     {
         if first == of_processors
             && let Err(error) = lab.turn_to(&options.cuda)
         {
-            skipped.push(Skipped::of(&rows.split_off(first), &error));
+            missing = Some(chain(&error));
             break;
         }
         for &seed in &seeds {
             for (row, case) in rows[first..].iter_mut().zip(task) {
+                if options.until.is_some_and(|until| Instant::now() >= until) {
+                    missing = Some("no time was left for them".to_owned());
+                    break 'all;
+                }
                 let trial = attempt(lab, case, seed)?;
                 done += 1;
                 progress(&format!(
@@ -96,12 +102,15 @@ pub fn run(
         first += task.len();
     }
     lab.fix_seed(None);
+    let (rows, left): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| !row.trials.is_empty());
+    let skipped = missing.map(|why| Skipped::of(&left, why));
     Ok(Outcome::of(
         &options.corpus,
         base_seed,
         &seeds,
         rows,
-        skipped,
+        skipped.into_iter().collect(),
     ))
 }
 

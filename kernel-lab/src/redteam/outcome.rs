@@ -7,7 +7,6 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::corpus::{Case, Expect};
-use crate::error::{HarnessError, chain};
 
 /// One evaluation of one case.
 #[derive(Clone, Debug, Serialize)]
@@ -154,12 +153,12 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    pub(super) fn of(rows: &[Row], error: &HarnessError) -> Self {
+    pub(super) fn of(rows: &[Row], why: String) -> Self {
         let halves: BTreeSet<&String> = rows.iter().map(|row| &row.half).collect();
         Self {
             halves: halves.into_iter().cloned().collect(),
             cases: rows.len(),
-            why: chain(error),
+            why,
         }
     }
 }
@@ -387,9 +386,9 @@ mod tests {
     #[test]
     fn all_right_is_passed() {
         let rows = vec![row("a", "caught", Expect::Refused, &["timed_out"])];
-        let why = HarnessError::CudaInput("there is no NVRTC".to_owned());
+        let why = "there is no NVRTC".to_owned();
         let absent = [row("cuda", "one", Expect::Refused, &[])];
-        let skipped = vec![Skipped::of(&absent, &why)];
+        let skipped = vec![Skipped::of(&absent, why)];
         let outcome = Outcome::of(Path::new("c"), 7, &[1], rows, skipped);
         assert!(outcome.passed);
         let line = "\ncuda: skipped, 1 cases: there is no NVRTC\n";
