@@ -73,13 +73,17 @@ pub(crate) fn arguments(
     let cpu = "/sys/devices/system/cpu";
     add(&[&"--ro-bind-try", &cpu, &cpu]);
     for (path, writable) in mounts(policy, program) {
-        // bubblewrap would make the way there for its own user only.
-        let mut way: Vec<_> = path.ancestors().skip(1).collect();
-        way.pop();
-        for folder in way.iter().rev() {
-            add(&[&"--perms", &"0755", &"--dir", folder]);
+        for folder in way(&path) {
+            add(&[&"--perms", &"0755", &"--dir", &folder]);
         }
         add(&[&if writable { "--bind" } else { "--ro-bind" }, &path, &path]);
+    }
+    // Any other mount has nodes that can't be opened.
+    for path in policy.devices.iter().filter(|path| path.exists()) {
+        for folder in way(path) {
+            add(&[&"--perms", &"0755", &"--dir", &folder]);
+        }
+        add(&[&"--dev-bind", path, path]);
     }
     for path in &policy.hidden {
         if path.is_dir() {
@@ -103,6 +107,15 @@ pub(crate) fn arguments(
         &"--",
     ]);
     list
+}
+
+/// The folders on the way to a path, outermost first: bubblewrap would make them for its own user
+/// only.
+fn way(path: &Path) -> Vec<&Path> {
+    let mut way: Vec<_> = path.ancestors().skip(1).collect();
+    way.pop();
+    way.reverse();
+    way
 }
 
 /// What is mounted and whether it is writable, outer folders first so that

@@ -60,6 +60,9 @@ pub(crate) fn ruleset<'a>(
         }
     }
     grants.push(("/dev/null".into(), read | AccessFs::WriteFile));
+    let control = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::WriteFile;
+    let devices = policy.devices.iter();
+    grants.extend(devices.map(|path| (path.clone(), control | AccessFs::IoctlDev)));
     for (path, access) in &grants {
         let Ok(opened) = PathFd::new(path) else {
             continue;

@@ -49,6 +49,9 @@ pub struct Policy {
     /// Files and folders inside the above that the child must not see; only
     /// with [`SeccompProfile::Agent`].
     pub hidden: Vec<PathBuf>,
+    /// Device nodes, and folders of them, that it may open, read, write and control (`ioctl`):
+    /// a GPU's. Those that do not exist are passed over.
+    pub devices: Vec<PathBuf>,
     /// Working directory; must be visible inside.
     pub cwd: PathBuf,
     /// The whole environment: nothing is inherited. (A shell or bubblewrap on
@@ -75,6 +78,7 @@ impl Policy {
             read_only: Vec::new(),
             read_write: Vec::new(),
             hidden: Vec::new(),
+            devices: Vec::new(),
             cwd: PathBuf::from("/"),
             env: Vec::new(),
             network: true,

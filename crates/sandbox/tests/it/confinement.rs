@@ -118,6 +118,53 @@ fn no_network_unless_the_policy_gives_it() {
     }
 }
 
+/// A node of the kind of `/dev/zero` at a place that no backend shows by itself; where none can
+/// be made, `/dev/full`, which one of them does.
+fn node(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("node");
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    let (kind, zero) = (libc::S_IFCHR | 0o666, libc::makedev(1, 5));
+    // SAFETY: a C string that lives for the call.
+    let made = unsafe { libc::mknod(name.as_ptr(), kind, zero) } == 0;
+    if made && fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).is_ok() {
+        let opened = fs::File::open(&path);
+        if opened.is_ok() {
+            return path;
+        }
+    }
+    eprintln!("no node of our own: /dev/full");
+    "/dev/full".into()
+}
+
+#[test]
+fn device_nodes_are_passed_in_by_name() {
+    for backend in backends() {
+        let folder = open_folder();
+        let node = node(folder.path());
+        let see = |policy: Policy| {
+            let script = format!(
+                "head -c 3 {0} | wc -c; echo > {0} 2>/dev/null && echo written",
+                node.display()
+            );
+            output(policy, backend, &script)
+        };
+        let with = Policy {
+            devices: vec![node.clone(), "/dev/no-such-node".into()],
+            ..Policy::isolated()
+        };
+        assert!(see(with).starts_with('3'), "{backend}");
+        if node.starts_with(folder.path()) {
+            let with = Policy {
+                devices: vec![folder.path().to_owned()],
+                ..Policy::isolated()
+            };
+            assert_eq!(see(with), "3\nwritten\n", "{backend}");
+            let without = see(Policy::isolated());
+            assert!(!without.contains("written"), "{backend}: {without}");
+        }
+    }
+}
+
 #[test]
 fn compiler_policy_compiles() {
     if !Path::new("/usr/bin/g++").exists() {
