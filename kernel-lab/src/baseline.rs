@@ -5,6 +5,8 @@
 //! per task, sizes, torch, processor and thread count, and kept; times are
 //! measured anew in every session.
 
+pub mod gpu;
+
 use std::time::Instant;
 
 use protocol::ContentHash;

@@ -110,7 +110,8 @@ pub enum Command {
     },
     /// Answer requests as JSON lines on standard input and output.
     Serve {
-        /// GPU to compile for, with `--device cuda`; sm_80 where none is given.
+        /// GPU to compile for, with `--device cuda`; by default the one that is there, and sm_80
+        /// where there is none.
         #[arg(long, value_name = "ARCH")]
         arch: Option<String>,
     },
@@ -242,7 +243,7 @@ impl Cli {
                 "`--arch {arch}` is for `--device cuda`"
             ))),
             (DeviceArg::Cuda, Some(arch)) => gpu(arch),
-            (DeviceArg::Cuda, None) => default_gpu(),
+            (DeviceArg::Cuda, None) => Ok(default_gpu()),
         }
     }
 
@@ -255,14 +256,14 @@ impl Cli {
     }
 }
 
-/// The GPU that is compiled for where none is named.
-pub fn default_gpu() -> Result<Hardware, HarnessError> {
-    gpu("sm_80")
+/// The GPU that is compiled for where none is named: the one that is there.
+pub fn default_gpu() -> Hardware {
+    Hardware::Cuda { arch: None }
 }
 
 fn gpu(arch: &str) -> Result<Hardware, HarnessError> {
     Arch::parse(arch)
-        .map(|arch| Hardware::Cuda { arch })
+        .map(|arch| Hardware::Cuda { arch: Some(arch) })
         .map_err(|error| HarnessError::CudaInput(chain(&error)))
 }
 
@@ -279,8 +280,8 @@ pub struct CandidateArgs {
     /// Task, where the folder has no `experiment.json`.
     #[arg(long)]
     pub task: Option<String>,
-    /// GPU to compile for, with `--device cuda`: sm_80, sm_90a, sm_100 and so on; sm_80 where
-    /// none is given.
+    /// GPU to compile for, with `--device cuda`: sm_80, sm_90a, sm_100 and so on; by default the
+    /// one that is there, and sm_80 where there is none.
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::admit::manifest;
 use crate::device::Device as _;
-use crate::error::{HarnessError, chain};
+use crate::error::HarnessError;
 use crate::evaluate::{Lab, MODELLED_COST, MODELLED_UNIT};
 use crate::needs;
 use crate::paths::Surroundings;
@@ -21,6 +21,7 @@ use crate::template;
 const EXPERIMENT_SCHEMA: &str = include_str!("../schema/candidate.json");
 /// What CUDA is to a lab for processors, and to one for CUDA where there is no GPU.
 const NOT_ASKED_FOR: &str = "not asked for: start the lab with `--device cuda`";
+const ON_A_GPU: &str = "a GPU, which nothing of this has met before (docs/cuda.md)";
 const SIMULATED: &str = "simulated by cuda-sim: no times, no speedups";
 
 impl Lab {
@@ -32,7 +33,7 @@ impl Lab {
             unit: unit.to_owned(),
             direction,
         };
-        let experiment_schema = if self.is_simulated() {
+        let experiment_schema = if self.is_cuda() {
             let (cpp, cuda) = (Target::Cpu.kernel_file(), Target::Cuda.kernel_file());
             EXPERIMENT_SCHEMA.replace(cpp, cuda)
         } else {
@@ -62,7 +63,7 @@ impl Lab {
                 Device {
                     name: "cpu".to_owned(),
                     detail: self.device.facts().get("cpu").cloned().unwrap_or_default(),
-                    available: !self.is_simulated(),
+                    available: !self.is_cuda(),
                     modelled: None,
                     needs: Vec::new(),
                 },
@@ -79,19 +80,19 @@ impl Lab {
             .resolve(None, None, Vec::new())?
             .runners;
         let needs = needs::of_cuda(&runners, &variable);
-        let used = self
-            .is_simulated()
-            .then(|| needs::used(&runners, &variable));
-        let (detail, available) = match used {
-            None => (NOT_ASKED_FOR.to_owned(), false),
-            Some(Ok(_)) => (SIMULATED.to_owned(), true),
-            Some(Err(error)) => (chain(&error), false),
+        let found = |name: &str| needs.iter().any(|need| need.name == name && need.found);
+        let (detail, available) = if self.is_simulated() {
+            (SIMULATED, found("simulator"))
+        } else if self.has_gpu() {
+            (ON_A_GPU, found("gpu") && found("driver"))
+        } else {
+            (NOT_ASKED_FOR, false)
         };
         Ok(Device {
             name: "cuda".to_owned(),
-            detail,
             available,
-            modelled: available.then(|| MODELLED_COST.to_owned()),
+            modelled: self.is_simulated().then(|| MODELLED_COST.to_owned()),
+            detail: detail.to_owned(),
             needs,
         })
     }

@@ -152,7 +152,7 @@ fn command(cli: &Cli, config: &Config, lab: &mut Lab) -> Result<u8, HarnessError
                 base_seed: *seed,
                 only: only.clone(),
                 cuda: Config {
-                    hardware: default_gpu()?,
+                    hardware: default_gpu(),
                     ..config.clone()
                 },
                 until: None,

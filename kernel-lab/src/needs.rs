@@ -25,9 +25,6 @@ const DRIVER: &CStr = c"libcuda.so.1";
 const PROBE: &str = "extern \"C\" __global__ void nothing() {}\n";
 /// For what.
 const ARCH: &str = "sm_80";
-/// Says which device is wanted; the simulator, if so.
-pub(crate) const CHOICE: &str = "ALPHALAB_CUDA";
-pub(crate) const SIMULATOR: &str = "simulator";
 
 /// All of it, in the order in which a reader wants it. `runners` is the folder of the
 /// programs that candidates run in; `variable` reads the environment.
@@ -36,7 +33,7 @@ pub(crate) fn of_cuda(runners: &Path, variable: &dyn Fn(&str) -> Option<OsString
         need("gpu", gpu(Path::new("/")), GPU),
         need("driver", driver(Path::new("/")), DRIVERS),
         need("compiler", compiler(variable), COMPILER),
-        need(SIMULATOR, simulator(runners, variable), STAND_IN),
+        need("simulator", simulator(runners), STAND_IN),
     ]
 }
 
@@ -147,18 +144,9 @@ fn compiler(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<String, Strin
 }
 
 /// Whether the simulator can be started.
-fn simulator(
-    runners: &Path,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<String, String> {
-    let wanted = |name: &str| {
-        if name == CHOICE {
-            Some(SIMULATOR.into())
-        } else {
-            variable(name)
-        }
-    };
-    let device = used(runners, &wanted).map_err(|error| chain(&error))?;
+fn simulator(runners: &Path) -> Result<String, String> {
+    let opened = arch().and_then(|arch| Cuda::find(runners, &arch, &allowed_cpus()));
+    let device = opened.map_err(|error| chain(&error))?;
     let facts = device.facts();
     let fact = |name: &str| facts.get(name).cloned().unwrap_or_default();
     Ok(format!(
@@ -167,14 +155,6 @@ fn simulator(
         fact("driver_cuda"),
         runners.display()
     ))
-}
-
-/// The device that candidates run on: what a lab for CUDA finds, too.
-pub(crate) fn used(
-    runners: &Path,
-    variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Cuda, HarnessError> {
-    Cuda::find(runners, &arch()?, &allowed_cpus(), variable)
 }
 
 fn arch() -> Result<Arch, HarnessError> {

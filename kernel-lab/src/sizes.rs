@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::bundle::SizedTask;
 use crate::device::Device as _;
 use crate::error::{HarnessError, chain};
-use crate::evaluate::{Lab, SIMULATED};
+use crate::evaluate::{Lab, ON_GPU, SIMULATED};
 use crate::task::TaskSource;
 use crate::task::sizes::rule::{self, Constant, Limits, Outcome, Takes, Trial};
 use crate::task::sizes::{SizeOrigin, SizePolicy, SizeTable, Sizes, entry};
@@ -92,6 +92,14 @@ impl Lab {
         &self,
         source: TaskSource,
     ) -> Result<(TaskSource, &'static str), HarnessError> {
+        if self.has_gpu() {
+            // The small size is what the simulator judges a candidate on, and the held-out shape.
+            let source = match self.size_policy {
+                SizePolicy::Auto => self.sized_for(source, SIMULATED)?,
+                SizePolicy::Table(_) | SizePolicy::Module => self.pinned(source, ON_GPU)?,
+            };
+            return Ok((source, ON_GPU));
+        }
         let device = if self.is_simulated() {
             SIMULATED
         } else {

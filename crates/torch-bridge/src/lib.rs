@@ -17,6 +17,9 @@ mod startup;
 mod task;
 mod tensor;
 
+/// The Python half, for a process of its own that needs tasks and models as they are here.
+pub const BRIDGE: &str = include_str!("../python/bridge.py");
+
 pub use fault::PyFault;
 pub use graph::{Arg, GraphSource, GraphValue, OpGraph, OpNode, TensorMeta, ValueKind};
 pub use interp::{Interp, InterpConfig, required_env};

@@ -24,7 +24,7 @@ use self::driver::Driver;
 use self::place::Place;
 use crate::device::cuda::Cuda;
 use crate::error::{HarnessError, chain};
-use crate::evaluate::{Config, Hardware, Lab, draw_seed};
+use crate::evaluate::{Config, Lab, draw_seed};
 use crate::needs;
 use crate::plan::{Target, did_you_mean};
 use crate::redteam::{self, Corpus};
@@ -89,7 +89,7 @@ pub fn run(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Document, HarnessError> {
     let budget = Budget::new(Instant::now(), options.budget);
-    let Hardware::Cuda { arch } = &config.hardware else {
+    let Some(arch) = &lab.arch().cloned() else {
         return Err(HarnessError::CudaInput(
             "an acceptance is of a GPU: say `--device cuda`".to_owned(),
         ));
@@ -104,7 +104,7 @@ pub fn run(
             known("--only", name, &names)?;
         }
     }
-    let mut device = Cuda::find(&config.runners, arch, &config.cpus, &variable)?;
+    let mut device = place::find(config, arch)?;
     let compiler = crate::cuda::compiler(&variable)?;
     let facts = device.facts();
     let fact = |name: &str| facts.get(name).cloned().unwrap_or_default();
@@ -114,7 +114,7 @@ pub fn run(
         options,
         arch,
         compiler: &compiler,
-        place: &mut device,
+        place: device.as_mut(),
     };
     let mut done: Vec<Part> = Vec::new();
     let wanted = |name: &str| options.parts.is_empty() || options.parts.iter().any(|p| p == name);
@@ -272,16 +272,7 @@ impl Ground<'_> {
             let why = "there is no GPU to compare the simulator with (--rehearse compares it with itself)";
             return Ok(Cases::None(why.to_owned()));
         }
-        let simulator = |name: &str| match name {
-            needs::CHOICE => Some(needs::SIMULATOR.into()),
-            other => variable(other),
-        };
-        let mut simulator = Cuda::find(
-            &self.config.runners,
-            self.arch,
-            &self.config.cpus,
-            &simulator,
-        )?;
+        let mut simulator = Cuda::find(&self.config.runners, self.arch, &self.config.cpus)?;
         let mut sides = Sides {
             simulator: &mut simulator,
             other: self.place,

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use kernel_nvrtc::{Arch, Built, Compiler, Options, Outcome};
 
-use crate::device::cuda::{Cuda, CudaSession, Load};
+use crate::device::cuda::{Backing, Cuda, CudaSession, Gpu, GpuSession, Load};
 use crate::device::{Ended, Session};
 use crate::error::HarnessError;
+use crate::evaluate::Config;
 use crate::plan::BoundPlan;
 
 /// A device that can be given code.
@@ -31,6 +32,19 @@ pub(super) trait Place {
 pub(super) trait Loaded: Session {
     /// Loads it afresh.
     fn reload(&mut self, code: &Built) -> Result<(), HarnessError>;
+}
+
+/// What candidates run on here, for code of `arch`.
+pub(super) fn find(config: &Config, arch: &Arch) -> Result<Box<dyn Place>, HarnessError> {
+    let variable = |name: &str| std::env::var_os(name);
+    Ok(match Backing::find(&variable)? {
+        Backing::Simulator => Box::new(Cuda::find(&config.runners, arch, &config.cpus)?),
+        Backing::Gpu => {
+            let gpu = Gpu::find(&config.runners, &config.cpus, &variable)?;
+            gpu.check_arch(arch)?;
+            Box::new(gpu)
+        }
+    })
 }
 
 impl Place for Cuda {
@@ -56,8 +70,44 @@ impl Place for Cuda {
 
 impl Loaded for CudaSession {
     fn reload(&mut self, code: &Built) -> Result<(), HarnessError> {
-        CudaSession::reload(self, &text(&code.ptx)?)
+        CudaSession::reload(self, text(&code.ptx)?.as_bytes())
     }
+}
+
+impl Place for Gpu {
+    fn facts(&self) -> BTreeMap<String, String> {
+        Gpu::facts(self)
+    }
+
+    fn load(
+        &mut self,
+        plan: &BoundPlan,
+        code: &Built,
+        contents: &[(usize, &[u8])],
+        slots: usize,
+    ) -> Result<Result<Box<dyn Loaded>, Ended>, HarnessError> {
+        let (ptx, cubin) = (text(&code.ptx)?, bytes(&code.cubin)?);
+        Ok(
+            match Gpu::load(self, plan, &ptx, &cubin, contents, slots)? {
+                Load::Ready(session) => Ok(session),
+                Load::Ended(ended) => Err(ended),
+            },
+        )
+    }
+}
+
+impl Loaded for GpuSession {
+    fn reload(&mut self, code: &Built) -> Result<(), HarnessError> {
+        GpuSession::reload(self, &bytes(&code.cubin)?)
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, HarnessError> {
+    fs::read(path).map_err(|source| HarnessError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn text(path: &Path) -> Result<String, HarnessError> {

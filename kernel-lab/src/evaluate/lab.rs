@@ -45,6 +45,8 @@ pub(crate) const TEMPS: Limits = Limits {
 const FLOOR_MARGIN: f64 = 4.0;
 /// Name of the sizes that a simulator has time for.
 pub(crate) const SIMULATED: &str = "sim";
+/// Name of the sizes for a GPU.
+pub(crate) const ON_GPU: &str = "cuda";
 /// Diagnostic with the SHA-256 of what the compiler has made.
 pub(crate) const OBJECT_HASH: &str = "object_sha256";
 
@@ -81,8 +83,9 @@ pub enum Hardware {
     Cpu,
     /// A GPU, or what stands in for one.
     Cuda {
-        /// What is compiled for, such as `sm_90a`.
-        arch: kernel_nvrtc::Arch,
+        /// What is compiled for, such as `sm_90a`; by default what the GPU has, and `sm_80` where
+        /// there is none.
+        arch: Option<kernel_nvrtc::Arch>,
     },
 }
 
@@ -233,9 +236,24 @@ impl Lab {
         Ok(())
     }
 
+    /// Whether candidates are for CUDA.
+    pub(crate) fn is_cuda(&self) -> bool {
+        self.cuda.is_some()
+    }
+
     /// Whether a simulator stands in for the device.
     pub(crate) fn is_simulated(&self) -> bool {
-        self.cuda.is_some()
+        self.cuda.as_ref().is_some_and(CudaLab::is_simulated)
+    }
+
+    /// What candidates are compiled for; `None` for those of processors.
+    pub(crate) fn arch(&self) -> Option<&kernel_nvrtc::Arch> {
+        self.cuda.as_ref().map(CudaLab::arch)
+    }
+
+    /// Whether candidates run on a GPU.
+    pub(crate) fn has_gpu(&self) -> bool {
+        self.cuda.as_ref().is_some_and(|cuda| !cuda.is_simulated())
     }
 
     /// The secret of an evaluation or of a task's parameters.
@@ -271,7 +289,12 @@ impl Lab {
             } else {
                 None
             };
-            let eager_ns = rough_time(&loaded)?;
+            // A GPU's sizes take a processor seconds, and nobody asks how many.
+            let eager_ns = if size == ON_GPU {
+                0.0
+            } else {
+                rough_time(&loaded)?
+            };
             self.bench = Some(Bench {
                 task: loaded,
                 held_out,
@@ -385,7 +408,7 @@ impl Lab {
             hash: task.hash.clone(),
             split: attempt.map(|(_, split)| split),
             provisional: depth != Depth::Evaluate,
-            simulated: self.cuda.is_some(),
+            simulated: self.is_simulated(),
             verdict: Verdict::Ok,
             metrics: BTreeMap::new(),
             track: None,

@@ -29,7 +29,7 @@ pub(crate) use cuda::{MODELLED_COST, MODELLED_UNIT};
 pub use duel::{CANDIDATE, COMPILED, EAGER};
 pub use folder::Folder;
 pub use lab::{Config, Hardware, Lab};
-pub(crate) use lab::{OBJECT_HASH, PATIENCE, SIMULATED, TEMPS, draw_seed, sizes_text};
+pub(crate) use lab::{OBJECT_HASH, ON_GPU, PATIENCE, SIMULATED, TEMPS, draw_seed, sizes_text};
 pub(crate) use report::{Figures, figures, interval_of, read_raw_lines, resampling, speedup};
 pub use solo::{Over, Solo, SoloTime};
 pub use trial::Halt;

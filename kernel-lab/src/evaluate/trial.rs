@@ -269,7 +269,7 @@ impl<'a, S: Session + ?Sized> Trial<'a, S> {
         Ok(())
     }
 
-    fn poison(&mut self, slot: usize, call: u64) -> Result<(), Halt> {
+    pub(super) fn poison(&mut self, slot: usize, call: u64) -> Result<(), Halt> {
         for (output, &buffer) in self.outputs.iter().enumerate() {
             let mut bytes = self.pool.take(self.output_bytes(output))?;
             poison::fill(

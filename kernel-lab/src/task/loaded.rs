@@ -317,6 +317,12 @@ impl LoadedTask {
         (sum(&self.signature.inputs), sum(&self.signature.outputs))
     }
 
+    /// Floating-point operations of its matrix products and convolutions in one call, where they can
+    /// be counted without a call.
+    pub fn flops(&self) -> Option<u64> {
+        self.module.footprint().ok().map(|takes| takes.flops)
+    }
+
     /// Fills a set with the values of `draw`, in place.
     pub fn fill(&mut self, set: usize, draw: Draw) -> Result<(), HarnessError> {
         let own = if self.families.contains(&Family::Opaque) {

@@ -8,6 +8,42 @@ use crate::plan::{BoundPlan, BoundStep, Role};
 
 /// Bytes of all copies of inputs and outputs together that are worth having several for.
 const MOST_SLOT_BYTES: u64 = 768 << 20;
+/// Bytes on each side of a buffer on a GPU, where nothing else tells of writes out of bounds.
+const GUARD_BYTES: u64 = 64 << 10;
+/// Of a GPU's memory, this part is for copies of inputs and outputs: the baseline's process has
+/// as many, and what its calls take besides.
+const SHARE: u64 = 4;
+
+/// What there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Copies of inputs and outputs that are worth having.
+    slots: usize,
+    /// Bytes that all of those may take together.
+    slot_bytes: u64,
+    /// Bytes on each side of a buffer that belong to nobody.
+    guard_bytes: u64,
+}
+
+impl Room {
+    /// On a device that checks bounds itself.
+    pub(super) fn of_simulator(slots: usize) -> Self {
+        Self {
+            slots,
+            slot_bytes: MOST_SLOT_BYTES,
+            guard_bytes: 0,
+        }
+    }
+
+    /// On a GPU with so much memory.
+    pub(super) fn of_gpu(slots: usize, memory_bytes: u64) -> Self {
+        Self {
+            slots,
+            slot_bytes: memory_bytes / SHARE,
+            guard_bytes: GUARD_BYTES,
+        }
+    }
+}
 
 /// A plan that can be run.
 #[derive(Debug)]
@@ -33,19 +69,18 @@ pub(super) enum Part {
     Library(Node),
 }
 
-/// Lays a plan out for a device that checks bounds itself, so that nothing need lie between
-/// buffers. There are at most `slots` copies of inputs and outputs, and at least one; the error is what is
-/// wrong with the plan.
-pub(super) fn lay_out(plan: &BoundPlan, ptx: &str, slots: usize) -> Result<LaidOut, String> {
+/// Lays a plan out. There is at least one copy of inputs and outputs, and at most as many as
+/// there is room for; the error is what is wrong with the plan.
+pub(super) fn lay_out(plan: &BoundPlan, ptx: &str, room: Room) -> Result<LaidOut, String> {
     let kernels = Kernels::read(plan, ptx)?;
     let rotates = |role: &Role| matches!(role, Role::In(_) | Role::Out(_));
     let rotating = plan.buffers.iter().filter(|buffer| rotates(&buffer.role));
     let slot_bytes: u64 = rotating.map(|buffer| buffer.bytes).sum();
-    let fit = usize::try_from(MOST_SLOT_BYTES / slot_bytes.max(1)).unwrap_or(usize::MAX);
-    let slots = fit.min(slots).max(1);
+    let fit = usize::try_from(room.slot_bytes / slot_bytes.max(1)).unwrap_or(usize::MAX);
+    let slots = fit.min(room.slots).max(1);
     let buffers = plan.buffers.iter().map(|buffer| Buffer {
         bytes: buffer.bytes,
-        guard_bytes: 0,
+        guard_bytes: room.guard_bytes,
         slots: if rotates(&buffer.role) { slots } else { 1 },
     });
     let (launches, steps) = split(&kernels, plan, "step", &plan.steps)?;

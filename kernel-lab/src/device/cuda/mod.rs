@@ -2,18 +2,20 @@
 //!
 //! On a machine without a GPU the runner finds the simulator (docs/cuda-sim.md) in the
 //! place of the driver: a folder with links to it is on the library path of that one
-//! process. Nothing here is a time, and no type here has one: [`CudaSession`] is a
-//! [`Session`](super::Session) and no [`TimedSession`](super::TimedSession).
+//! process. Nothing of that is a time, and no type for it has one: [`CudaSession`] is a
+//! [`Session`](super::Session) and neither a [`TimedSession`](super::TimedSession) nor a
+//! [`GpuSession`], which only a [`Gpu`] gives.
 
 mod arguments;
 mod findings;
+mod gpu;
 mod layout;
 mod library;
 mod process;
 mod session;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use cuda_sim::Properties;
@@ -21,13 +23,33 @@ use kernel_cuda::wire::Facts;
 use kernel_nvrtc::Arch;
 
 pub use findings::Launched;
+pub use gpu::{Gpu, GpuSession, untimed};
 pub use library::Node;
 pub use session::CudaSession;
 
-use self::process::{Runner, Spec};
+use self::layout::Room;
+use self::process::{Driver, Runner, Spec};
 use super::Ended;
 use crate::error::HarnessError;
 use crate::plan::BoundPlan;
+
+/// What stands behind `--device cuda`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backing {
+    /// The simulator.
+    Simulator,
+    /// A GPU.
+    Gpu,
+}
+
+impl Backing {
+    /// Of this machine: the simulator where there is no GPU, and where the user wants it to.
+    /// `variable` reads the environment.
+    pub fn find(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, HarnessError> {
+        let gpu = NODES.into_iter().any(|node| Path::new(node).exists());
+        choose(variable(CHOICE).as_deref(), gpu)
+    }
+}
 
 /// The program that runs candidates, and the library that stands in for the driver.
 const PROGRAM: &str = "kernel-runner-cuda";
@@ -39,14 +61,14 @@ const NODES: [&str; 2] = ["/dev/nvidiactl", "/dev/dxg"];
 
 /// What loading a candidate came to.
 #[derive(Debug)]
-pub enum Load {
+pub enum Load<S> {
     /// It is loaded, parameters uploaded, nothing has run.
-    Ready(Box<CudaSession>),
+    Ready(Box<S>),
     /// It can't be.
     Ended(Ended),
 }
 
-/// CUDA as a device: for now the simulator.
+/// The simulator as a device.
 #[derive(Debug)]
 pub struct Cuda {
     spec: Spec,
@@ -58,26 +80,12 @@ pub struct Cuda {
 
 impl Cuda {
     /// Finds what runs code for `arch`: programs are in `folder`, `cpus` are the processors
-    /// that the simulator runs on; `variable` reads the environment.
-    pub fn find(
-        folder: &Path,
-        arch: &Arch,
-        cpus: &[usize],
-        variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, HarnessError> {
-        let gpu = NODES.into_iter().find(|node| Path::new(node).exists());
-        if !is_simulated(variable(CHOICE).as_deref(), gpu)? {
-            return Err(HarnessError::CudaInput(format!(
-                "this machine has a GPU ({}), and candidates can't be run on one yet: \
-                 {CHOICE}=simulator runs them on the simulator",
-                gpu.unwrap_or_default()
-            )));
-        }
+    /// that the simulator runs on.
+    pub fn find(folder: &Path, arch: &Arch, cpus: &[usize]) -> Result<Self, HarnessError> {
         let properties = simulated(arch)?;
         let spec = Spec {
             program: part(folder, PROGRAM, "kernel-cuda")?,
-            library: part(folder, STAND_IN, "cuda-sim-driver")?,
-            device: properties.figures.name,
+            driver: stand_in(folder, properties)?,
             cpus: cpus.to_vec(),
         };
         let mut device = Self {
@@ -116,16 +124,16 @@ impl Cuda {
         ptx: &str,
         contents: &[(usize, &[u8])],
         slots: usize,
-    ) -> Result<Load, HarnessError> {
+    ) -> Result<Load<CudaSession>, HarnessError> {
         let runner = match self.spare.take() {
             Some(spare) => spare,
             None => Runner::start(&self.spec)?,
         };
-        let laid_out = match layout::lay_out(plan, ptx, slots) {
+        let laid_out = match layout::lay_out(plan, ptx, Room::of_simulator(slots)) {
             Ok(laid_out) => laid_out,
             Err(reason) => return Ok(Load::Ended(Ended::Refused(reason))),
         };
-        CudaSession::load(runner, plan, laid_out, ptx, contents)
+        CudaSession::load(runner, plan, laid_out, ptx.as_bytes(), contents)
     }
 
     /// Makes ready for the next [`Self::load`].
@@ -137,13 +145,16 @@ impl Cuda {
     }
 }
 
-/// Whether the simulator stands in: where there is no GPU, and where the user wants it to. One that
-/// is there is never passed over silently.
-fn is_simulated(choice: Option<&std::ffi::OsStr>, gpu: Option<&str>) -> Result<bool, HarnessError> {
+/// One that is there is never passed over silently.
+fn choose(choice: Option<&OsStr>, gpu: bool) -> Result<Backing, HarnessError> {
     match choice.and_then(|choice| choice.to_str()) {
-        Some("simulator") => Ok(true),
+        Some("simulator") => Ok(Backing::Simulator),
         None | Some("auto" | "") if choice.is_none_or(|choice| choice.to_str().is_some()) => {
-            Ok(gpu.is_none())
+            Ok(if gpu {
+                Backing::Gpu
+            } else {
+                Backing::Simulator
+            })
         }
         _ => Err(HarnessError::CudaInput(format!(
             "{CHOICE}={} is neither `auto` nor `simulator`",
@@ -171,6 +182,14 @@ fn simulated(arch: &Arch) -> Result<&'static Properties, HarnessError> {
     })
 }
 
+/// The simulator in the place of the driver.
+fn stand_in(folder: &Path, properties: &Properties) -> Result<Driver, HarnessError> {
+    Ok(Driver::StandIn {
+        library: part(folder, STAND_IN, "cuda-sim-driver")?,
+        device: properties.figures.name,
+    })
+}
+
 /// A program or library of the workspace's own.
 fn part(folder: &Path, name: &'static str, package: &str) -> Result<PathBuf, HarnessError> {
     let places = [folder.join(name), folder.join("deps").join(name)];
@@ -186,7 +205,11 @@ fn part(folder: &Path, name: &'static str, package: &str) -> Result<PathBuf, Har
 
 fn facts(facts: &Facts) -> BTreeMap<String, String> {
     let (major, minor) = facts.capability;
-    BTreeMap::from([
+    let told = [("gpu_uuid", &facts.uuid), ("driver", &facts.nvml)];
+    let told = told
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let always = [
         ("gpu".to_owned(), facts.name.clone()),
         ("compute_capability".to_owned(), format!("{major}.{minor}")),
         (
@@ -197,30 +220,28 @@ fn facts(facts: &Facts) -> BTreeMap<String, String> {
             "gpu_memory_bytes".to_owned(),
             facts.memory_bytes.to_string(),
         ),
-    ])
+    ];
+    always.into_iter().chain(told).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use super::*;
 
     #[test]
     fn a_gpu_is_passed_over_only_on_request() {
-        let choice = |text: &'static str| Some(OsStr::new(text));
-        let node = Some("/dev/nvidiactl");
-        for (choice, gpu, simulated) in [
-            (None, None, true),
-            (None, node, false),
-            (choice("auto"), node, false),
-            (choice("simulator"), node, true),
-            (choice("simulator"), None, true),
+        let named = |text: &'static str| Some(OsStr::new(text));
+        for (choice, gpu, backing) in [
+            (None, false, Backing::Simulator),
+            (None, true, Backing::Gpu),
+            (named("auto"), true, Backing::Gpu),
+            (named("simulator"), true, Backing::Simulator),
+            (named("simulator"), false, Backing::Simulator),
         ] {
-            let answer = is_simulated(choice, gpu).expect("a choice");
-            assert_eq!(answer, simulated, "{choice:?} {gpu:?}");
+            let answer = choose(choice, gpu).expect("a choice");
+            assert_eq!(answer, backing, "{choice:?} {gpu:?}");
         }
-        let error = is_simulated(choice("gpu"), None).expect_err("no choice");
+        let error = choose(named("gpu"), false).expect_err("no choice");
         assert!(error.is_input() && error.to_string().contains("ALPHALAB_CUDA=gpu"));
     }
 

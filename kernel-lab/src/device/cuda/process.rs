@@ -25,6 +25,12 @@ const DEVICE_MEMORY: &str = "4GiB";
 /// kernel that never ends has used them up in seconds.
 const BUDGET: &str = "33554432";
 
+/// Where NVIDIA's driver puts its libraries beside the system's own: in containers, and on
+/// Windows' Linux.
+const LIBRARIES: [&str; 2] = ["/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"];
+/// What the driver reads about the machine.
+const MACHINE: [&str; 2] = ["/sys/bus/pci", "/sys/devices"];
+
 /// Folders and files in a runner's room.
 const STAND_IN: &str = "stand-in";
 const FOUND: &str = "found";
@@ -38,12 +44,29 @@ pub(super) const LAUNCHES: &str = "launches.jsonl";
 pub(super) struct Spec {
     /// The runner.
     pub(super) program: PathBuf,
-    /// The library that stands in for the driver.
-    pub(super) library: PathBuf,
-    /// Name of the device that is simulated.
-    pub(super) device: &'static str,
-    /// Logical processors to simulate on.
+    /// Whose driver it loads.
+    pub(super) driver: Driver,
+    /// Logical processors to run on.
     pub(super) cpus: Vec<usize>,
+}
+
+/// The driver that a runner loads.
+#[derive(Clone, Debug)]
+pub(super) enum Driver {
+    /// The simulator's.
+    StandIn {
+        /// The library.
+        library: PathBuf,
+        /// Name of the device that is simulated.
+        device: &'static str,
+    },
+    /// The system's.
+    System {
+        /// Which GPU, as `CUDA_VISIBLE_DEVICES` has it.
+        gpu: String,
+        /// The driver's device nodes and folders of them.
+        nodes: Vec<PathBuf>,
+    },
 }
 
 /// How a question was answered.
@@ -69,7 +92,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Starts one and waits until it has a context.
     pub(super) fn start(spec: &Spec) -> Result<Self, HarnessError> {
-        let room = make_room(&spec.library)?;
+        let room = make_room(&spec.driver)?;
         let (ours, theirs) = UnixStream::pair().map_err(|source| HarnessError::System {
             doing: "make a socket for the CUDA runner".to_owned(),
             source,
@@ -80,7 +103,7 @@ impl Runner {
                 doing: "duplicate the CUDA runner's socket".to_owned(),
                 source,
             })?;
-            Ok(Command::new(&spec.program, policy, limits())
+            Ok(Command::new(&spec.program, policy, limits(&spec.driver))
                 .inherit_fd(theirs, SOCKET_FD)
                 .stderr(Output::File(words(room.path())?))
                 .spawn())
@@ -189,24 +212,61 @@ impl Runner {
 }
 
 fn policy(spec: &Spec, room: &Path) -> Policy {
-    let found = room.join(FOUND);
-    let read_only = [room.join(STAND_IN), spec.library.clone()];
-    let mut policy = Policy::runner(read_only)
-        .env("LD_LIBRARY_PATH", room.join(STAND_IN))
-        .env("CUDA_SIM_DEVICE", spec.device)
-        .env("CUDA_SIM_MEMORY", DEVICE_MEMORY)
-        .env("CUDA_SIM_BUDGET", BUDGET)
-        .env("CUDA_SIM_THREADS", spec.cpus.len().to_string())
-        .env("CUDA_SIM_FINDINGS", found.join(FINDINGS))
-        .env("CUDA_SIM_LAUNCHES", found.join(LAUNCHES));
-    policy.read_write = vec![found];
+    let mut policy = match &spec.driver {
+        Driver::StandIn { library, device } => {
+            let found = room.join(FOUND);
+            let read_only = [room.join(STAND_IN), library.clone()];
+            let mut policy = Policy::runner(read_only)
+                .env("LD_LIBRARY_PATH", room.join(STAND_IN))
+                .env("ALPHALAB_NVML", "off")
+                .env("CUDA_SIM_DEVICE", device)
+                .env("CUDA_SIM_MEMORY", DEVICE_MEMORY)
+                .env("CUDA_SIM_BUDGET", BUDGET)
+                .env("CUDA_SIM_THREADS", spec.cpus.len().to_string())
+                .env("CUDA_SIM_FINDINGS", found.join(FINDINGS))
+                .env("CUDA_SIM_LAUNCHES", found.join(LAUNCHES));
+            policy.read_write = vec![found];
+            policy
+        }
+        Driver::System { gpu, nodes } => {
+            let present = |paths: &[&str]| -> Vec<PathBuf> {
+                let paths = paths.iter().map(PathBuf::from);
+                paths.filter(|path| path.exists()).collect()
+            };
+            let mut policy = Policy::runner(present(&MACHINE))
+                .env("CUDA_VISIBLE_DEVICES", gpu)
+                .env("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+                .env("CUDA_CACHE_DISABLE", "1");
+            // Only folders of the system's base, which is visible anyway.
+            if let Ok(path) = std::env::join_paths(present(&LIBRARIES)) {
+                policy = policy.env("LD_LIBRARY_PATH", path);
+            }
+            policy.devices.clone_from(nodes);
+            // Where an administrator has given the nodes to a group, nobody can't open them.
+            policy.drop_user = nodes.iter().all(|node| is_open_to_all(node));
+            policy
+        }
+    };
     policy.cpus = Some(spec.cpus.clone());
     policy
 }
 
-fn limits() -> Limits {
+/// Whether every user may use a node; a folder of nodes is nobody's hindrance, since what lies in
+/// it is for administration.
+fn is_open_to_all(node: &Path) -> bool {
+    const OTHERS: u32 = 0o006;
+    fs::metadata(node)
+        .is_ok_and(|data| data.is_dir() || data.permissions().mode() & OTHERS == OTHERS)
+}
+
+/// A driver maps all memory of all GPUs into one space of addresses, so that on a GPU there is
+/// no limit for those.
+fn limits(driver: &Driver) -> Limits {
     Limits {
-        address_space_bytes: Some(ADDRESS_SPACE_BYTES),
+        address_space_bytes: match driver {
+            Driver::StandIn { .. } => Some(ADDRESS_SPACE_BYTES),
+            Driver::System { .. } => None,
+        },
         file_size_bytes: Some(FILE_BYTES),
         ..Limits::none()
     }
@@ -214,7 +274,7 @@ fn limits() -> Limits {
 
 /// A folder with the stand-in under the names that programs look for: the one
 /// without a number is tried first, and a real driver must not be found by it.
-fn make_room(library: &Path) -> Result<tempfile::TempDir, HarnessError> {
+fn make_room(driver: &Driver) -> Result<tempfile::TempDir, HarnessError> {
     let make = || {
         let room = tempfile::Builder::new()
             .prefix("alphalab-cuda-")
@@ -223,8 +283,10 @@ fn make_room(library: &Path) -> Result<tempfile::TempDir, HarnessError> {
         for folder in [STAND_IN, FOUND] {
             fs::create_dir(room.path().join(folder))?;
         }
-        for name in ["libcuda.so", "libcuda.so.1"] {
-            symlink(library, room.path().join(STAND_IN).join(name))?;
+        if let Driver::StandIn { library, .. } = driver {
+            for name in ["libcuda.so", "libcuda.so.1"] {
+                symlink(library, room.path().join(STAND_IN).join(name))?;
+            }
         }
         Ok(room)
     };

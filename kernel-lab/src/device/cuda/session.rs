@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use kernel_cuda::wire::{Fault, Phase, Place, Program, Reply, Request, Steps};
+use kernel_cuda::wire::{Block, Fault, Phase, Place, Program, Reply, Request, Steps, Timing};
 
 use super::super::{Call, Ended, Run, Session};
 use super::Load;
@@ -24,7 +24,8 @@ const LOADING: Duration = Duration::from_secs(30);
 /// What the runner is asked for then.
 const LOAD: &str = "load the candidate";
 
-/// A loaded candidate on a simulated device: it can be judged, and nothing of it is a time.
+/// A loaded candidate on CUDA: it can be judged, and nothing of it is a time, since it may be a
+/// simulated device that it runs on. [`GpuSession`](super::GpuSession) is one that has times.
 ///
 /// Samples, of which a speedup is made, come from [timed sessions](super::super::TimedSession)
 /// alone, and this is none:
@@ -52,9 +53,9 @@ impl CudaSession {
         mut runner: Runner,
         plan: &BoundPlan,
         laid_out: LaidOut,
-        image: &str,
+        image: &[u8],
         contents: &[(usize, &[u8])],
-    ) -> Result<Load, HarnessError> {
+    ) -> Result<Load<Self>, HarnessError> {
         let refused = |text: String| Ok(Load::Ended(Ended::Refused(text)));
         let LaidOut {
             program,
@@ -70,6 +71,13 @@ impl CudaSession {
                     .map(|buffer| buffer.memory_bytes() * buffer.slots as u64)
                     .sum();
                 let memory = runner.facts().memory_bytes;
+                // It would fit if the device were ours alone.
+                if bytes < memory / 2 {
+                    return Err(HarnessError::CudaInput(format!(
+                        "out of memory on the GPU: the plan's buffers take {bytes} of its {memory} \
+                         bytes, and others hold the rest: {text}; `nvidia-smi` shows who"
+                    )));
+                }
                 return refused(format!(
                     "the plan's buffers take {bytes} bytes and the device has {memory}: {text}"
                 ));
@@ -96,10 +104,7 @@ impl CudaSession {
             steps: steps.into(),
             names,
         };
-        match session
-            .runner
-            .ask(&Request::Load, image.as_bytes(), LOADING)?
-        {
+        match session.runner.ask(&Request::Load, image, LOADING)? {
             Answer::Reply(Reply::Done) => {}
             Answer::Reply(Reply::Refused(text)) => return refused(text),
             Answer::Silent => {
@@ -119,8 +124,8 @@ impl CudaSession {
 
     /// Loads the candidate afresh: variables of its module are as they were at first, buffers
     /// as they are.
-    pub fn reload(&mut self, image: &str) -> Result<(), HarnessError> {
-        match self.runner.ask(&Request::Load, image.as_bytes(), LOADING)? {
+    pub fn reload(&mut self, image: &[u8]) -> Result<(), HarnessError> {
+        match self.runner.ask(&Request::Load, image, LOADING)? {
             Answer::Reply(Reply::Done) => Ok(()),
             other => Err(unexpected(&self.runner, LOAD, &other)),
         }
@@ -282,16 +287,60 @@ impl CudaSession {
         limit: Duration,
     ) -> Result<Run<()>, HarnessError> {
         let answer = self.runner.ask(&Request::Run(steps), &[], limit)?;
+        match self.ran(answer, doing, limit)? {
+            Run::Done(Reply::Done) => Ok(Run::Done(())),
+            Run::Done(other) => Err(unexpected(
+                &self.runner,
+                "run a plan",
+                &Answer::Reply(other),
+            )),
+            Run::Ended(ended) => Ok(Run::Ended(ended)),
+        }
+    }
+
+    /// For [`GpuSession`](super::GpuSession) alone: what a simulator says is no time.
+    pub(super) fn time_block(&mut self, block: &Block) -> Result<Run<Timing>, HarnessError> {
+        const MOST_MS: f64 = 1e9;
+        let ms = |ms: f64| Duration::from_secs_f64(ms.clamp(0.0, MOST_MS) / 1e3);
+        let limit = ms(block.limit_ms);
+        // A warm call that has begun in time may end after it.
+        let calls = block.counted.len() as u32 + 1;
+        let patience = OWN + ms(block.warm_ms) + limit * calls;
+        let request = Request::Time(block.clone());
+        let answer = self.runner.ask(&request, &[], patience)?;
+        match self.ran(answer, "run", limit)? {
+            Run::Done(Reply::Timed(timing)) => Ok(Run::Done(timing)),
+            Run::Done(other) => Err(unexpected(&self.runner, "time", &Answer::Reply(other))),
+            Run::Ended(ended) => Ok(Run::Ended(ended)),
+        }
+    }
+
+    /// What an answer to a question says in which the candidate has a part.
+    fn ran(
+        &mut self,
+        answer: Answer,
+        doing: &'static str,
+        limit: Duration,
+    ) -> Result<Run<Reply>, HarnessError> {
         // What is wrong, and where, explains more than the error that came of it.
         if let Some(finding) = self.findings.fresh()? {
             return Ok(Run::Ended(Ended::Found(finding)));
         }
         Ok(match answer {
-            Answer::Reply(Reply::Done) => Run::Done(()),
             Answer::Reply(Reply::Refused(text)) => Run::Ended(Ended::Refused(text)),
+            Answer::Reply(Reply::Broken(fault)) if fault.is_of_the_machine() => {
+                return Err(HarnessError::CudaInput(format!(
+                    "failed to {}: {}",
+                    fault.doing, fault.text
+                )));
+            }
+            Answer::Reply(Reply::Broken(fault)) if fault.error == Fault::TIMEOUT => {
+                Run::Ended(Ended::TimedOut { doing, limit })
+            }
             Answer::Reply(Reply::Broken(fault)) => Run::Ended(Ended::Found(broken(&fault))),
+            Answer::Reply(reply) => Run::Done(reply),
             Answer::Silent => Run::Ended(Ended::TimedOut { doing, limit }),
-            other => return Err(unexpected(&self.runner, "run a plan", &other)),
+            died @ Answer::Died(_) => return Err(unexpected(&self.runner, "run a plan", &died)),
         })
     }
 }

@@ -1,21 +1,20 @@
-//! What a candidate on a simulated device goes through.
+//! What a candidate goes through on the simulator.
 
 use std::time::{Duration, Instant};
 
-use protocol::{Report, Verdict};
 use serde_json::json;
 
-use super::cost::Figures;
+use crate::device::Ended;
 use crate::device::cuda::{Cuda, CudaSession, Launched, Load};
 use crate::error::HarnessError;
 use crate::evaluate::abort::Abort;
 use crate::evaluate::attempt::Attempt;
-use crate::evaluate::lab::Bench;
 use crate::evaluate::measure::{ended, shuffled};
 use crate::evaluate::report::check;
 use crate::evaluate::trial::{Ground, Halt, Trial};
 use crate::evaluate::weigh::Denormals;
 use crate::evaluate::{Depth, OnProgress};
+use crate::pages::Pool;
 use crate::plan::{BoundPlan, Role};
 use crate::task::LoadedTask;
 
@@ -36,42 +35,42 @@ pub(super) struct Ready<'a> {
 }
 
 /// What was seen of a candidate that is right.
-struct Seen {
-    compared: usize,
-    worst_ratio: f64,
+pub(super) struct Seen {
+    pub(super) compared: usize,
+    pub(super) worst_ratio: f64,
     skipped: Vec<String>,
     not_propagated: Vec<String>,
     /// Whether it gives the same bits twice; not looked at on a quick look.
     repeats_itself: Option<bool>,
     /// Of the `prepare` steps, and of one call.
-    prepared: Vec<Launched>,
-    called: Vec<Launched>,
+    pub(super) prepared: Vec<Launched>,
+    pub(super) called: Vec<Launched>,
 }
 
-/// Judges a candidate and finishes its report.
+/// Judges a candidate; what ended it, if something did.
 pub(super) fn judge(
     device: &mut Cuda,
-    mut looked: Attempt<'_>,
+    looked: &mut Attempt<'_>,
     ready: &Ready<'_>,
-    figures: &Figures<'_>,
-    bench: &mut Bench,
+    task: &mut LoadedTask,
+    pool: &mut Pool,
     abort: &Abort,
     progress: OnProgress<'_>,
-) -> Result<Report, HarnessError> {
+) -> Result<Result<Seen, Ended>, HarnessError> {
     let since = Instant::now();
-    let contents = contents(ready.plan, &bench.task)?;
+    let contents = contents(ready.plan, task)?;
     let slots = looked.depth.slots();
     let loaded = device.load(ready.plan, ready.ptx, &contents, slots)?;
     looked.lap("load", since);
     let mut session = match loaded {
         Load::Ready(session) => session,
-        Load::Ended(ended) => return looked.end_with(&ended),
+        Load::Ended(ended) => return Ok(Err(ended)),
     };
     let since = Instant::now();
     let ground = Ground {
-        task: &mut bench.task,
+        task,
         session: session.as_mut(),
-        pool: &mut bench.pool,
+        pool,
         abort,
     };
     let mut trial = Trial::new(ground, ready.plan, ready.seed, CALL_LIMIT);
@@ -79,11 +78,11 @@ pub(super) fn judge(
     let seen = walk(trial, ready, looked.depth, progress);
     looked.lap("correctness", since);
     match seen {
-        Ok(seen) => conclude(looked, &seen, figures, bench),
+        Ok(seen) => Ok(Ok(seen)),
         Err(halt) => {
             let ended = ended(halt)?;
-            note_finding(&mut looked, &ended);
-            looked.end_with(&ended)
+            note_finding(looked, &ended);
+            Ok(Err(ended))
         }
     }
 }
@@ -114,7 +113,7 @@ fn walk(
         }
         trial.verify_params(ready.plan)?;
         // What is left in variables of the module is gone now.
-        trial.session.reload(ready.ptx)?;
+        trial.session.reload(ready.ptx.as_bytes())?;
     }
     trial.session.take_launches()?;
     if prepares {
@@ -139,7 +138,7 @@ fn walk(
 }
 
 /// What lies in a plan's parameters.
-fn contents<'t>(
+pub(super) fn contents<'t>(
     plan: &BoundPlan,
     task: &'t LoadedTask,
 ) -> Result<Vec<(usize, &'t [u8])>, HarnessError> {
@@ -156,19 +155,15 @@ fn contents<'t>(
     Ok(contents)
 }
 
-fn note_finding(looked: &mut Attempt<'_>, ended: &crate::device::Ended) {
-    if let crate::device::Ended::Found(finding) = ended {
+pub(super) fn note_finding(looked: &mut Attempt<'_>, ended: &Ended) {
+    if let Ended::Found(finding) = ended {
         let diagnostics = &mut looked.report.diagnostics;
         diagnostics.insert("finding".to_owned(), json!(finding));
     }
 }
 
-fn conclude(
-    mut looked: Attempt<'_>,
-    seen: &Seen,
-    figures: &Figures<'_>,
-    bench: &Bench,
-) -> Result<Report, HarnessError> {
+/// Tells the report what was seen.
+pub(super) fn note(looked: &mut Attempt<'_>, seen: &Seen) {
     looked.passed(
         "correctness",
         format!(
@@ -199,17 +194,11 @@ fn conclude(
             ),
         ));
     }
-    let report = &mut looked.report;
-    let cost = figures.cost(&seen.prepared, &seen.called);
-    report.metrics.extend(cost.metrics);
-    report.diagnostics.extend(cost.diagnostics);
     for (name, value) in [
         ("tolerance_used", json!(seen.worst_ratio)),
         ("not_propagated", json!(seen.not_propagated)),
         ("special_skipped", json!(seen.skipped)),
-        ("truth_fallback", json!(bench.task.truth_fallback)),
     ] {
-        report.diagnostics.insert(name.to_owned(), value);
+        looked.report.diagnostics.insert(name.to_owned(), value);
     }
-    looked.end(Verdict::Ok)
 }

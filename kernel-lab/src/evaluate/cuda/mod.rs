@@ -1,11 +1,13 @@
 //! CUDA candidates: from plan and source by way of NVRTC to a verdict.
 //!
-//! For now they run on a simulator: the judge is the one that all candidates meet, and what
-//! the simulator finds is an offence, too. There is no time in here. A report has a
-//! modelled cost ([`cost`]), which ranks variants of one kernel at best, and no speedup:
-//! that is made of samples, which only a [`TimedSession`](crate::device::TimedSession) has.
+//! All of them run on a simulator first: the judge is the one that all candidates meet, and what
+//! the simulator finds is an offence, too. Where there is no GPU, that is all: a report has a
+//! modelled cost ([`cost`]), which ranks variants of one kernel at best, and no speedup. That is
+//! made of samples, and those come from a [`GpuSession`](crate::device::cuda::GpuSession) alone
+//! ([`gpu`]).
 
 mod cost;
+mod gpu;
 mod judge;
 mod screen;
 
@@ -26,8 +28,9 @@ use super::attempt::{Attempt, REASON_CODE, rejected};
 use super::candidate::{self, Found, Material};
 use super::lab::{Bench, Config, Hardware, Lab, OBJECT_HASH, TEMPS};
 use super::{Depth, OnProgress};
-use crate::device::cuda::Cuda;
-use crate::error::HarnessError;
+use crate::baseline::gpu::Python;
+use crate::device::cuda::{Backing, Cuda, Gpu};
+use crate::error::{HarnessError, chain};
 use crate::plan::{BoundPlan, Target, bind, parse};
 use crate::task::LoadedTask;
 
@@ -36,11 +39,19 @@ pub(super) struct CudaLab {
     compiler: Compiler,
     options: Options,
     arch: Arch,
-    /// Found when something is to be run: a check needs none.
-    device: Option<Cuda>,
+    /// The simulator, found when something is to be run: a check needs none.
+    simulator: Option<Cuda>,
+    backing: Backing,
+    /// The GPU, where there is one that is wanted, and the process that calls its baselines.
+    gpu: Option<Gpu>,
+    baseline: Option<gpu::Kept>,
+    python: Python,
     runners: PathBuf,
     cpus: Vec<usize>,
 }
+
+/// Where candidates are compiled for if nobody says so and there is no GPU.
+const DEFAULT_ARCH: &str = "sm_80";
 
 impl CudaLab {
     /// Of a lab for CUDA; `None` for one for processors.
@@ -48,43 +59,90 @@ impl CudaLab {
         let Hardware::Cuda { arch } = &config.hardware else {
             return Ok(None);
         };
+        let backing = Backing::find(&variable)?;
+        let find = || Gpu::find(&config.runners, &config.cpus, &variable);
+        let (arch, gpu) = match (arch, backing) {
+            (Some(arch), _) => (arch.clone(), None),
+            (None, Backing::Gpu) => {
+                let gpu = find()?;
+                (gpu.arch()?, Some(gpu))
+            }
+            (None, Backing::Simulator) => {
+                let arch = Arch::parse(DEFAULT_ARCH);
+                let arch = arch.map_err(|error| HarnessError::CudaInput(chain(&error)))?;
+                (arch, None)
+            }
+        };
         Ok(Some(Self {
             compiler: crate::cuda::compiler(&variable)?,
             options: Options::default(),
-            arch: arch.clone(),
-            device: None,
+            arch,
+            simulator: None,
+            backing,
+            gpu,
+            baseline: None,
+            python: Python::of(config),
             runners: config.runners.clone(),
             cpus: config.cpus.clone(),
         }))
     }
 
+    /// Whether the simulator is all there is.
+    pub(super) fn is_simulated(&self) -> bool {
+        self.backing == Backing::Simulator
+    }
+
+    /// The GPU that candidates are compiled for.
+    pub(super) fn arch(&self) -> &Arch {
+        &self.arch
+    }
+
     /// Facts for reports.
     pub(super) fn facts(&self) -> BTreeMap<String, String> {
-        let device = self.device.as_ref();
-        let mut facts = device.map(Cuda::facts).unwrap_or_default();
+        let mut facts = match (self.backing, &self.gpu, &self.simulator) {
+            (Backing::Gpu, Some(gpu), _) => gpu.facts(),
+            (Backing::Simulator, _, Some(simulator)) => simulator.facts(),
+            _ => BTreeMap::new(),
+        };
         facts.insert("arch".to_owned(), self.arch.name().to_owned());
         facts
     }
 
     /// Makes ready for the next candidate.
     pub(super) fn warm(&mut self) -> Result<(), HarnessError> {
-        match &mut self.device {
-            Some(device) => device.warm(),
+        if let Some(simulator) = &mut self.simulator {
+            simulator.warm()?;
+        }
+        match &mut self.gpu {
+            Some(gpu) => gpu.warm(),
             None => Ok(()),
         }
     }
 
     /// Makes sure that there is something to run on.
     pub(super) fn find(&mut self) -> Result<(), HarnessError> {
-        self.device().map(|_| ())
+        match self.backing {
+            Backing::Simulator => self.simulator().map(|_| ()),
+            Backing::Gpu => self.gpu().map(|_| ()),
+        }
     }
 
-    fn device(&mut self) -> Result<&mut Cuda, HarnessError> {
-        let device = match self.device.take() {
-            Some(device) => device,
-            None => Cuda::find(&self.runners, &self.arch, &self.cpus, &variable)?,
+    fn simulator(&mut self) -> Result<&mut Cuda, HarnessError> {
+        let simulator = match self.simulator.take() {
+            Some(simulator) => simulator,
+            None => Cuda::find(&self.runners, &self.arch, &self.cpus)?,
         };
-        Ok(self.device.insert(device))
+        Ok(self.simulator.insert(simulator))
+    }
+
+    /// The GPU, which runs what is compiled.
+    fn gpu(&mut self) -> Result<&mut Gpu, HarnessError> {
+        let gpu = match self.gpu.take() {
+            Some(gpu) => gpu,
+            None => Gpu::find(&self.runners, &self.cpus, &variable)?,
+        };
+        gpu.check_arch(&self.arch)?;
+        Ok(self.gpu.insert(gpu))
     }
 
     /// The whole road of a candidate.
@@ -145,14 +203,39 @@ impl CudaLab {
         abort.check()?;
         let seed = lab.secret()?;
         looked.report.environment.seed = format!("{seed:016x}");
-        let device = self.device()?;
-        looked.report.environment.facts.extend(device.facts());
+        if !self.is_simulated() {
+            let code = gpu::Code {
+                material: &material,
+                plan: &plan,
+                ptx: &ptx,
+                cubin: &fs::read(&built.cubin).map_err(file(&built.cubin))?,
+                seed,
+            };
+            return self.on_gpu(looked, &code, bench, abort, progress);
+        }
+        let simulator = self.simulator()?;
+        looked.report.environment.facts.extend(simulator.facts());
         let ready = judge::Ready {
             plan: &plan,
             ptx: &ptx,
             seed,
         };
-        judge::judge(device, looked, &ready, &figures, bench, abort, progress)
+        let (task, pool) = (&mut bench.task, &mut bench.pool);
+        let judged = judge::judge(simulator, &mut looked, &ready, task, pool, abort, progress)?;
+        let seen = match judged {
+            Ok(seen) => seen,
+            Err(ended) => return looked.end_with(&ended),
+        };
+        judge::note(&mut looked, &seen);
+        let cost = figures.cost(&seen.prepared, &seen.called);
+        let report = &mut looked.report;
+        report.metrics.extend(cost.metrics);
+        report.diagnostics.extend(cost.diagnostics);
+        let fallback = json!(bench.task.truth_fallback);
+        report
+            .diagnostics
+            .insert("truth_fallback".to_owned(), fallback);
+        looked.end(Verdict::Ok)
     }
 }
 
